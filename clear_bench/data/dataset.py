@@ -1,0 +1,134 @@
+"""The one form of every data set: a schema and a manifest.  A reader makes it, all else uses it."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from clear_bench.data.schema import Schema
+from clear_bench.errors import UserError, require_file
+
+SPLITS = ("train", "val", "test")
+COLUMNS = ("path", "split", "person", "camera")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One data set under one split and one label set.
+
+    Args:
+        name: Key of the data set: the file name of its reader.
+        split_name: Which partition, for example ``"random0"``.
+        label_set: Which attributes, for example ``"35"``.
+        root: Folder that the manifest's paths are relative to.
+        schema: What the labels mean.
+        manifest: One row an image: ``path`` (posix, relative to ``root``), ``split`` (train, val
+            or test), ``person`` (identity, as text), ``camera`` (as text, "" if unknown), then one
+            uint8 column an attribute, in schema order, of 0 and 1.
+    """
+
+    name: str
+    split_name: str
+    label_set: str
+    root: Path
+    schema: Schema
+    manifest: pd.DataFrame
+
+    def __post_init__(self) -> None:
+        wanted = [*COLUMNS, *self.schema.names]
+        if list(self.manifest.columns) != wanted:
+            raise UserError(f"{self.name}: manifest columns are not {wanted}")
+        strange = set(self.manifest["split"]) - set(SPLITS)
+        if strange:
+            raise UserError(f"{self.name}: unknown split {sorted(strange)}; known: {SPLITS}")
+        labels = self.labels
+        bad = np.argwhere(labels > 1)
+        if len(bad):
+            row, column = bad[0]
+            raise UserError(
+                f"{self.name}: {self.manifest['path'].iloc[row]}: attribute "
+                f"{self.schema.names[column]} is {labels[row, column]}, must be 0 or 1"
+            )
+
+    @cached_property
+    def labels(self) -> NDArray[np.uint8]:
+        """``(N, A)`` labels of all rows, in manifest order."""
+        return np.ascontiguousarray(self.manifest[self.schema.names].to_numpy(np.uint8))
+
+    def rows(self, split: str) -> NDArray[np.intp]:
+        """Return the manifest row numbers of a split, in manifest order."""
+        return np.flatnonzero((self.manifest["split"] == split).to_numpy())
+
+    @cached_property
+    def checksum(self) -> str:
+        """Sha256 over schema, paths, splits, identities and labels: what the numbers depend on."""
+        digest = hashlib.sha256(self.schema.to_json().encode())
+        for column in COLUMNS:
+            digest.update("\n".join(self.manifest[column]).encode() + b"\0")
+        digest.update(self.labels.tobytes())
+        return digest.hexdigest()
+
+    def save(self, folder: Path) -> None:
+        """Write ``schema.json`` and ``manifest.parquet`` into ``folder`` (the on-disk form)."""
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = folder / "manifest.parquet.tmp"
+        self.manifest.to_parquet(temporary, index=False)
+        (folder / "schema.json").write_text(self.schema.to_json(), encoding="utf-8")
+        os.replace(temporary, folder / "manifest.parquet")
+
+    @classmethod
+    def load(cls, folder: Path, root: Path, name: str, split_name: str, label_set: str) -> "Dataset":
+        """Read what `save` wrote."""
+        advice = f"run: python -m clear_bench.data prepare {name}"
+        schema_file = require_file(folder / "schema.json", advice)
+        table = pd.read_parquet(require_file(folder / "manifest.parquet", advice))
+        schema = Schema.from_json(schema_file.read_text(encoding="utf-8"))
+        return cls(name, split_name, label_set, root, schema, table)
+
+
+@dataclass(frozen=True)
+class Source:
+    """What one data-set file exposes as ``SOURCE``; its file name is the data set's key.
+
+    Args:
+        title: Name in print.
+        read: ``(root, split_name, label_set) -> Dataset``; parses official files only, fails
+            with `UserError` naming file and cause.
+        splits: Names of the partitions it knows; the first is the default.
+        label_sets: Names of the label sets it knows; the first is the default.
+        obtain: One line: where the official release comes from and under which terms.
+        cite: One line: the paper to cite.
+        official: Facts that an official copy must show, name to count (``"images": 19000``,
+            ``"train/random0": 9500``); `verify` compares them.
+        publish_images: Whether the terms allow its pictures in a report.
+        generate: For an embedded data set: ``(root, seed) -> None`` writes the official layout.
+    """
+
+    title: str
+    read: Callable[[Path, str, str], Dataset]
+    splits: tuple[str, ...]
+    label_sets: tuple[str, ...]
+    obtain: str
+    cite: str
+    official: dict[str, int] = field(default_factory=dict)
+    publish_images: bool = False
+    generate: Callable[[Path, int], None] | None = None
+
+
+def categories(labels: NDArray[np.integer]) -> tuple[NDArray[np.integer], NDArray[np.intp]]:
+    """Return the distinct attribute vectors and the category of each row.
+
+    Args:
+        labels: ``(N, A)``.
+
+    Returns:
+        ``(C, A)`` vectors in lexicographic order and ``(N,)`` indices into them.
+    """
+    vectors, inverse = np.unique(labels, axis=0, return_inverse=True)
+    return vectors, inverse.reshape(-1)
