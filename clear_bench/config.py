@@ -1,0 +1,271 @@
+"""From (method, data set, profile, overrides, seed) to one resolved configuration: plain data.
+
+Four layers, each over the one before: the defaults below, the method's recipe, the profile, and
+what the command line sets.  A key that no layer below knows is an error.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from clear_bench import plugins
+from clear_bench.errors import UserError, unknown
+from clear_bench.method import TASKS, Method
+
+Config = dict[str, Any]
+Positive = Annotated[int, Field(gt=0)]
+Share = Annotated[float, Field(gt=0, le=1)]
+PROFILES: dict[str, Config] = {
+    "smoke": {
+        "data": {"image_size": [64, 32], "identities": 0.3},
+        "recognition": {"train": {"epochs": 2, "warmup_epochs": 1}},
+        "retrieval": {"train": {"epochs": 2}},
+    },
+    "default": {},
+    "paper": {
+        "data": {"image_size": [256, 128]},
+        "recognition": {"augment": {"pad": 10}},
+    },
+}
+
+
+class Section(BaseModel):
+    """A part of the configuration: typed, ranged, closed to unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", strict=False)
+
+
+class Data(Section):
+    """Which data a run sees."""
+
+    split: str = ""  # "" becomes the data set's first
+    label_set: str = ""
+    image_size: tuple[Positive, Positive] = (128, 64)  # height, width
+    identities: Share = 1.0  # share of training identities kept, nested, same for every seed
+    skip_unreadable: bool = False  # True leaves broken images out, and the record says so
+
+
+class Protocol(Section):
+    """How a number is made.  All of it stands in the protocol signature."""
+
+    threshold: Annotated[float, Field(ge=0, lt=1)] = 0.5  # positive if probability > threshold
+    undefined: Literal["half", "drop"] = "half"  # mA of an attribute without positives
+    select_recognition: Literal["mA", "f1", "accuracy"] = "mA"  # on val; never on test
+    select_retrieval: Literal["mAP", "rank1"] = "mAP"
+    val_identities: Literal["new", "all"] = "new"  # retrieval val: only persons not in train
+    ap: Literal["mean", "trapezoid"] = "mean"
+    no_positives: Literal["error", "skip", "zero"] = "error"
+
+
+class Augment(Section):
+    """Training augmentation of images."""
+
+    pad: Annotated[int, Field(ge=0)] = 5
+    flip: bool = True
+
+
+class Train(Section):
+    """How parameters learn."""
+
+    epochs: Annotated[int, Field(ge=0)] = 12  # 0: the method has nothing to learn
+    batch_size: Positive = 64
+    optimizer: Literal["Adam", "AdamW", "SGD"] = "AdamW"
+    lr: Annotated[float, Field(gt=0)] = 5e-4
+    weight_decay: Annotated[float, Field(ge=0)] = 0.05
+    schedule: Literal["cosine", "plateau", "constant"] = "cosine"
+    warmup_epochs: Annotated[int, Field(ge=0)] = 2
+    clip_norm: Annotated[float, Field(gt=0)] = 10.0
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.0  # momentum of the weights' average; 0 is off
+    amp: bool = True  # mixed precision, where there is a GPU; no effect without one
+    workers: Annotated[int, Field(ge=0)] = 0  # loader processes; pixels come from a memory map
+
+
+class Text(Section):
+    """How a query becomes words and the words a vector."""
+
+    encoder: str = "minilm"  # with "@pooling" if not the encoder's own
+    template: str = "positives"
+
+
+TYPED = {
+    ("data",): Data,
+    ("protocol",): Protocol,
+    ("recognition", "train"): Train,
+    ("recognition", "augment"): Augment,
+    ("retrieval", "train"): Train,
+    ("retrieval", "text"): Text,
+}
+
+
+def compose(
+    method: str,
+    dataset: str,
+    profile: str = "default",
+    seed: int = 0,
+    overrides: Mapping[str, Any] | None = None,
+) -> Config:
+    """Return the resolved configuration of an experiment.
+
+    Args:
+        method: File name of a method.
+        dataset: File name of a data set.
+        profile: ``smoke``, ``default`` or ``paper``.
+        seed: Of initialisation, order and augmentation.
+        overrides: Dotted keys to values.  The task may be left out where only one task has the
+            key (``text.encoder`` for ``retrieval.text.encoder``).
+
+    Raises:
+        UserError: Unknown method, data set, profile or key; a value of the wrong type or range.
+    """
+    plugin: Method = plugins.load("method", method).METHOD
+    source = plugins.load("data set", dataset).SOURCE
+    if profile not in PROFILES:
+        raise unknown("profile", profile, PROFILES)
+    config: Config = {"method": method, "dataset": dataset, "profile": profile, "seed": seed}
+    config |= {"data": Data().model_dump(), "protocol": Protocol().model_dump()}
+    for task in plugin.tasks:
+        config[task] = _task_defaults(task, getattr(plugin, task))
+    _merge(config, _known(PROFILES[profile], config))
+    for task in plugin.tasks:
+        recipe = getattr(plugin, task)
+        _merge(config[task], {k: v for k, v in recipe.items() if k != "model"}, task)
+    _merge(config, plugin.profiles.get(profile, {}))
+    for key, value in (overrides or {}).items():
+        _set(config, key, value)
+    config["data"]["split"] = _choice("split", config["data"]["split"], source.splits)
+    config["data"]["label_set"] = _choice(
+        "label set", config["data"]["label_set"], source.label_sets
+    )
+    return _validated(config)
+
+
+def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
+    """Return ``key=value`` words as a mapping; values are YAML ("5e-4" counts as a number)."""
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or not key:
+            raise UserError(f"--set {pair}: must be KEY=VALUE")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise UserError(f"--set {pair}: the value is not YAML") from None
+        if isinstance(value, str):
+            try:
+                value = float(value)
+            except ValueError:
+                pass  # a word is a word
+        found[key] = value
+    return found
+
+
+def for_task(config: Config, task: str) -> Config:
+    """Return the part of a configuration that a run of one task depends on."""
+    return {k: v for k, v in config.items() if k == task or k not in TASKS}
+
+
+def digest(value: Any) -> str:
+    """Return the sha256 of any plain value, independent of key order."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _task_defaults(task: str, recipe: Mapping[str, Any]) -> Config:
+    """Return the settings of a task before any recipe speaks; the model's own come with it."""
+    section: Config = {"model": deepcopy(dict(recipe["model"])), "train": Train().model_dump()}
+    if task == "recognition":
+        section["augment"] = Augment().model_dump()
+    else:
+        section["parent"] = recipe["parent"]
+        if "text" in recipe:
+            section["text"] = Text().model_dump()
+    return section
+
+
+def _known(layer: Mapping[str, Any], config: Config) -> Config:
+    """Return a profile without the tasks that a method does not have."""
+    return {k: v for k, v in layer.items() if k in config}
+
+
+def _merge(base: Config, layer: Mapping[str, Any], where: str = "") -> None:
+    """Write ``layer`` over ``base`` in place; a key that ``base`` lacks is an error."""
+    for key, value in layer.items():
+        path = f"{where}.{key}" if where else key
+        if key not in base:
+            raise unknown("configuration key", path, [f"{where}.{k}" if where else k for k in base])
+        # A layer that names another backbone replaces it whole: the old one's widths mean nothing.
+        if isinstance(value, Mapping) and isinstance(base[key], dict) and "name" not in value:
+            _merge(base[key], value, path)
+        else:
+            base[key] = deepcopy(value)
+
+
+def _keys(config: Config, where: str = "") -> list[str]:
+    """Return the dotted keys of all leaves."""
+    found = []
+    for key, value in config.items():
+        path = f"{where}.{key}" if where else key
+        found += _keys(value, path) if isinstance(value, dict) else [path]
+    return found
+
+
+def _set(config: Config, key: str, value: Any) -> None:
+    """Set one dotted key, which may lack its task."""
+    known = [k for k in _keys(config) if k not in ("method", "dataset", "profile", "seed")]
+    fits = [k for k in known if k == key] or [f"{t}.{key}" for t in TASKS if f"{t}.{key}" in known]
+    if not fits:
+        raise unknown("configuration key", key, known)
+    if len(fits) > 1:
+        raise UserError(f"configuration key '{key}' is ambiguous; write {' or '.join(fits)}")
+    *path, last = fits[0].split(".")
+    section = config
+    for part in path:
+        section = section[part]
+    old = section[last]
+    if tuple(path) not in TYPED and not _same_kind(old, value):
+        raise UserError(
+            f"{fits[0]}={value!r}: must be {type(old).__name__} like the default {old!r}"
+        )
+    section[last] = float(value) if isinstance(old, float) and isinstance(value, int) else value
+
+
+def _same_kind(old: Any, new: Any) -> bool:
+    """Return whether a value may replace another in a section without a schema."""
+    if isinstance(old, bool) or isinstance(new, bool):
+        return isinstance(old, bool) and isinstance(new, bool)
+    if isinstance(old, float):
+        return isinstance(new, int | float)
+    if isinstance(old, list | tuple):
+        return isinstance(new, list | tuple)
+    return old is None or isinstance(new, type(old))
+
+
+def _choice(kind: str, value: str, known: tuple[str, ...]) -> str:
+    """Return ``value``, or the first known one for "".  Numbers are taken as their text."""
+    if value == "":
+        return known[0]
+    if str(value) not in known:
+        raise unknown(kind, str(value), known)
+    return str(value)
+
+
+def _validated(config: Config) -> Config:
+    """Return the configuration with every typed section checked, as plain JSON values."""
+    for path, schema in TYPED.items():
+        section = config
+        for part in path[:-1]:
+            section = section.get(part, {})
+        if path[-1] not in section:
+            continue
+        try:
+            section[path[-1]] = schema.model_validate(section[path[-1]]).model_dump()
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join([*path, *(str(p) for p in first["loc"])])
+            raise UserError(f"{key}={first['input']!r}: {first['msg']}") from None
+    return json.loads(json.dumps(config))  # tuples become lists: what is hashed is what is stored

@@ -1,0 +1,80 @@
+"""What the training loop reads: whole batches from memory-mapped arrays, never one image a time."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.registry import DATASETS, FUNCTIONS
+from torch.utils.data import Dataset as TorchDataset
+
+
+@DATASETS.register_module()
+class ArrayBatches(TorchDataset[dict[str, torch.Tensor]]):
+    """Rows of arrays of equal length, fetched a batch at a time.
+
+    Args:
+        arrays: Name to ``.npy`` file; every file has one row an item and is memory-mapped.
+        rows: ``.npy`` file of the row numbers that belong to this split.
+    """
+
+    def __init__(self, arrays: dict[str, str], rows: str) -> None:
+        self.arrays = {k: np.load(v, mmap_mode="r", allow_pickle=False) for k, v in arrays.items()}
+        self.rows = np.load(rows, allow_pickle=False)
+        self.metainfo: dict[str, Any] = {}  # mmengine asks for one
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitems__(self, items: list[int]) -> dict[str, torch.Tensor]:
+        """Return one batch: each array's rows, and ``rows``, their numbers."""
+        rows = self.rows[items]
+        batch = {k: torch.from_numpy(array[rows]) for k, array in self.arrays.items()}
+        return {**batch, "rows": torch.from_numpy(rows)}
+
+    def __getitem__(self, item: int) -> dict[str, torch.Tensor]:
+        return self.__getitems__([item])
+
+
+@FUNCTIONS.register_module()
+def whole_batch(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Collate nothing: `ArrayBatches` answers with whole batches."""
+    return batch
+
+
+def loader(
+    arrays: dict[str, Path], rows: Path, batch_size: int, *, shuffle: bool, seed: int, workers: int
+) -> dict[str, Any]:
+    """Return the mmengine configuration of a data loader over `ArrayBatches`."""
+    return {
+        "batch_size": batch_size,
+        "num_workers": workers,
+        "persistent_workers": workers > 0,
+        "drop_last": False,
+        "sampler": {"type": "DefaultSampler", "shuffle": shuffle, "seed": seed},
+        "collate_fn": {"type": "whole_batch"},
+        "dataset": {
+            "type": "ArrayBatches",
+            "arrays": {name: str(path) for name, path in arrays.items()},
+            "rows": str(rows),
+        },
+    }
+
+
+def keep_identities(persons: np.ndarray, share: float) -> np.ndarray:
+    """Return which rows stay when only a share of the identities is kept.
+
+    Identities are taken in the order of the sha256 of their text: the same on every machine, and
+    a smaller share is always part of a larger one.
+
+    Args:
+        persons: ``(N,)`` identities as text.
+        share: In (0, 1]; at least one identity stays.
+
+    Returns:
+        ``(N,)`` bool.
+    """
+    names = sorted(set(persons), key=lambda p: hashlib.sha256(str(p).encode()).hexdigest())
+    kept = names[: max(1, round(share * len(names)))]
+    return np.isin(persons, kept)

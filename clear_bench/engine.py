@@ -1,0 +1,173 @@
+"""From a resolved configuration to an mmengine Runner, and from a checkpoint back to a model."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.model import is_model_wrapper
+from mmengine.registry import MODELS, init_default_scope
+from mmengine.runner import Runner
+
+from clear_bench.data.batches import loader
+from clear_bench.errors import UserError
+from clear_bench.hooks import LAST, SELECTED, SelectionHook
+from clear_bench.metrics import evaluators  # noqa: F401 - registers metrics and loops
+
+
+def fit(
+    *,
+    folder: Path,
+    title: str,
+    seed: int,
+    model: dict[str, Any],
+    train: dict[str, Any],
+    arrays: dict[str, Path],
+    rows: dict[str, Path],
+    names: Path,
+    metric: str,
+    validation: dict[str, Any],
+    launcher: str,
+) -> list[dict[str, float]]:
+    """Train a model under an mmengine Runner, from where an earlier attempt stopped.
+
+    Args:
+        folder: Run directory; gets ``selected.pth``, ``last.pth`` and ``train.log``.
+        title: For the progress line.
+        seed: Of initialisation, order and augmentation.
+        model: Configuration of the model (``type`` and arguments).
+        train: The ``train`` section of the configuration.
+        arrays: Name to ``.npy`` file of what a batch holds.
+        rows: ``train`` and ``val`` to ``.npy`` files of row numbers.
+        names: File with one image name a row, for error messages.
+        metric: Val metric that selects the checkpoint.
+        validation: ``val_cfg`` and ``val_evaluator`` of the Runner.
+        launcher: ``none``, ``pytorch`` or ``slurm``.
+
+    Returns:
+        The history: one dict an epoch.
+
+    Raises:
+        Diverged: If the loss stops being finite.
+    """
+    last = folder / LAST
+    batch, workers = train["batch_size"], train["workers"]
+    config = {
+        "work_dir": str(folder / "mmengine"),
+        "experiment_name": folder.name,
+        "launcher": launcher,
+        "log_level": "ERROR",  # our own progress lines say what matters
+        "randomness": {"seed": seed, "deterministic": True},
+        "model": model,
+        "train_dataloader": loader(
+            arrays, rows["train"], batch, shuffle=True, seed=seed, workers=workers
+        ),
+        "val_dataloader": loader(
+            arrays, rows["val"], 4 * batch, shuffle=False, seed=seed, workers=workers
+        ),
+        "train_cfg": {"by_epoch": True, "max_epochs": train["epochs"], "val_interval": 1},
+        **validation,
+        "optim_wrapper": _optimizer(train),
+        "param_scheduler": _schedule(train, metric),
+        "default_hooks": {"timer": None, "logger": None, "checkpoint": None},
+        "custom_hooks": [
+            {"type": "EpochSeedHook"},
+            {"type": "FiniteLossHook", "names": str(names)},
+            {"type": "SelectionHook", "metric": metric, "folder": str(folder)},
+            {"type": "ProgressHook", "title": title, "log": str(folder / "train.log"),
+             "metric": metric},
+            *_ema(train),
+        ],
+        "resume": last.exists(),
+        "load_from": str(last) if last.exists() else None,
+    }  # fmt: skip
+    init_default_scope("mmengine")
+    runner = Runner.from_cfg(Config(config))
+    runner.train()
+    hook = next(h for h in runner.hooks if isinstance(h, SelectionHook))
+    return hook.history
+
+
+def build(model: dict[str, Any]) -> Any:
+    """Return a model from its configuration, through mmengine's registry, without training."""
+    init_default_scope("mmengine")
+    return MODELS.build(dict(model))
+
+
+def load(model: dict[str, Any], checkpoint: Path) -> Any:
+    """Return a model with the weights of a checkpoint, ready to predict.
+
+    The file goes through the restricted unpickler, and every weight must fit.
+
+    Raises:
+        UserError: If the file is missing, is not a checkpoint, or does not fit the model.
+    """
+    built = build(model)
+    try:
+        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        built.load_state_dict(content["state_dict"], strict=True)
+    except FileNotFoundError:
+        raise UserError(f"{checkpoint}: no such checkpoint; train the run again") from None
+    except Exception as error:  # torch raises a different one for each way of being broken
+        cause = str(error).strip().splitlines()[0][:200]
+        raise UserError(f"{checkpoint}: not a checkpoint of this model ({cause})") from None
+    return built.to(device()).eval()
+
+
+def device() -> torch.device:
+    """Return the device that models run on: the GPU if there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def unwrap(model: Any) -> Any:
+    """Return the model inside a distributed wrapper."""
+    return model.module if is_model_wrapper(model) else model
+
+
+def main_process() -> bool:
+    """Return whether this process is the one that writes files."""
+    return int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0"))) == 0
+
+
+def _optimizer(train: dict[str, Any]) -> dict[str, Any]:
+    """Return mmengine's optimiser wrapper; mixed precision only where there is a GPU."""
+    settings = {"lr": train["lr"], "weight_decay": train["weight_decay"]}
+    if train["optimizer"] == "SGD":
+        settings |= {"momentum": 0.9, "nesterov": True}
+    amp = train["amp"] and torch.cuda.is_available()
+    wrapper: dict[str, Any] = {
+        "type": "AmpOptimWrapper" if amp else "OptimWrapper",
+        "optimizer": {"type": train["optimizer"], **settings},
+        "clip_grad": {"max_norm": train["clip_norm"]},
+    }
+    if train["optimizer"] == "AdamW":  # decay is for matrices
+        wrapper["paramwise_cfg"] = {"norm_decay_mult": 0.0, "bias_decay_mult": 0.0}
+    return wrapper
+
+
+def _schedule(train: dict[str, Any], metric: str) -> list[dict[str, Any]]:
+    """Return the learning-rate schedule: a linear warm-up by step, then the chosen kind."""
+    warmup, epochs = train["warmup_epochs"], train["epochs"]
+    found: list[dict[str, Any]] = []
+    if warmup:
+        found.append({"type": "LinearLR", "start_factor": 0.01, "by_epoch": True, "begin": 0,
+                      "end": warmup, "convert_to_iter_based": True})  # fmt: skip
+    if train["schedule"] == "cosine":
+        found.append({"type": "CosineAnnealingLR", "T_max": max(1, epochs - warmup), "begin": warmup,
+                      "end": epochs, "by_epoch": True, "eta_min_ratio": 0.01,
+                      "convert_to_iter_based": True})  # fmt: skip
+    elif train["schedule"] == "plateau":
+        found.append({"type": "ReduceOnPlateauLR", "monitor": metric, "rule": "greater",
+                      "factor": 0.1, "patience": 4, "begin": warmup})  # fmt: skip
+    return found
+
+
+def _ema(train: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the hook that averages weights, if it is on."""
+    if not train["ema"]:
+        return []
+    return [{"type": "EMAHook", "ema_type": "ExponentialMovingAverage", "momentum": train["ema"]}]
+
+
+__all__ = ["LAST", "SELECTED", "build", "device", "fit", "load", "main_process", "unwrap"]

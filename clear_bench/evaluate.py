@@ -1,0 +1,77 @@
+"""Evaluate a finished run again from its checkpoint: ``python -m clear_bench.evaluate RUN``."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from clear_bench.cli import main
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def evaluate(
+    run: Annotated[str, typer.Argument(help="run directory or id, or a folder of runs")],
+    data_root: Annotated[
+        Path | None, typer.Option(help="folder of the official release; none for synthped")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="write the test metrics there as JSON")] = None,
+    runs_root: Annotated[Path, typer.Option("--runs", help="folder of runs")] = Path("runs"),
+    cache: Annotated[Path, typer.Option(help="folder of derived files")] = Path(".cache"),
+) -> None:
+    """Predict again with the stored checkpoints and compare with the record.
+
+    Leaves with status 2 if a metric differs: then the code, the libraries or the machine compute
+    something else than what the record says.
+    """
+    from clear_bench.cache import Cache
+    from clear_bench.errors import UserError
+    from clear_bench.execute import show
+    from clear_bench.record import FILE, Record, find_run, write_text
+
+    inside = sorted(f.parent for f in Path(run).rglob(FILE)) if Path(run).is_dir() else []
+    folders = inside or [find_run(runs_root, run)]
+    loaded = [Record.load(folder) for folder in folders]
+    finished = [(f, r) for f, r in zip(folders, loaded, strict=True) if r.status == "finished"]
+    moved = []
+    for folder, record in finished:
+        found = again(folder, runs_root, data_root, Cache(cache))
+        moved += [f"{record.run_id}: {m}" for m in differences(record.metrics, found)]
+    show([record for _, record in finished], runs_root)
+    if moved:
+        raise UserError(f"{len(moved)} metrics are not those of the record: {'; '.join(moved[:5])}")
+    print(f"{len(finished)} runs evaluated again from their checkpoints, every metric equal")
+    if out is not None:
+        tests = {r.run_id: r.metrics["selected"]["test"] for _, r in finished}
+        write_text(out, json.dumps(tests, indent=1, sort_keys=True) + "\n")
+
+
+def again(folder: Path, root: Path, data_root: Path | None, cache: Any) -> dict[str, Any]:
+    """Return the metrics of a run's checkpoints, computed from its images now."""
+    from clear_bench import recognition_run, retrieval_run
+    from clear_bench.plugins import load
+    from clear_bench.runs import reopen
+
+    run = reopen(folder, root, data_root)
+    load("method", run.config["method"])
+    if run.parent:
+        load("method", run.parent.config["method"])
+    task = recognition_run if run.task == "recognition" else retrieval_run
+    return task.remeasure(run, cache)
+
+
+def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """Return what differs between two nested mappings of metrics, in words."""
+    return [
+        f"{checkpoint}.{split}.{name} was {value!r}, is {new[checkpoint][split].get(name)!r}"
+        for checkpoint, splits in old.items()
+        for split, values in splits.items()
+        for name, value in values.items()
+        if new[checkpoint][split].get(name) != value
+    ]
+
+
+if __name__ == "__main__":
+    main(app)

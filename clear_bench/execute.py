@@ -1,0 +1,78 @@
+"""Carry runs out: each once, one process at a time, with a record at the end whatever happens."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from filelock import FileLock
+from rich.console import Console
+
+from clear_bench.cache import Cache
+from clear_bench.errors import UserError
+from clear_bench.record import Record
+from clear_bench.runs import Run
+
+console = Console(stderr=True)
+
+
+def execute(runs: Sequence[Run], cache: Cache, launcher: str = "none") -> list[Record]:
+    """Return the records of runs, parents first; those that have finished are not run again.
+
+    Args:
+        runs: From `plan`.
+        cache: For everything derived.
+        launcher: ``none``, ``pytorch`` or ``slurm``.
+
+    Raises:
+        UserError: If a loss diverged; the failed record keeps the reason.
+    """
+    return [_once(run, cache, launcher) for run in runs]
+
+
+def _once(run: Run, cache: Cache, launcher: str) -> Record:
+    """Return a run's record, after making it if need be."""
+    if run.finished:
+        console.print(f"{run.id}: finished before, not run again", highlight=False, soft_wrap=True)
+        return Record.load(run.folder)
+    run.folder.mkdir(parents=True, exist_ok=True)
+    if launcher != "none":  # the processes of one distributed run share the folder
+        return _make(run, cache, launcher)
+    with FileLock(run.folder / ".lock"):
+        return Record.load(run.folder) if run.finished else _make(run, cache, launcher)
+
+
+def _make(run: Run, cache: Cache, launcher: str) -> Record:
+    """Train and evaluate, and mirror the record to MLflow."""
+    from clear_bench import recognition_run, retrieval_run
+    from clear_bench.engine import main_process
+    from clear_bench.hooks import Diverged
+    from clear_bench.track import mirror
+
+    task = {"recognition": recognition_run, "retrieval": retrieval_run}[run.task]
+    started = time.perf_counter()
+    try:
+        record = task.make(run, cache, launcher)
+    except Diverged as error:
+        run.record(status="failed", reason=str(error)).save(run.folder)
+        raise UserError(f"{run.id}: {error}; try a smaller train.lr") from None
+    record.cost["wall_seconds"] = time.perf_counter() - started
+    if main_process():
+        record.save(run.folder)
+        mirror(run.folder, Record.load(run.folder))
+        (run.folder / ".lock").unlink(missing_ok=True)
+    return record
+
+
+def show(records: Sequence[Record], root: Path) -> None:
+    """Print the test metrics of records as one table a task, in per cent."""
+    from rich.table import Table
+
+    for task in dict.fromkeys(r.task for r in records):
+        rows = [r for r in records if r.task == task]
+        names = [n for n in rows[0].metrics["selected"]["test"] if n != "queries"]
+        table = Table("run", "checkpoint", *names, title=f"{task}, test, %")
+        for record in rows:
+            for checkpoint, splits in record.metrics.items():
+                values = [f"{100 * splits['test'][n]:.2f}" for n in names]
+                table.add_row(record.run_id, checkpoint, *values)
+        Console(width=None).print(table)

@@ -1,0 +1,177 @@
+"""What happens around each epoch: seeding, checkpoints that resume exactly, progress, a NaN stop."""
+
+import math
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+from mmengine.runner import Runner, set_random_seed
+
+from clear_bench.progress import EpochProgress
+
+LAST, SELECTED = "last.pth", "selected.pth"
+
+
+class Diverged(Exception):
+    """The loss stopped being a number; the message says where."""
+
+
+@HOOKS.register_module()
+class EpochSeedHook(Hook):
+    """Seed every epoch from (seed, epoch), so that a resumed epoch draws what it would have drawn.
+
+    Saving generator states would not do: validation between two epochs draws from them too.
+    """
+
+    priority = "HIGHEST"
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Seed all generators; each process of a distributed run differs by its rank."""
+        set_random_seed(runner.seed * 100_003 + runner.epoch + 1, diff_rank_seed=True)
+
+
+@HOOKS.register_module()
+class FiniteLossHook(Hook):
+    """Stop at the first loss that is NaN or infinite, and say what went in.
+
+    Args:
+        names: File with one image name a manifest row.
+    """
+
+    def __init__(self, names: str) -> None:
+        self.names = names
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        """Raise `Diverged` with step, learning rate and the batch's image names."""
+        loss = float(outputs["loss"])
+        if math.isfinite(loss):
+            return
+        rows = data_batch["rows"].tolist()
+        names = Path(self.names).read_text(encoding="utf-8").split("\n")
+        rate = runner.optim_wrapper.get_lr()["lr"][0]
+        raise Diverged(
+            f"loss is {loss} at step {runner.iter} (epoch {runner.epoch + 1}, batch {batch_idx}), "
+            f"learning rate {rate:.3g}, images: {', '.join(names[row] for row in rows)}"
+        )
+
+
+@HOOKS.register_module()
+class SelectionHook(Hook):
+    """Keep two checkpoints, the one selected on val and the last, each written whole or not at all.
+
+    mmengine's own checkpoints hold its message hub, whose history buffers the restricted
+    unpickler refuses.  That hub only smooths log lines, so it is left out; the history that
+    counts is kept here as plain numbers.
+
+    Args:
+        metric: Name of the val metric; the first epoch with the highest value is selected.
+        folder: Where the checkpoints go.
+    """
+
+    priority = "VERY_LOW"  # after EMA has put the training weights back
+
+    def __init__(self, metric: str, folder: str) -> None:
+        self.metric = metric
+        self.folder = Path(folder)
+        self.history: list[dict[str, float]] = []
+        self.losses: list[float] = []
+        self.started = 0.0
+
+    @property
+    def best(self) -> float:
+        """Best value of the metric so far."""
+        return max((row[self.metric] for row in self.history), default=-math.inf)
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Start the clock."""
+        self.losses, self.started = [], time.perf_counter()
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        """Take the loss down."""
+        self.losses.append(float(outputs["loss"]))
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Stop the clock: validation is not training time."""
+        self.seconds = time.perf_counter() - self.started
+
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Save both checkpoints; should the process die in between, the epoch is run again."""
+        assert metrics is not None  # noqa: S101 - mmengine's signature, never None after a val loop
+        chosen = metrics[self.metric] > self.best
+        row = {
+            "epoch": runner.epoch,
+            "loss": sum(self.losses) / len(self.losses),
+            "seconds": self.seconds,
+            **metrics,
+        }
+        self.history.append(row)
+        if chosen:
+            self._save(runner, SELECTED)
+        self._save(runner, LAST)
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Replace the message hub by plain data."""
+        checkpoint["message_hub"] = {"log_scalars": {}, "runtime_info": {}, "resumed_keys": {}}
+        checkpoint["history"] = self.history
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Take the history up where it stopped."""
+        self.history = checkpoint["history"]
+
+    def _save(self, runner: Runner, name: str) -> None:
+        """Write a checkpoint under a temporary name, then rename it (main process only)."""
+        temporary = f".{name}.tmp"
+        position = {"epoch": runner.epoch, "iter": runner.iter}
+        runner.save_checkpoint(str(self.folder), temporary, meta=position)
+        if runner.rank == 0:
+            os.replace(self.folder / temporary, self.folder / name)
+
+
+@HOOKS.register_module()
+class ProgressHook(Hook):
+    """A bar with images/s and time left on a terminal, one plain line an epoch elsewhere.
+
+    Args:
+        title: What is being trained.
+        log: File that gets the plain lines too.
+        metric: The val metric to show.
+    """
+
+    priority = "LOWEST"
+
+    def __init__(self, title: str, log: str, metric: str) -> None:
+        self.title, self.log, self.metric = title, log, metric
+        self.bar: EpochProgress | None = None
+
+    def before_train(self, runner: Runner) -> None:
+        """Show the bar, from where a resumed run starts."""
+        if runner.rank == 0:
+            steps = len(runner.train_dataloader)
+            self.bar = EpochProgress(self.title, Path(self.log), runner.max_epochs, steps)
+            self.bar.start(runner.epoch)
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        """Move the bar."""
+        if self.bar:
+            self.bar.step(len(data_batch["rows"]) * runner.world_size)
+
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Write the epoch's line."""
+        if self.bar and metrics:
+            loss = float(torch.as_tensor(runner.message_hub.get_scalar("train/loss").mean()))
+            self.bar.epoch(runner.epoch, loss, self.metric, metrics[self.metric])
+
+    def after_train(self, runner: Runner) -> None:
+        """Take the bar away."""
+        if self.bar:
+            self.bar.stop()

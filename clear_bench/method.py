@@ -1,0 +1,37 @@
+"""What a method's file exposes as ``METHOD``: its recipes, as data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+TASKS = ("recognition", "retrieval")
+
+
+@dataclass(frozen=True)
+class Method:
+    """One published method.
+
+    A recipe has the sections ``model`` (``type`` names a class in mmengine's MODELS registry, the
+    rest are its arguments), ``train`` (departures from the common training settings) and, for
+    retrieval, ``parent`` (the method whose recognition run gives the features) and ``text``
+    (encoder and template; leave it out if the method reads no text).
+
+    Args:
+        title: Name in print.
+        cite: The paper.
+        recognition: Recipe of that task, or None if the method has no such task.
+        retrieval: The same for retrieval.
+        profiles: Profile name to what it changes, with the full keys of a configuration
+            (``{"paper": {"recognition": {"model": {...}}}}``).
+    """
+
+    title: str
+    cite: str
+    recognition: Mapping[str, Any] | None = None
+    retrieval: Mapping[str, Any] | None = None
+    profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks it has a recipe for, parents first."""
+        return tuple(task for task in TASKS if getattr(self, task) is not None)

@@ -1,0 +1,162 @@
+"""The two branches of CLEAR's cross-transformer: a plain ViT and a Swin with channel attention."""
+
+from typing import Any
+
+import timm
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from clear_bench.errors import UserError
+
+CHANNEL_ATTENTION = ("off", "paper", "released")
+
+
+def backbone(name: str, image_size: tuple[int, int], pretrained: bool, **extra: Any) -> nn.Module:
+    """Return a timm model by name, without its classifier.
+
+    Args:
+        name: timm's name, with or without a weight tag.
+        image_size: (height, width) in pixels.
+        pretrained: Whether to load timm's published weights for that tag.
+        extra: Passed to timm (widths, depths, window).
+
+    Raises:
+        UserError: If timm knows no such model, or its weights cannot be had.  They are never
+            replaced by random ones.
+    """
+    try:
+        return timm.create_model(
+            name, pretrained=pretrained, img_size=image_size, num_classes=0, **extra
+        )
+    except RuntimeError as error:
+        if "Unknown model" in str(error):
+            raise UserError(f"backbone {name}: timm knows no such model") from error
+        raise
+    except OSError as error:  # every download failure of the hub client is one
+        raise UserError(
+            f"backbone {name}: pre-trained weights cannot be had ({type(error).__name__}); "
+            "run once where the hub is reachable, or set pretrained=false to train from scratch"
+        ) from error
+
+
+class ChannelAttention(nn.Module):
+    """Self-attention whose tokens are channels and whose features are positions.
+
+    ``X + Dropout(softmax(Q K^T / sqrt(N)) V)`` with Q, K, V = X W + b, X of shape (C, N) and W of
+    shape (N, N); one head, no normalisation.  Works at one image size only, since W is N x N.
+    Source: C2T-Net's released code ("TABlock"), which CLEAR's channel-aware self-attention is
+    taken to be (inferred).
+
+    Args:
+        positions: N.
+        shuffle: Keep the released code's memory re-view: it transposes the result to (N, C) and
+            reads that memory as (C, N), so entries change places.  Needed only to use weights
+            trained by that code.
+        dropout: On the attention's result.
+    """
+
+    def __init__(self, positions: int, *, shuffle: bool = False, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.qkv = nn.Linear(positions, 3 * positions)
+        self.dropout = nn.Dropout(dropout)
+        self.shuffle = shuffle
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(B, C, N)`` to ``(B, C, N)``."""
+        query, key, value = self.qkv(x).chunk(3, dim=-1)
+        y = F.scaled_dot_product_attention(query, key, value)
+        if self.shuffle:
+            y = y.transpose(1, 2).reshape(y.shape)
+        return x + self.dropout(y)
+
+
+class ViTBranch(nn.Module):
+    """A plain ViT; its summary is the class token, its tokens are the patches.
+
+    timm's published EVA models for average pooling keep no norm in the trunk, so their tokens are
+    pre-norm, as in C2T-Net's released code.
+    """
+
+    def __init__(self, image_size: tuple[int, int], pretrained: bool, **vit: Any) -> None:
+        super().__init__()
+        self.trunk: Any = backbone(image_size=image_size, pretrained=pretrained, **vit)
+        self.width: int = self.trunk.num_features
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Map ``(B, 3, H, W)`` to summary ``(B, width)`` and tokens ``(B, N, width)``."""
+        tokens = self.trunk.forward_features(images)
+        return tokens[:, 0], tokens[:, self.trunk.num_prefix_tokens :]
+
+
+class SwinBranch(nn.Module):
+    """A Swin with channel attention before its stages; its summary is the mean of its tokens.
+
+    Args:
+        image_size: (height, width) in pixels.
+        pretrained: Whether timm's weights are loaded into the Swin.
+        channel_attention: ``off``, ``paper`` or ``released`` (with the shuffle, see
+            `ChannelAttention`).
+        channel_stages: Stages (0 to 3) that get one.
+        swin: timm's name and arguments.
+    """
+
+    def __init__(
+        self,
+        image_size: tuple[int, int],
+        pretrained: bool,
+        channel_attention: str = "paper",
+        channel_stages: tuple[int, ...] = (0, 1, 2, 3),
+        **swin: Any,
+    ) -> None:
+        super().__init__()
+        if channel_attention not in CHANNEL_ATTENTION:
+            raise UserError(
+                f"channel_attention={channel_attention}: must be one of {CHANNEL_ATTENTION}"
+            )
+        # Full windows at every stage: the bias tables then have the published shapes.
+        swin = {"always_partition": True, **swin}
+        self.trunk: Any = backbone(image_size=image_size, pretrained=pretrained, **swin)
+        self.width: int = self.trunk.num_features
+        stages = [] if channel_attention == "off" else list(channel_stages)
+        self.channel_attention = nn.ModuleDict(
+            {
+                str(stage): ChannelAttention(positions, shuffle=channel_attention == "released")
+                for stage, positions in enumerate(self._positions(image_size))
+                if stage in stages
+            }
+        )
+
+    def _positions(self, image_size: tuple[int, int]) -> list[int]:
+        """Return the number of positions that enter each stage."""
+        height, width = self.trunk.patch_embed.grid_size
+        return [
+            -(-height // 2**stage) * -(-width // 2**stage)
+            for stage in range(len(self.trunk.layers))
+        ]
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Map ``(B, 3, H, W)`` to summary ``(B, width)`` and tokens ``(B, N, width)``."""
+        x = self.trunk.patch_embed(images)  # (B, h, w, C), as in all of timm's Swin
+        for stage, layer in enumerate(self.trunk.layers):
+            x = layer.downsample(x)
+            if str(stage) in self.channel_attention:
+                channels = x.flatten(1, 2).transpose(1, 2)
+                channels = self.channel_attention[str(stage)](channels)
+                x = channels.transpose(1, 2).reshape(x.shape)
+            x = layer.blocks(x)
+        tokens = self.trunk.norm(x).flatten(1, 2)
+        return tokens.mean(dim=1), tokens
+
+
+BRANCHES: dict[str, type[ViTBranch] | type[SwinBranch]] = {"vit": ViTBranch, "swin": SwinBranch}
+
+
+def count_parameters(module: nn.Module, *, trainable: bool = False) -> int:
+    """Return the number of parameters of a module (of those that learn, if ``trainable``)."""
+    return sum(p.numel() for p in module.parameters() if p.requires_grad or not trainable)
+
+
+def finite(values: Tensor) -> bool:
+    """Return whether all values are finite."""
+    return bool(torch.isfinite(values).all())

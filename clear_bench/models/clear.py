@@ -1,0 +1,136 @@
+"""CLEAR: a cross-transformer of ViT and Swin, then adapters and a language model for retrieval.
+
+Bui, Le, Ngo, Choi: "CLEAR: Cross-Transformers with Pre-trained Language Model is All you need for
+Person Attribute Recognition and Retrieval", arXiv 2403.06119; Pattern Recognition, 2025.  The
+recognition half follows the released code of its predecessor C2T-Net; what of CLEAR itself is
+unknown or inferred stands in docs/fidelity.md.
+
+Cost: about 230 images/s of training at ``default`` on two CPU cores; ``paper`` wants a GPU.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from mmengine.registry import MODELS
+from torch import Tensor, nn
+
+from clear_bench.method import Method
+from clear_bench.models.cross_transformer import CrossTransformer
+from clear_bench.models.person import RecognitionModel
+from clear_bench.models.retrieval_head import ClearRetrieval  # noqa: F401 - registers it
+
+
+@MODELS.register_module()
+class Clear(RecognitionModel):
+    """CLEAR's recognition network f_par: cross-transformer and one linear layer.
+
+    Args:
+        attributes: See `RecognitionModel`.
+        image_size: See `RecognitionModel`.
+        positive_ratio: See `RecognitionModel`.
+        augment: See `RecognitionModel`.
+        trunk: Everything else goes to `CrossTransformer`.
+    """
+
+    def __init__(
+        self,
+        attributes: int,
+        image_size: Sequence[int],
+        positive_ratio: Sequence[float],
+        augment: dict[str, Any],
+        **trunk: Any,
+    ) -> None:
+        super().__init__(attributes, image_size, positive_ratio, augment)
+        self.trunk = CrossTransformer(self.image_size, **trunk)
+        self.feature_dim = self.trunk.feature_dim
+        self.head = nn.Linear(self.feature_dim, attributes)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Map images ``(B, 3, H, W)`` to ``(B, feature_dim)``."""
+        return self.trunk(images)
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Map features ``(B, feature_dim)`` to logits ``(B, A)``."""
+        return self.head(features)
+
+
+METHOD = Method(
+    title="CLEAR",
+    cite="Bui et al., Pattern Recognition 2025",
+    recognition={
+        "model": {
+            "type": "Clear",
+            "branches": ["swin", "vit"],
+            "vit": {
+                "name": "vit_tiny_patch16_224",
+                "embed_dim": 128,
+                "depth": 4,
+                "num_heads": 4,
+            },
+            "swin": {
+                "name": "swin_tiny_patch4_window7_224",
+                "embed_dim": 24,
+                "depths": [1, 1, 1, 1],
+                "num_heads": [1, 2, 4, 8],
+                "window_size": 4,
+                "drop_path_rate": 0.0,
+                "channel_attention": "paper",
+                "channel_stages": [0, 1, 2, 3],
+            },
+            "pretrained": False,
+            "fusion": "both",
+            "depth": 1,
+            "dim": 256,
+            "heads": 8,
+        },
+    },
+    retrieval={
+        "parent": "clear",
+        "text": {"encoder": "minilm", "template": "positives"},
+        "model": {
+            "type": "ClearRetrieval",
+            "embedding": "both",
+            "combine": "concat",
+            "dim": 128,
+            "depth": 2,
+            "visual_depth": 1,
+            "width": 256,
+            "dropout": 0.0,
+            "feature_dropout": 0.1,
+            "margin_loss": "angular",
+            "margin": 0.1,
+            "scale": 16.0,
+            "center": True,
+        },
+        "train": {"epochs": 12, "batch_size": 128, "lr": 1e-3, "warmup_epochs": 0},
+    },
+    profiles={
+        "paper": {
+            "recognition": {
+                "model": {
+                    "vit": {"name": "eva_large_patch14_196.in22k_ft_in1k"},
+                    "swin": {
+                        "name": "swin_base_patch4_window7_224.ms_in22k",
+                        "drop_path_rate": 0.0,
+                        "channel_attention": "paper",
+                        "channel_stages": [0, 1, 2, 3],
+                    },
+                    "pretrained": True,
+                    "dim": 1024,
+                },
+                # C2T-Net's released recipe; its plateau watched the loss on test, ours val.
+                "train": {
+                    "epochs": 20,
+                    "optimizer": "Adam",
+                    "lr": 1e-5,
+                    "weight_decay": 0.0,
+                    "schedule": "plateau",
+                    "warmup_epochs": 0,
+                    "clip_norm": 10.0,
+                    "amp": False,
+                },
+            },
+            "retrieval": {"model": {"dim": 512, "width": 1024}},
+        }
+    },
+)

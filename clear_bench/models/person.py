@@ -1,0 +1,174 @@
+"""The contract of every method: what a recognition and a retrieval model must answer."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.model import BaseDataPreprocessor, BaseModel
+from mmengine.registry import MODELS
+from torch import Tensor
+from torch.nn import functional as F
+
+from clear_bench.models.losses import weighted_bce
+
+MEAN = (0.485, 0.456, 0.406)  # ImageNet, RGB, of values in 0..1
+STD = (0.229, 0.224, 0.225)
+
+
+@MODELS.register_module()
+class PersonPreprocessor(BaseDataPreprocessor):
+    """Uint8 batches to normalised floats on the model's device, augmented while training.
+
+    One pass over the whole batch instead of one per image, so the loader only copies bytes.
+    Augmentation is Pad + RandomCrop + horizontal flip, as in C2T-Net's released recipe.
+
+    Args:
+        pad: Pixels of zero padding on each side before the crop.
+        flip: Whether images are mirrored with probability 1/2.
+    """
+
+    def __init__(self, pad: int, flip: bool) -> None:
+        super().__init__()
+        self.pad = pad
+        self.flip = flip
+        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1) * 255, persistent=False)
+        self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1) * 255, persistent=False)
+
+    def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
+        """Map ``images`` from ``(B, H, W, 3)`` uint8 to ``(B, 3, H, W)`` float32, normalised."""
+        data = self.cast_data(dict(data))
+        images = data["images"].permute(0, 3, 1, 2)
+        if training:
+            images = self.augment(images)
+        data["images"] = (images.float() - self.mean) / self.std
+        return data
+
+    def augment(self, images: Tensor) -> Tensor:
+        """Return randomly shifted and mirrored copies of ``(B, 3, H, W)`` uint8 images.
+
+        The draws come from the CPU generator, so that a seed means the same on every device.
+        """
+        batch, _, height, width = images.shape
+        padded = F.pad(images, (self.pad,) * 4)
+        top, left = torch.randint(0, 2 * self.pad + 1, (2, batch, 1))
+        rows = top + torch.arange(height)
+        columns = left + torch.arange(width)
+        if self.flip:
+            mirrored = torch.rand(batch, 1) < 0.5
+            columns = torch.where(mirrored, columns.flip(1), columns)
+        index = torch.arange(batch)[:, None, None]
+        # Advanced indices around the channel axis put it last: (B, H, W, 3), then back.
+        picked = padded[index, :, rows[:, :, None], columns[:, None, :]]
+        return picked.permute(0, 3, 1, 2)
+
+
+class RecognitionModel(BaseModel):
+    """Image to a probability per attribute.  A method sets ``feature_dim`` and two maps.
+
+    Args:
+        attributes: A, number of attributes.
+        image_size: (height, width) in pixels.
+        positive_ratio: A shares of positives in the training split.
+        augment: Arguments of `PersonPreprocessor`.
+    """
+
+    feature_dim: int
+    positive_ratio: Tensor
+
+    def __init__(
+        self,
+        attributes: int,
+        image_size: Sequence[int],
+        positive_ratio: Sequence[float],
+        augment: dict[str, Any],
+    ) -> None:
+        super().__init__({"type": "PersonPreprocessor", **augment})
+        self.attributes = attributes
+        self.image_size = (int(image_size[0]), int(image_size[1]))
+        ratio = torch.tensor(list(positive_ratio), dtype=torch.float32)
+        self.register_buffer("positive_ratio", ratio)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Map normalised images ``(B, 3, H, W)`` to features ``(B, feature_dim)``."""
+        raise TypeError(f"{type(self).__name__} has no features")
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Map features ``(B, feature_dim)`` to logits ``(B, A)``."""
+        raise TypeError(f"{type(self).__name__} has no classifier")
+
+    def loss(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Return the losses of a batch; those whose name holds "loss" are added up."""
+        logits = self.classify(self.features(images))
+        return {"loss": weighted_bce(logits, labels, self.positive_ratio)}
+
+    def forward(  # type: ignore[override]
+        self, images: Tensor, labels: Tensor, rows: Tensor, mode: str = "tensor"
+    ) -> Any:
+        """Answer mmengine's three modes: ``loss``, ``predict`` (list of one dict) or ``tensor``."""
+        if mode == "loss":
+            return self.loss(images, labels.float())
+        features = self.features(images)
+        probabilities = torch.sigmoid(self.classify(features))
+        if mode == "predict":
+            return [{"rows": rows, "probabilities": probabilities}]
+        return features, probabilities
+
+
+class RetrievalModel(BaseModel):
+    """Attribute query to a ranked gallery, on features that a recognition run has computed.
+
+    A method maps both sides into one space (`embed_images`, `embed_queries`); similarity is then
+    the cosine.  One that has no such space sets ``embeds`` to False and answers `scores`.
+    """
+
+    embeds = True
+    vectors: Tensor
+    one_hot: Tensor
+    text: Tensor
+    text_mean: Tensor
+    feature_mean: Tensor
+
+    def __init__(self, table: str) -> None:
+        """Load the training table.
+
+        Args:
+            table: An ``.npz`` file with the training categories' ``vectors`` ``(C, A)``, their
+                ``one_hot`` code ``(C, H)`` and ``text`` ``(C, T)`` embeddings (T is 0 for methods
+                that read no text), and ``feature_mean`` ``(D,)`` of the training images.
+        """
+        super().__init__()
+        with np.load(table, allow_pickle=False) as arrays:
+            for name in ("vectors", "one_hot", "text"):
+                values = torch.from_numpy(arrays[name]).float()
+                self.register_buffer(name, values, persistent=False)
+            self.register_buffer("text_mean", self.text.mean(dim=0))
+            self.register_buffer("feature_mean", torch.from_numpy(arrays["feature_mean"]))
+
+    def embed_images(self, features: Tensor, probabilities: Tensor) -> Tensor:
+        """Map ``(N, D)`` features and ``(N, A)`` probabilities to unit vectors ``(N, d)``."""
+        raise TypeError(f"{type(self).__name__} has no image embedding")
+
+    def embed_queries(self, vectors: Tensor, one_hot: Tensor, text: Tensor) -> Tensor:
+        """Map attribute vectors ``(Q, A)``, their code and their text to unit vectors ``(Q, d)``."""
+        raise TypeError(f"{type(self).__name__} has no query embedding")
+
+    def scores(self, vectors: Tensor, features: Tensor, probabilities: Tensor) -> Tensor:
+        """Return ``(Q, N)`` scores, higher for better, where there is no common space."""
+        raise TypeError(f"{type(self).__name__} scores by cosine")
+
+    def loss(self, features: Tensor, category: Tensor) -> dict[str, Tensor]:
+        """Return the losses of a batch of ``(B, D)`` features and their categories ``(B,)``."""
+        raise TypeError(f"{type(self).__name__} does not train")
+
+    def forward(  # type: ignore[override]
+        self,
+        features: Tensor,
+        mirrored: Tensor,
+        category: Tensor,
+        rows: Tensor,
+        mode: str = "loss",
+    ) -> dict[str, Tensor]:
+        """Answer mmengine's training step; each image comes as it is or mirrored, at random."""
+        as_is = torch.rand(len(features), 1) < 0.5
+        return self.loss(torch.where(as_is.to(features.device), features, mirrored), category)

@@ -1,0 +1,98 @@
+"""Attributes of one's own images: ``python -m clear_bench.predict --run RUN photo.jpg ...``."""
+
+import csv
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from clear_bench.cli import main
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def predict(
+    images: Annotated[list[Path], typer.Argument(help="image files, each a crop of one person")],
+    run: Annotated[str, typer.Option(help="run directory, run id, or the beginning of one")],
+    form: Annotated[str, typer.Option("--format", help="table, csv or json")] = "table",
+    everything: Annotated[bool, typer.Option("--all", help="absent attributes too")] = False,
+    runs_root: Annotated[Path, typer.Option("--runs", help="folder of runs")] = Path("runs"),
+) -> None:
+    """Print the attributes of images with their probabilities under a trained run."""
+    from clear_bench.errors import unknown
+
+    if form not in ("table", "csv", "json"):
+        raise unknown("format", form, ("table", "csv", "json"))
+    found = predictions(images, run, runs_root)
+    kept = [r for r in found if everything or r["present"]]
+    if form == "json":
+        print(json.dumps(kept, indent=1))
+    elif form == "csv":
+        writer = csv.DictWriter(sys.stdout, ["image", "attribute", "probability", "present"])
+        writer.writeheader()
+        writer.writerows(kept)
+    else:
+        _print_table(kept, images)
+
+
+def predictions(images: list[Path], run: str, runs_root: Path) -> list[dict[str, Any]]:
+    """Return one row an (image, attribute), in order of image and falling probability.
+
+    Raises:
+        UserError: If the run or an image cannot be read.
+    """
+    import numpy as np
+
+    from clear_bench.data.images import read_image
+    from clear_bench.data.schema import Schema
+    from clear_bench.engine import SELECTED, load
+    from clear_bench.errors import require_file
+    from clear_bench.inference import encode
+    from clear_bench.plugins import load as load_plugin
+    from clear_bench.recognition_run import model_config
+    from clear_bench.record import Record, find_run
+
+    folder = find_run(runs_root, run)
+    record = Record.load(folder)
+    if record.parent:  # a retrieval run recognises through its parent
+        folder = find_run(runs_root, record.parent)
+        record = Record.load(folder)
+    schema_file = require_file(folder / "schema.json", "train the run again")
+    schema = Schema.from_json(schema_file.read_text(encoding="utf-8"))
+    size = tuple(record.config["data"]["image_size"])
+    pixels = np.stack([read_image(path, size) for path in images])
+    load_plugin("method", record.method)  # registers the model
+    model = load(model_config(record.config, [0.5] * len(schema)), folder / SELECTED)
+    _, probabilities = encode(model, pixels, np.arange(len(pixels)))
+    threshold = record.config["protocol"]["threshold"]
+    return [
+        {
+            "image": str(path),
+            "attribute": schema.names[column],
+            "probability": round(float(row[column]), 4),
+            "present": bool(row[column] > threshold),
+        }
+        for path, row in zip(images, probabilities, strict=True)
+        for column in np.argsort(-row, kind="stable")
+    ]
+
+
+def _print_table(rows: list[dict[str, Any]], images: list[Path]) -> None:
+    """Print one table an image."""
+    from rich.console import Console
+    from rich.table import Table
+
+    for path in images:
+        table = Table("attribute", "probability", title=str(path), title_justify="left")
+        for row in rows:
+            if row["image"] == str(path):
+                style = "bold" if row["present"] else "dim"
+                table.add_row(row["attribute"], f"{row['probability']:.3f}", style=style)
+        Console().print(table)
+
+
+if __name__ == "__main__":
+    main(app)

@@ -1,0 +1,129 @@
+"""Where a number comes from: code, versions, machine.  No torch import."""
+
+import ast
+import hashlib
+import os
+import platform
+import subprocess
+import sys
+from functools import lru_cache
+from importlib.metadata import distributions, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+OWN = ("clear_bench", "baselines", "ablations")
+LIBRARIES = ("torch", "torchvision", "timm", "transformers", "mmengine", "numpy", "pandas",
+             "scipy", "opencv-python-headless", "mlflow", "optuna")  # fmt: skip
+
+
+@lru_cache
+def code_hash(*modules: str) -> str:
+    """Return the sha256 of modules and of all of this project's modules that they import.
+
+    Docstrings, comments and layout do not count, so a better sentence makes no run stale.
+
+    Args:
+        modules: Dotted names.
+    """
+    seen: dict[str, str] = {}
+    todo = list(modules)
+    while todo:
+        name = todo.pop()
+        if name in seen:
+            continue
+        tree = _without_docstrings(ast.parse(_file(name).read_text(encoding="utf-8")))
+        seen[name] = ast.dump(tree)
+        todo += _own_imports(tree)
+    text = "\n".join(f"{name} {seen[name]}" for name in sorted(seen))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """Return the sha256 of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def provenance() -> dict[str, Any]:
+    """Return commit, dirtiness, versions, environment, hardware and command line."""
+    return {
+        "git_commit": _git("rev-parse", "HEAD"),
+        "git_dirty": _dirty(),
+        "environment": environment_hash(),
+        "python": platform.python_version(),
+        "libraries": {name: version(name) for name in LIBRARIES},
+        "platform": platform.platform(),
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+    }
+
+
+@lru_cache
+def environment_hash() -> str:
+    """Return the sha256 of all installed package versions: the lock as it is really installed."""
+    rows = sorted({f"{d.name.lower()}=={d.version}" for d in distributions()})
+    return hashlib.sha256("\n".join(rows).encode()).hexdigest()
+
+
+def _file(module: str) -> Path:
+    """Return a module's source file."""
+    spec = find_spec(module)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(module)
+    return Path(spec.origin)
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
+    """Return the tree with every docstring taken out."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
+            node.body = node.body[1:]
+    return tree
+
+
+def _own_imports(tree: ast.Module) -> list[str]:
+    """Return the modules of this project that a module imports, inside functions too."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return sorted(n for n in found if n.split(".")[0] in OWN and _is_module(n))
+
+
+def _is_module(name: str) -> bool:
+    """Return whether a dotted name is a module and not something inside one."""
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def _git(*words: str) -> str:
+    """Return what git says, or "unknown" outside a checkout."""
+    try:
+        answer = subprocess.run(
+            ["git", *words], capture_output=True, text=True, check=True, cwd=_file("clear_bench").parent
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return answer.stdout.strip()
+
+
+def _dirty() -> str:
+    """Return "" for a clean checkout, else a short hash of what differs from the commit."""
+    difference = _git("diff", "HEAD")
+    return hashlib.sha256(difference.encode()).hexdigest()[:12] if difference else ""
+
+
+def _cpu() -> str:
+    """Return the processor's name."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((x.partition(":")[2].strip() for x in lines if x.startswith("model name")), "")

@@ -1,0 +1,189 @@
+"""Carry out a recognition run: stage the arrays, train, predict, measure."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clear_bench.cache import Cache
+from clear_bench.config import Config
+from clear_bench.cost import cost_of
+from clear_bench.data.batches import keep_identities
+from clear_bench.data.images import Images, image_store
+from clear_bench.engine import LAST, SELECTED, build, fit, load, main_process
+from clear_bench.errors import UserError
+from clear_bench.inference import encode
+from clear_bench.metrics.recognition import per_attribute, recognition_metrics
+from clear_bench.provenance import file_sha256, provenance
+from clear_bench.record import Record, plain, write_text
+from clear_bench.runs import Run
+
+
+def split_rows(run: Run, readable: NDArray[np.bool_]) -> dict[str, NDArray[np.intp]]:
+    """Return the manifest rows of ``train``, ``val`` and ``test`` that a run uses."""
+    rows = {s: run.dataset.rows(s) for s in ("train", "val", "test")}
+    rows = {s: r[readable[r]] for s, r in rows.items()}
+    persons = run.dataset.manifest["person"].to_numpy()[rows["train"]]
+    rows["train"] = rows["train"][keep_identities(persons, run.config["data"]["identities"])]
+    for split, found in rows.items():
+        if not len(found):
+            raise UserError(f"{run.dataset.name}: the {split} split has no images")
+    return rows
+
+
+def model_config(config: Config, positive_ratio: Sequence[float]) -> dict[str, Any]:
+    """Return the full configuration of a recognition model: the recipe and what the data say.
+
+    A model whose weights come from a checkpoint gets its ratios from there too.
+    """
+    return {
+        **config["recognition"]["model"],
+        "attributes": len(positive_ratio),
+        "image_size": config["data"]["image_size"],
+        "positive_ratio": list(positive_ratio),
+        "augment": config["recognition"]["augment"],
+    }
+
+
+def stage(run: Run, cache: Cache) -> tuple[Images, dict[str, NDArray[np.intp]]]:
+    """Return the decoded images of a run's data set and the rows of its splits."""
+    height, width = run.config["data"]["image_size"]
+    skip = run.config["data"]["skip_unreadable"]
+    folder = cache.root / "images"
+    images = image_store(run.dataset, (height, width), folder, skip_unreadable=skip)
+    return images, split_rows(run, images.readable)
+
+
+def make(run: Run, cache: Cache, launcher: str) -> Record:
+    """Train and evaluate one recognition run and return its record."""
+    images, rows = stage(run, cache)
+    ratio = run.dataset.labels[rows["train"]].mean(axis=0).tolist()
+    model = model_config(run.config, ratio)
+    history = _train(run, cache, launcher, model, images, rows)
+    metric = run.config["protocol"]["select_recognition"]
+    best = max(history, key=lambda row: row[metric])["epoch"] if history else 0
+    found = evaluate(run, model, images.pixels, rows) if main_process() else {}
+    return run.record(
+        status="finished",
+        history=plain(history),
+        selected_epoch=int(best),
+        data={
+            "manifest_checksum": run.dataset.checksum,
+            "unreadable_images": int((~images.readable).sum()),
+            **{f"{split}_images": len(kept) for split, kept in rows.items()},
+        },
+        cost=cost_of(model, history, len(rows["train"])),
+        provenance=provenance(),
+        **found,
+    )
+
+
+def remeasure(run: Run, cache: Cache) -> dict[str, dict[str, dict[str, float]]]:
+    """Return the metrics of a finished run's checkpoints, computed from the images again."""
+    images, rows = stage(run, cache)
+    model = model_config(run.config, [0.5] * len(run.dataset.schema))
+    found = checkpoints(run, model).items()
+    return {name: measure(run, loaded, images.pixels, rows)[0] for name, loaded in found}
+
+
+def _train(
+    run: Run,
+    cache: Cache,
+    launcher: str,
+    model: dict[str, Any],
+    images: Images,
+    rows: dict[str, NDArray[np.intp]],
+) -> list[dict[str, float]]:
+    """Train, if the method trains, and return the history."""
+    train, rule = run.section["train"], run.config["protocol"]
+    if not train["epochs"]:
+        return []
+    staged = cache.labels(run.dataset)
+    key = {"data": run.dataset.checksum, "rows": {s: r.tolist() for s, r in rows.items()}}
+    split_files = cache.arrays("rows", key, lambda: rows)
+    return fit(
+        folder=run.folder,
+        title=run.id,
+        seed=run.config["seed"],
+        model=model,
+        train=train,
+        arrays={"images": images.file, "labels": staged / "labels.npy"},
+        rows={s: split_files / f"{s}.npy" for s in ("train", "val")},
+        names=staged / "names.txt",
+        metric=rule["select_recognition"],
+        validation={
+            "val_cfg": {},
+            "val_evaluator": {
+                "type": "RecognitionMetric",
+                "labels": str(staged / "labels.npy"),
+                "threshold": rule["threshold"],
+                "undefined": rule["undefined"],
+            },
+        },
+        launcher=launcher,
+    )
+
+
+def evaluate(
+    run: Run, model: dict[str, Any], pixels: NDArray[np.uint8], rows: dict[str, NDArray[np.intp]]
+) -> dict[str, Any]:
+    """Measure both checkpoints and keep the selected one's predictions beside the record."""
+    found = {
+        name: measure(run, loaded, pixels, rows)
+        for name, loaded in checkpoints(run, model).items()
+    }
+    kept = found["selected"][1]
+    threshold = run.config["protocol"]["threshold"]
+    test_labels = run.dataset.labels[rows["test"]]
+    table = per_attribute(kept["test_probabilities"], test_labels, threshold)
+    save_arrays(run.folder / "predictions.npz", kept)
+    write_text(run.folder / "schema.json", run.dataset.schema.to_json())
+    return {
+        "metrics": {name: metrics for name, (metrics, _) in found.items()},
+        "per_attribute": {"name": run.dataset.schema.names, **plain(table)},
+        "artefacts": artefacts(run.folder),
+    }
+
+
+def measure(
+    run: Run, model: Any, pixels: NDArray[np.uint8], rows: dict[str, NDArray[np.intp]]
+) -> tuple[dict[str, dict[str, float]], dict[str, NDArray[Any]]]:
+    """Return a model's metrics on val and test, and the predictions they are made of."""
+    rule: Any = {k: run.config["protocol"][k] for k in ("threshold", "undefined")}
+    metrics: dict[str, dict[str, float]] = {}
+    kept: dict[str, NDArray[Any]] = {}
+    for split in ("val", "test"):
+        _, probabilities = encode(model, pixels, rows[split])
+        found = recognition_metrics(probabilities, run.dataset.labels[rows[split]], **rule)
+        metrics[split] = plain(found)
+        kept |= {f"{split}_rows": rows[split], f"{split}_probabilities": probabilities}
+    return metrics, kept
+
+
+def checkpoints(run: Run, model: dict[str, Any]) -> dict[str, Any]:
+    """Return the trained models: ``selected`` on val, and of the ``last`` epoch.
+
+    A method that does not train has one model and no checkpoint.
+    """
+    if not run.section["train"]["epochs"]:
+        return {"selected": build(model).eval()}
+    return {
+        "selected": load(model, run.folder / SELECTED),
+        "last": load(model, run.folder / LAST),
+    }
+
+
+def save_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
+    """Write an ``.npz`` file, whole or not at all."""
+    temporary = path.with_name(f".{path.stem}.tmp.npz")
+    np.savez(temporary, **arrays)  # type: ignore[arg-type]
+    temporary.replace(path)
+
+
+def artefacts(folder: Path) -> dict[str, str]:
+    """Return the sha256 of the files that a run leaves beside its record."""
+    names = (SELECTED, LAST, "predictions.npz", "schema.json", "table.npz")
+    return {name: file_sha256(folder / name) for name in names if (folder / name).is_file()}
+

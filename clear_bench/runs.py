@@ -1,0 +1,200 @@
+"""A run is the only noun that costs money: (method, task, data set, profile, overrides, seed)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from clear_bench import plugins
+from clear_bench.config import Config, compose, digest, for_task
+from clear_bench.data.dataset import Dataset
+from clear_bench.data.sources import load_dataset
+from clear_bench.errors import UserError
+from clear_bench.method import TASKS
+from clear_bench.provenance import code_hash
+from clear_bench.record import FILE, Record, find_run
+
+ENGINE = ("clear_bench.recognition_run", "clear_bench.retrieval_run")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training of one method for one task; the same arguments always give the same id.
+
+    Args:
+        config: Resolved configuration, see `compose`.
+        task: ``recognition`` or ``retrieval``.
+        dataset: The data, read.
+        root: Folder of all runs.
+        parent: The recognition run whose frozen features a retrieval run uses.
+        home: Run directory, where it is not the one that the id gives (a run made by older code).
+    """
+
+    config: Config
+    task: str
+    dataset: Dataset
+    root: Path
+    parent: "Run | None" = None
+    home: Path | None = None
+
+    @cached_property
+    def section(self) -> dict[str, Any]:
+        """The configuration of this task alone."""
+        return self.config[self.task]
+
+    @cached_property
+    def code(self) -> str:
+        """Hash of the code that computes this run."""
+        module = plugins.available("method")[self.config["method"]]
+        return code_hash(module, ENGINE[TASKS.index(self.task)])
+
+    @cached_property
+    def id(self) -> str:
+        """Readable name and eight hex digits of everything that determines the numbers."""
+        c = self.config
+        key = {
+            "config": for_task(c, self.task),
+            "code": self.code,
+            "data": self.dataset.checksum,
+            "parent": self.parent.id if self.parent else "",
+        }
+        words = [c["method"], self.task, c["dataset"], c["profile"], f"s{c['seed']}"]
+        return "-".join([*words, digest(key)[:8]])
+
+    @cached_property
+    def folder(self) -> Path:
+        """Run directory."""
+        c = self.config
+        if self.home is not None:
+            return self.home
+        return self.root / c["profile"] / c["dataset"] / c["method"] / self.id
+
+    @property
+    def finished(self) -> bool:
+        """Whether it has a record that says so."""
+        file = self.folder / FILE
+        return file.is_file() and Record.load(file).status == "finished"
+
+    @cached_property
+    def protocol(self) -> str:
+        """One line that says how the numbers are made; only equal lines may be compared."""
+        data, rule = self.config["data"], self.config["protocol"]
+        height, width = data["image_size"]
+        parts = [
+            self.config["dataset"],
+            data["split"],
+            f"attrs{len(self.dataset.schema)}:{data['label_set']}",
+            f"img{height}x{width}:{_resampling()}",
+            f"train-ids{100 * data['identities']:g}%",
+        ]
+        if data["skip_unreadable"]:
+            parts.append("skip-unreadable")
+        if self.task == "recognition":
+            parts += [
+                f"select:val.{rule['select_recognition']}",
+                f"thr{rule['threshold']:g}",
+                f"undefined:{rule['undefined']}",
+            ]
+        else:
+            parts += [
+                "query:test-categories",
+                "gallery:test",
+                f"select:val-{rule['val_identities']}-ids.{rule['select_retrieval']}",
+                f"ap:{rule['ap']}",
+                "ties:index",
+                f"no-positives:{rule['no_positives']}",
+            ]
+        return "|".join([*parts, "v1"])
+
+    def record(self, **found: Any) -> Record:
+        """Return a record of this run with what was found."""
+        c = self.config
+        return Record(
+            run_id=self.id,
+            method=c["method"],
+            task=self.task,
+            dataset=c["dataset"],
+            profile=c["profile"],
+            seed=c["seed"],
+            parent=self.parent.id if self.parent else "",
+            protocol=self.protocol,
+            config=for_task(c, self.task),
+            code_hash=self.code,
+            **found,
+        )
+
+
+def plan(
+    method: str,
+    dataset: str,
+    profile: str,
+    seed: int,
+    overrides: Mapping[str, Any],
+    *,
+    root: Path,
+    data_root: Path | None = None,
+) -> list[Run]:
+    """Return the runs of an experiment, parents first: one a task the method has.
+
+    Args:
+        method: File name of a method.
+        dataset: File name of a data set.
+        profile: ``smoke``, ``default`` or ``paper``.
+        seed: Of everything random.
+        overrides: See `compose`.
+        root: Folder of all runs.
+        data_root: Folder of the official release; None for an embedded data set.
+
+    Raises:
+        UserError: For any name, key or file that is wrong.
+    """
+    config = compose(method, dataset, profile, seed, overrides)
+    data = config["data"]
+    loaded = load_dataset(dataset, data_root, data["split"], data["label_set"])
+    runs: list[Run] = []
+    if "recognition" in config:
+        runs.append(Run(config, "recognition", loaded, root))
+    if "retrieval" in config:
+        parent = config["retrieval"]["parent"]
+        if parent != method:
+            shared = {
+                f"{section}.{key}": value
+                for section in ("data", "protocol")
+                for key, value in config[section].items()
+            }
+            other = compose(parent, dataset, profile, seed, shared)
+            runs.append(Run(other, "recognition", loaded, root))
+        runs.append(Run(config, "retrieval", loaded, root, parent=runs[-1]))
+    return runs
+
+
+def reopen(folder: Path, root: Path, data_root: Path | None = None) -> Run:
+    """Return the run whose record lies in a folder, even if other code made it.
+
+    Args:
+        folder: Run directory.
+        root: Folder of all runs, where its parent is looked for.
+        data_root: Folder of the official release; None for an embedded data set.
+
+    Raises:
+        UserError: If the data are not those that the run was made with.
+    """
+    record = Record.load(folder)
+    data = record.config["data"]
+    dataset = load_dataset(record.dataset, data_root, data["split"], data["label_set"])
+    wanted = record.data.get("manifest_checksum")
+    if dataset.checksum != wanted:
+        raise UserError(
+            f"{folder.name}: was made with other data (manifest {str(wanted)[:12]}, found "
+            f"{dataset.checksum[:12]} in {dataset.root}); give the same release by --data-root"
+        )
+    parent = reopen(find_run(root, record.parent), root, data_root) if record.parent else None
+    return Run(record.config, record.task, dataset, root, parent, home=folder)
+
+
+def _resampling() -> str:
+    """Return the name of the rule by which images are resized."""
+    from clear_bench.data.images import RESAMPLING
+
+    return RESAMPLING

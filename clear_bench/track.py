@@ -1,0 +1,114 @@
+"""Mirror records to MLflow.  The record on disk is the truth; what is here can be made again.
+
+``python -m clear_bench.track`` mirrors every record that the tracking server lacks.  The server is
+MLflow's usual ``MLFLOW_TRACKING_URI``, by default a SQLite file in the current directory.
+"""
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from clear_bench.cli import main
+from clear_bench.record import FILE, Record, records
+
+EXPERIMENT = "clear-bench"
+STORE = "sqlite:///mlflow.db"
+app = typer.Typer(add_completion=False)
+
+
+def mirror(folder: Path, record: Record) -> None:
+    """Log a record as one MLflow run: parameters, curves, final metrics, the record itself.
+
+    A tracking server that does not answer costs a warning, never a finished training: the
+    record is on disk and ``python -m clear_bench.track`` sends it later.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        _mirror(folder, record)
+    except (MlflowException, OSError) as error:
+        cause = str(error).strip().splitlines()[0]
+        print(
+            f"warning: {record.run_id}: not mirrored to MLflow ({cause}); "
+            "run later: python -m clear_bench.track",
+            flush=True,
+        )
+
+
+def _mirror(folder: Path, record: Record) -> None:
+    """Send one record, unless the server has it."""
+    from mlflow.entities import Metric, Param, RunTag
+
+    client, experiment = _client()
+    if client.search_runs([experiment], f"tags.record = '{_key(record)}'", max_results=1):
+        return
+    now = int(time.time() * 1000)
+    tags = {"record": _key(record), "status": record.status, "protocol": record.protocol}
+    run = client.create_run(experiment, run_name=record.run_id, tags=tags)
+    params = [Param(k, str(v)[:500]) for k, v in flatten(record.config)]
+    metrics = [
+        Metric(f"{checkpoint}.{split}.{name}", value, now, 0)
+        for checkpoint, splits in record.metrics.items()
+        for split, values in splits.items()
+        for name, value in values.items()
+    ]
+    metrics += [
+        Metric(f"epoch.{name}", value, now, int(row["epoch"]))
+        for row in record.history
+        for name, value in row.items()
+        if name != "epoch"
+    ]
+    costs = [Metric(f"cost.{k}", float(v), now, 0) for k, v in record.cost.items() if _number(v)]
+    for start in range(0, len(metrics + costs), 1000):  # the server's own limit of one batch
+        client.log_batch(run.info.run_id, metrics=(metrics + costs)[start : start + 1000])
+    client.log_batch(run.info.run_id, params=params[:100], tags=[RunTag("parent", record.parent)])
+    client.log_artifact(run.info.run_id, str(folder / FILE))
+    client.set_terminated(run.info.run_id, "FINISHED" if record.status == "finished" else "FAILED")
+
+
+def flatten(config: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield dotted keys and values of nested mappings."""
+    for key, value in config.items():
+        path = f"{where}.{key}" if where else key
+        if isinstance(value, Mapping):
+            yield from flatten(value, path)
+        else:
+            yield path, value
+
+
+def _client() -> tuple[Any, str]:
+    """Return a client and the id of our experiment."""
+    os.environ.setdefault("MLFLOW_TRACKING_URI", STORE)
+    from mlflow import MlflowClient
+
+    client = MlflowClient()
+    found = client.get_experiment_by_name(EXPERIMENT)
+    return client, found.experiment_id if found else client.create_experiment(EXPERIMENT)
+
+
+def _key(record: Record) -> str:
+    """Return what tells one making of a run from another."""
+    return f"{record.run_id}@{record.finished_at}"
+
+
+def _number(value: Any) -> bool:
+    """Return whether a value is a number (and not a truth value)."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+@app.command()
+def track(root: Annotated[Path, typer.Option(help="folder of runs")] = Path("runs")) -> None:
+    """Mirror every record below a folder to MLflow; those it has already are left alone."""
+    count = 0
+    for folder, record in records(root):
+        _mirror(folder, record)
+        count += 1
+    print(f"{count} records mirrored")
+
+
+if __name__ == "__main__":
+    main(app)

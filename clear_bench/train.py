@@ -1,0 +1,64 @@
+"""Train a method: ``python -m clear_bench.train --method clear --dataset synthped --seed 0``."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clear_bench.cli import main
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def train(
+    method: Annotated[str, typer.Option(help="a file name of baselines/, or clear")] = "clear",
+    dataset: Annotated[str, typer.Option(help="a file name of clear_bench/data/")] = "synthped",
+    profile: Annotated[str, typer.Option(help="smoke, default or paper")] = "default",
+    seed: Annotated[list[int] | None, typer.Option(help="may be given several times")] = None,
+    seeds: Annotated[int, typer.Option(help="train seeds 0 to N-1 (instead of --seed)")] = 0,
+    data_root: Annotated[
+        Path | None, typer.Option(help="folder of the official release; none for synthped")
+    ] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="KEY=VALUE, see --show-config")
+    ] = None,
+    show_config: Annotated[bool, typer.Option(help="print the configuration and leave")] = False,
+    dry_run: Annotated[bool, typer.Option(help="print what would run and leave")] = False,
+    launcher: Annotated[str, typer.Option(help="none, pytorch (torchrun) or slurm")] = "none",
+    runs_root: Annotated[Path, typer.Option("--runs", help="folder of runs")] = Path("runs"),
+    cache: Annotated[Path, typer.Option(help="folder of derived files")] = Path(".cache"),
+) -> None:
+    """Train, evaluate and record a method on a data set; what has finished is not run again.
+
+    A method with a retrieval half makes two runs a seed: recognition first, then retrieval on its
+    frozen features.
+    """
+    from clear_bench.config import compose, parse_overrides
+
+    chosen = list(range(seeds)) if seeds else (seed or [0])
+    changed = parse_overrides(overrides or [])
+    if show_config:
+        config = compose(method, dataset, profile, chosen[0], changed)
+        print(json.dumps(config, indent=1))
+        return
+    from clear_bench.runs import plan
+
+    experiments = [
+        plan(method, dataset, profile, s, changed, root=runs_root, data_root=data_root)
+        for s in chosen
+    ]
+    if dry_run:
+        for run in [run for runs in experiments for run in runs]:
+            print(f"{'finished' if run.finished else 'to do   '}  {run.folder}")
+        return
+    from clear_bench.cache import Cache
+    from clear_bench.execute import execute, show
+
+    records = [r for runs in experiments for r in execute(runs, Cache(cache), launcher)]
+    show(records, runs_root)
+
+
+if __name__ == "__main__":
+    main(app)
