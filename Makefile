@@ -1,0 +1,34 @@
+# make setup   the environment, in .venv (made again when the lock file changes)
+# make repro   the whole pipeline: data, training, evaluation, tables   [PROFILE=smoke|default|paper]
+# make test    the default tests                                        [SLOW=1 for the slow ones]
+# make check   lint, format, types, layers
+
+PYTHON ?= python3.11
+PROFILE ?= default
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export DVC_NO_ANALYTICS := 1
+
+.PHONY: setup repro test check
+
+setup: .venv/.installed
+
+.venv/.installed: requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+# The profile is a DVC parameter like any other: this writes it where `dvc repro` reads it.
+repro: setup
+	sed -i.bak 's/^profile: .*/profile: $(PROFILE)/' params.yaml && rm params.yaml.bak
+	dvc repro
+
+test: setup
+	OMP_NUM_THREADS=1 pytest -n 2 $(if $(SLOW),-m slow)
+
+check: setup
+	ruff check
+	ruff format --check
+	mypy
+	lint-imports
