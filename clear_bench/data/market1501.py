@@ -170,7 +170,7 @@ def list_pictures(folder: Path) -> list[tuple[str, str, str]]:
     """
     if not folder.is_dir():
         raise UserError(
-            f"{folder}: no such folder; put the official Market-1501 folders in its place"
+            f"{folder}: no such folder; unpack the official Market-1501 release again"
         )
     names = sorted(path.name for path in folder.glob("*.jpg"))
     if not names:

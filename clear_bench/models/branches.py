@@ -3,7 +3,6 @@
 from typing import Any
 
 import timm
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -81,6 +80,7 @@ class ViTBranch(nn.Module):
     def __init__(self, image_size: tuple[int, int], pretrained: bool, **vit: Any) -> None:
         super().__init__()
         self.trunk: Any = backbone(image_size=image_size, pretrained=pretrained, **vit)
+        self.trunk.fc_norm = nn.Identity()  # belongs to timm's classifier; here it would never learn
         self.width: int = self.trunk.num_features
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -150,13 +150,3 @@ class SwinBranch(nn.Module):
 
 
 BRANCHES: dict[str, type[ViTBranch] | type[SwinBranch]] = {"vit": ViTBranch, "swin": SwinBranch}
-
-
-def count_parameters(module: nn.Module, *, trainable: bool = False) -> int:
-    """Return the number of parameters of a module (of those that learn, if ``trainable``)."""
-    return sum(p.numel() for p in module.parameters() if p.requires_grad or not trainable)
-
-
-def finite(values: Tensor) -> bool:
-    """Return whether all values are finite."""
-    return bool(torch.isfinite(values).all())

@@ -1,0 +1,130 @@
+"""Records to tables: mean and standard deviation over seeds, as Markdown, CSV and LaTeX."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from clear_bench.record import write_text
+
+COLUMNS = {
+    "recognition": ("mA", "accuracy", "precision", "recall", "f1", "f1_instance"),
+    "retrieval": ("rank1", "rank5", "rank10", "mAP", "mINP"),
+}
+HEADS = {
+    "mA": "mA", "accuracy": "Acc", "precision": "Prec", "recall": "Rec", "f1": "F1",
+    "f1_instance": "F1 (instance)", "rank1": "R@1", "rank5": "R@5", "rank10": "R@10",
+    "mAP": "mAP", "mINP": "mINP",
+}  # fmt: skip
+KEYS = ["protocol", "method", "checkpoint"]
+
+
+def summarise(frame: pd.DataFrame, task: str) -> pd.DataFrame:
+    """Return one row a (protocol, method, checkpoint): mean, std (ddof=1) and n of each metric.
+
+    Args:
+        frame: From `clear_bench.record.frame`.
+        task: ``recognition`` or ``retrieval``.
+
+    Returns:
+        Columns (metric, "mean" | "std"), in per cent, and ("n", ""); std of one seed is NaN.
+    """
+    chosen = frame[(frame["task"] == task) & (frame["split"] == "test")]
+    chosen = chosen[chosen["metric"].isin(COLUMNS[task])]
+    wide = chosen.groupby([*KEYS, "metric"], sort=True)["value"].agg(["mean", "std", "count"])
+    wide[["mean", "std"]] *= 100
+    table = wide.unstack("metric").swaplevel(axis=1)
+    counts = table.xs("count", axis=1, level=1).max(axis=1).astype(int)
+    table = table[[(m, s) for m in COLUMNS[task] for s in ("mean", "std")]]
+    table[("n", "")] = counts
+    return table
+
+
+def cells(table: pd.DataFrame, task: str, plus_minus: str) -> pd.DataFrame:
+    """Return the table as text: "mean ± std", or the mean alone where there is one seed.
+
+    Args:
+        table: From `summarise`, rows of one protocol.
+        task: ``recognition`` or ``retrieval``.
+        plus_minus: How ± is written.
+    """
+
+    def text(mean: float, std: float) -> str:
+        return f"{mean:.2f}" if pd.isna(std) else f"{mean:.2f}{plus_minus}{std:.2f}"
+
+    pairs = {
+        HEADS[m]: [text(a, b) for a, b in zip(table[(m, "mean")], table[(m, "std")], strict=True)]
+        for m in COLUMNS[task]
+    }
+    return pd.DataFrame({**pairs, "seeds": table[("n", "")].to_numpy()}, index=table.index)
+
+
+def caption(dataset: str, task: str, protocol: str) -> str:
+    """Return the caption: what, under which protocol, and what ± means."""
+    return (
+        f"Attribute {task} on {dataset}, test split, per cent; mean and standard deviation "
+        f"(n - 1) over seeds. Checkpoint selected on val, and last epoch. Protocol: {protocol}"
+    )
+
+
+def write(table: pd.DataFrame, task: str, dataset: str, folder: Path) -> list[Path]:
+    """Write one table a protocol in three forms and return the files.
+
+    Numbers of different protocols never share a table.
+    """
+    written = []
+    for number, (protocol, rows) in enumerate(table.groupby(level="protocol", sort=True)):
+        stem = f"{dataset}-{task}" + (f"-{number + 1}" if number else "")
+        head = caption(dataset, task, str(protocol))
+        rows = rows.droplevel("protocol")
+        flat = rows.copy()
+        flat.columns = pd.Index(["_".join(filter(None, c)) for c in rows.columns])
+        written += [
+            write_text(folder / f"{stem}.csv", flat.to_csv(float_format="%.6f")),
+            write_text(folder / f"{stem}.md", _markdown(cells(rows, task, " ± "), head)),
+            write_text(folder / f"{stem}.tex", _latex(cells(rows, task, r" $\pm$ "), head, stem)),
+        ]
+    return written
+
+
+def _markdown(table: pd.DataFrame, head: str) -> str:
+    """Return a Markdown table under its caption."""
+    plain = table.reset_index()
+    lines = [list(plain.columns), ["---"] * plain.shape[1], *plain.astype(str).to_numpy().tolist()]
+    return f"{head}\n\n" + "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def _latex(table: pd.DataFrame, head: str, label: str) -> str:
+    """Return a booktabs table; pandas' Styler writes it."""
+    plain = table.reset_index()
+    for column in ("method", "checkpoint"):
+        plain[column] = plain[column].map(escape)
+    styler = plain.style.hide(axis="index")
+    return styler.to_latex(
+        hrules=True,
+        caption=escape(head),
+        label=f"tab:{label}",
+        position="t",
+        position_float="centering",
+        column_format="ll" + "r" * (plain.shape[1] - 2),
+    ).replace("%", r"\%")
+
+
+def escape(text: str) -> str:
+    """Return text with LaTeX's special characters escaped ("%" is left to the end)."""
+    for raw, safe in (("\\", r"\textbackslash "), ("_", r"\_"), ("&", r"\&"), ("#", r"\#"),
+                      ("|", r"\textbar{}"), (">", r"\textgreater{}")):  # fmt: skip
+        text = text.replace(raw, safe)
+    return text
+
+
+def show(table: pd.DataFrame, task: str, dataset: str) -> Sequence[str]:
+    """Return the lines of the tables for a terminal."""
+    lines: list[str] = []
+    for protocol, rows in table.groupby(level="protocol", sort=True):
+        lines += [
+            caption(dataset, task, str(protocol)),
+            cells(rows.droplevel("protocol"), task, " ± ").reset_index().to_string(index=False),
+            "",
+        ]
+    return lines
