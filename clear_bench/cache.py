@@ -4,20 +4,18 @@ Everything is addressed by the sha256 of all that determines it, and written und
 name first, so a file that is there is whole and right.
 """
 
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 
 from clear_bench.config import digest
 from clear_bench.data.dataset import Dataset, categories
 from clear_bench.data.schema import Schema
+from clear_bench.made_once import made_once
 from clear_bench.text.descriptions import describe_all
 from clear_bench.text.store import embed
 
@@ -33,23 +31,8 @@ class Cache:
     root: Path
 
     def folder(self, kind: str, key: Any, make: Callable[[Path], None]) -> Path:
-        """Return the folder of ``key``; ``make`` fills it if it is not there.
-
-        Several processes may ask at once; one makes, the others wait.
-        """
-        target = self.root / kind / digest(key)[:24]
-        if target.is_dir():
-            return target
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(target.with_suffix(".lock")):
-            if not target.is_dir():
-                temporary = Path(tempfile.mkdtemp(prefix=".making-", dir=target.parent))
-                try:
-                    make(temporary)
-                    temporary.replace(target)
-                finally:
-                    shutil.rmtree(temporary, ignore_errors=True)
-        return target
+        """Return the folder of ``key``; ``make`` fills it if it is not there."""
+        return made_once(self.root / kind / digest(key)[:24], make)
 
     def labels(self, dataset: Dataset) -> Path:
         """Return a folder with ``labels.npy`` ``(N, A)`` uint8 and ``names.txt`` of a data set."""

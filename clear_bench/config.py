@@ -1,7 +1,7 @@
 """From (method, data set, profile, overrides, seed) to one resolved configuration: plain data.
 
-Four layers, each over the one before: the defaults below, the method's recipe, the profile, and
-what the command line sets.  A key that no layer below knows is an error.
+Layers, each over the one before: the defaults below, the method's recipe, the profile, what the
+method says of that profile, and the command line.  A key that no layer below knows is an error.
 """
 
 import hashlib
@@ -130,10 +130,10 @@ def compose(
     config |= {"data": Data().model_dump(), "protocol": Protocol().model_dump()}
     for task in plugin.tasks:
         config[task] = _task_defaults(task, getattr(plugin, task))
-    _merge(config, _known(PROFILES[profile], config))
     for task in plugin.tasks:
         recipe = getattr(plugin, task)
         _merge(config[task], {k: v for k, v in recipe.items() if k != "model"}, task)
+    _merge(config, _fitting(PROFILES[profile], config))
     _merge(config, plugin.profiles.get(profile, {}))
     for key, value in (overrides or {}).items():
         _set(config, key, value)
@@ -187,9 +187,11 @@ def _task_defaults(task: str, recipe: Mapping[str, Any]) -> Config:
     return section
 
 
-def _known(layer: Mapping[str, Any], config: Config) -> Config:
-    """Return a profile without the tasks that a method does not have."""
-    return {k: v for k, v in layer.items() if k in config}
+def _fitting(layer: Mapping[str, Any], config: Config) -> Config:
+    """Return a profile without the tasks that a method does not have or does not train."""
+    idle = {task for task in TASKS if task in config and not config[task]["train"]["epochs"]}
+    kept = {k: v for k, v in layer.items() if k in config and k not in idle}
+    return kept | {t: {"augment": layer[t]["augment"]} for t in idle if "augment" in layer.get(t, {})}
 
 
 def _merge(base: Config, layer: Mapping[str, Any], where: str = "") -> None:

@@ -71,6 +71,7 @@ def make(run: Run, cache: Cache, launcher: str) -> Record:
         selected_epoch=int(best),
         data={
             "manifest_checksum": run.dataset.checksum,
+            "fingerprint": run.dataset.fingerprint,
             "unreadable_images": int((~images.readable).sum()),
             **{f"{split}_images": len(kept) for split, kept in rows.items()},
         },

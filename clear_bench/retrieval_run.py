@@ -67,7 +67,7 @@ def features_of(run: Run, cache: Cache) -> Path:
             "readable": images.readable,
         }
 
-    key = {"weights": weights, "images": images.file.name, "code": parent.code}
+    key = {"weights": weights, "images": images.file.parent.name, "code": parent.code}
     return cache.arrays("features", key, make)
 
 
@@ -133,6 +133,7 @@ def make(run: Run, cache: Cache, launcher: str) -> Record:
         selected_epoch=int(best),
         data={
             "manifest_checksum": run.dataset.checksum,
+            "fingerprint": run.dataset.fingerprint,
             "train_images": len(staged.rows["train"]),
             "train_categories": len(table["vectors"]),
             "val_images": len(staged.rows["val"]),

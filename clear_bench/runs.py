@@ -56,7 +56,7 @@ class Run:
         key = {
             "config": for_task(c, self.task),
             "code": self.code,
-            "data": self.dataset.checksum,
+            "data": self.dataset.fingerprint,
             "parent": self.parent.id if self.parent else "",
         }
         words = [c["method"], self.task, c["dataset"], c["profile"], f"s{c['seed']}"]
@@ -183,11 +183,11 @@ def reopen(folder: Path, root: Path, data_root: Path | None = None) -> Run:
     record = Record.load(folder)
     data = record.config["data"]
     dataset = load_dataset(record.dataset, data_root, data["split"], data["label_set"])
-    wanted = record.data.get("manifest_checksum")
-    if dataset.checksum != wanted:
+    wanted = record.data.get("fingerprint")
+    if dataset.fingerprint != wanted:
         raise UserError(
-            f"{folder.name}: was made with other data (manifest {str(wanted)[:12]}, found "
-            f"{dataset.checksum[:12]} in {dataset.root}); give the same release by --data-root"
+            f"{folder.name}: was made with other data (fingerprint {str(wanted)[:12]}, found "
+            f"{dataset.fingerprint[:12]} in {dataset.root}); give the same files by --data-root"
         )
     parent = reopen(find_run(root, record.parent), root, data_root) if record.parent else None
     return Run(record.config, record.task, dataset, root, parent, home=folder)

@@ -244,12 +244,14 @@ SOURCE = Source(
         "Recognition 2019"
     ),
     official={
-        "images": 29419,
-        "train+val/ids6": 12936,
-        "test/ids6": 16483,
-        "identities/train+val": 751,
-        "identities/test": 750,
-        "categories/train+val": 508,
-        "categories/test": 484,
+        "ids6/30": {
+            "images": 29419,
+            "images train+val": 12936,
+            "images test": 16483,
+            "persons train+val": 751,
+            "persons test": 750,
+            "categories train+val": 508,
+            "categories test": 484,
+        }
     },
 )

@@ -30,7 +30,7 @@ def load_struct(path: Path, name: str) -> np.void:
         ) from error
     if name not in variables:
         raise UserError(f"{path}: no variable '{name}' in this MAT-file; {advice}")
-    return _only_struct(variables[name], f"{path}: variable '{name}'")
+    return only_struct(variables[name], f"{path}: variable '{name}'")
 
 
 def member(struct: np.void, name: str, path: Path) -> np.ndarray:
@@ -51,11 +51,15 @@ def member_struct(struct: np.void, name: str, path: Path) -> np.void:
     Raises:
         UserError: If there is no such field or it is something else.
     """
-    return _only_struct(member(struct, name, path), f"{path}: field '{name}'")
+    return only_struct(member(struct, name, path), f"{path}: field '{name}'")
 
 
-def _only_struct(value: object, what: str) -> np.void:
-    """Return the one element of a 1x1 struct array."""
+def only_struct(value: object, what: str) -> np.void:
+    """Return the one element of a 1x1 struct array.
+
+    Raises:
+        UserError: If the value is something else; ``what`` names it.
+    """
     # scipy puts a text where it could not read a variable, so the type is not to be trusted
     if isinstance(value, np.ndarray) and value.dtype.names and value.size == 1:
         return value.flat[0]

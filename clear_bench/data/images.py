@@ -1,0 +1,130 @@
+"""Image files to one memory-mapped array of pixels, decoded once per data set and size."""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clear_bench.data.dataset import Dataset
+from clear_bench.errors import UserError
+from clear_bench.made_once import made_once
+from clear_bench.progress import track
+
+RESAMPLING = "pil-bilinear"
+"""Pillow's bilinear filter, which widens with the scale, so that shrinking does not alias."""
+
+BLOCK = 256
+BROKEN = "get it again, or leave it out with --set data.skip_unreadable=true"
+
+
+@dataclass(frozen=True)
+class Images:
+    """Decoded images of a data set.
+
+    Args:
+        pixels: ``(N, H, W, 3)`` uint8 RGB in manifest order, memory-mapped; zeros if unreadable.
+        readable: ``(N,)`` bool.
+        file: The ``.npy`` file of the pixels.  Its folder is named after all that determines it.
+    """
+
+    pixels: NDArray[np.uint8]
+    readable: NDArray[np.bool_]
+    file: Path
+
+
+def read_image(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return one image as ``(H, W, 3)`` uint8 RGB.
+
+    Args:
+        path: A file of any format that Pillow reads.
+        size: (height, width) in pixels to resize to, by `RESAMPLING`.
+
+    Raises:
+        UserError: If the file is missing, is no image or is truncated.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            small = image.convert("RGB").resize(size[::-1], Image.Resampling.BILINEAR)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such image") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise UserError(f"{path}: not a readable image ({_cause(error)})") from None
+    return np.asarray(small)
+
+
+def image_store(
+    dataset: Dataset, size: tuple[int, int], folder: Path, *, skip_unreadable: bool = False
+) -> Images:
+    """Return all images of a data set at one size, decoding them if that was never done.
+
+    Args:
+        dataset: The data.
+        size: (height, width) in pixels.
+        folder: Where decoded data sets are kept.
+        skip_unreadable: Mark broken files in ``readable`` instead of raising.
+
+    Raises:
+        UserError: If files cannot be read; all of them are listed in ``unreadable.txt`` of
+            ``folder``, the first ones in the message.
+    """
+    words = [dataset.fingerprint, size, RESAMPLING, skip_unreadable]
+    key = hashlib.sha256(json.dumps(words).encode()).hexdigest()[:24]
+
+    def make(target: Path) -> None:
+        causes = _decode(dataset, size, target)
+        if causes and not skip_unreadable:
+            listing = folder / f"{dataset.name}-unreadable.txt"
+            listing.write_text("\n".join(causes) + "\n", encoding="utf-8")
+            raise UserError(
+                f"{len(causes)} image files of {dataset.name} cannot be read, listed in {listing}: "
+                f"{'; '.join(causes[:3])}; {BROKEN}"
+            )
+
+    done = made_once(folder / key, make)
+    return Images(
+        np.load(done / "pixels.npy", mmap_mode="r", allow_pickle=False),
+        np.load(done / "readable.npy", allow_pickle=False),
+        done / "pixels.npy",
+    )
+
+
+def _decode(dataset: Dataset, size: tuple[int, int], target: Path) -> list[str]:
+    """Write ``pixels.npy`` and ``readable.npy`` and return what could not be read."""
+    count = len(dataset.manifest)
+    file = target / "pixels.npy"
+    pixels = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=(count, *size, 3))
+    readable = np.ones(count, bool)
+    paths = [dataset.root / path for path in dataset.manifest["path"]]
+    causes: list[str] = []
+
+    def one(row: int) -> str:
+        try:
+            pixels[row] = read_image(paths[row], size)
+        except UserError as error:
+            readable[row] = False
+            return str(error)
+        return ""
+
+    blocks: Sequence[range] = [
+        range(start, min(start + BLOCK, count)) for start in range(0, count, BLOCK)
+    ]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow decodes outside Python's lock
+        for block in track(blocks, f"decode {dataset.name}"):
+            causes += [cause for cause in pool.map(one, block) if cause]
+    pixels.flush()
+    np.save(target / "readable.npy", readable)
+    return causes
+
+
+def _cause(error: Exception) -> str:
+    """Return the reason of a decoder's error in a few words."""
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return "unknown format or empty file" if "cannot identify" in text else text[:80]

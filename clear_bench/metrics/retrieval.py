@@ -1,0 +1,198 @@
+"""Metrics of rankings: one query per attribute category, all images of a split as the gallery.
+
+An image is a positive of a query if both have the same category.  Images are ranked by falling
+score; images of equal score keep the order of the gallery, so that a result is reproducible even
+for a model that scores every image alike.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clear_bench.errors import UserError, unknown
+
+Floats = NDArray[np.float64]
+AveragePrecision = Literal["mean", "trapezoid"]
+NoPositives = Literal["error", "skip", "zero"]
+TOP = (1, 5, 10)  # of rank-k
+
+
+@dataclass(frozen=True)
+class RetrievalResult:
+    """Metrics of a ranking.
+
+    Args:
+        metrics: See `metrics_of_scores`.
+        average_precision: ``(Q,)`` float64; NaN for a skipped query.
+        rank_of_first: ``(Q,)`` float64 rank of the first positive, from 1; infinite for a query
+            without positives, NaN if it is skipped.
+    """
+
+    metrics: dict[str, float]
+    average_precision: Floats
+    rank_of_first: Floats
+
+
+def retrieval_metrics(
+    queries: NDArray[np.float32],
+    images: NDArray[np.float32],
+    query_category: NDArray[np.integer[Any]],
+    gallery_category: NDArray[np.integer[Any]],
+    *,
+    ap: AveragePrecision = "mean",
+    no_positives: NoPositives = "error",
+    chunk: int = 64,
+) -> RetrievalResult:
+    """Return the metrics of ranking images by their dot product with each query.
+
+    Products are summed in float64 and then rounded to float32.  A float32 sum depends in its last
+    bits on the shape of the block it is computed in, which would make equal images differ and
+    break their ties by chance.
+
+    Args:
+        queries: ``(Q, d)`` query embeddings, of length 1.
+        images: ``(N, d)`` image embeddings, of length 1.
+        query_category: ``(Q,)``.
+        gallery_category: ``(N,)``.
+        ap: See `metrics_of_scores`.
+        no_positives: See `metrics_of_scores`.
+        chunk: Queries to rank at once.
+
+    Raises:
+        UserError: See `metrics_of_scores`.
+        ValueError: The shapes do not fit.
+    """
+    if len(queries) != len(query_category) or len(images) != len(gallery_category):
+        raise ValueError("every query and every image needs one category")
+    gallery = np.asarray(images, np.float64).T
+
+    def score(start: int, stop: int) -> NDArray[np.float32]:
+        return (np.asarray(queries[start:stop], np.float64) @ gallery).astype(np.float32)
+
+    return metrics_of_scores(
+        score, query_category, gallery_category, ap=ap, no_positives=no_positives, chunk=chunk
+    )
+
+
+def metrics_of_scores(
+    score: Callable[[int, int], NDArray[np.floating[Any]]],
+    query_category: NDArray[np.integer[Any]],
+    gallery_category: NDArray[np.integer[Any]],
+    *,
+    ap: AveragePrecision = "mean",
+    no_positives: NoPositives = "error",
+    chunk: int = 64,
+) -> RetrievalResult:
+    """Return the metrics of ranking images by given scores.
+
+    Average precision is, over the positives of a query, the mean of
+
+    - ``"mean"``: the precision at the rank of the positive;
+    - ``"trapezoid"``: the mean of the precisions at that rank and at the rank before, which is 1
+      before the first rank.  The evaluation code of Market-1501 (Zheng et al., ICCV 2015) and
+      ASMR (Jeong et al., ICCV 2021) do this; it is the lower one unless the ranking is perfect.
+
+    Args:
+        score: Returns the scores ``(stop - start, N)`` of queries ``start`` to ``stop``, higher
+            is better.
+        query_category: ``(Q,)``.
+        gallery_category: ``(N,)``.
+        ap: Convention of average precision, see above.
+        no_positives: A query without positives is an ``"error"``, leaves every mean
+            (``"skip"``) or counts as 0 in every mean (``"zero"``).
+        chunk: Queries to rank at once; memory grows with it, the result is the same.
+
+    Returns:
+        Result with metrics ``mAP``; ``rank1``, ``rank5`` and ``rank10``, the shares of queries
+        with a positive among the first k; ``mINP``, the mean of positives over the rank of the
+        last positive (Ye et al., TPAMI 2021); and ``queries``, how many count.
+
+    Raises:
+        UserError: A query has no positives and the rule is ``"error"``; no query counts; a score
+            is not a number; a convention is unknown.
+        ValueError: ``chunk`` is below 1; ``score`` returns another shape.
+    """
+    if ap not in ("mean", "trapezoid"):
+        raise unknown("convention of average precision", ap, ("mean", "trapezoid"))
+    if chunk < 1:
+        raise ValueError(f"chunk must be at least 1, not {chunk}")
+    query_category, gallery_category = np.asarray(query_category), np.asarray(gallery_category)
+    counted = _counted(np.isin(query_category, gallery_category), no_positives)
+    total = len(query_category)
+    parts = []
+    for start in range(0, total, chunk):
+        stop = min(start + chunk, total)
+        positive = query_category[start:stop, None] == gallery_category
+        parts.append(_measure(score(start, stop), positive, ap))
+    precision, first, inverse = (np.concatenate(part) for part in zip(*parts, strict=True))
+    precision[~counted], first[~counted] = np.nan, np.nan
+    metrics = {"mAP": float(precision[counted].mean())}
+    metrics |= {f"rank{k}": float((first[counted] <= k).mean()) for k in TOP}
+    metrics |= {"mINP": float(inverse[counted].mean()), "queries": float(counted.sum())}
+    return RetrievalResult(metrics, precision, first)
+
+
+def _counted(answerable: NDArray[np.bool_], no_positives: NoPositives) -> NDArray[np.bool_]:
+    """Return which queries enter the means ``(Q,)``, given which have positives."""
+    if no_positives not in ("error", "skip", "zero"):
+        rules = ("error", "skip", "zero")
+        raise unknown("rule for queries without positives", no_positives, rules)
+    missing = np.flatnonzero(~answerable)
+    if no_positives == "error" and len(missing):
+        raise UserError(
+            f"{len(missing)} of {len(answerable)} queries have no image in the gallery, the first "
+            f"is query {missing[0]}; set protocol.no_positives=skip or zero"
+        )
+    counted = answerable if no_positives == "skip" else np.ones_like(answerable)
+    if not counted.any():
+        raise UserError(f"nothing to rank: none of {len(answerable)} queries counts")
+    return counted
+
+
+def _measure(
+    scores: NDArray[np.floating[Any]], positive: NDArray[np.bool_], ap: AveragePrecision
+) -> tuple[Floats, Floats, Floats]:
+    """Rank a chunk of queries.
+
+    Args:
+        scores: ``(n, N)``.
+        positive: ``(n, N)``.
+        ap: See `metrics_of_scores`.
+
+    Returns:
+        Average precision, rank of the first positive, and positives over the rank of the last,
+        each ``(n,)``; 0, infinity and 0 for a query without positives.
+    """
+    query, rank = _ranks(np.asarray(scores), positive)
+    count = positive.sum(axis=1)
+    end = np.cumsum(count)
+    nth = np.arange(1, len(rank) + 1) - (end - count)[query]  # 1 for a query's first positive
+    precision = nth / rank
+    if ap == "trapezoid":
+        # Before the first rank nothing is retrieved; the code of Market-1501 takes that for 1.
+        before = np.where(rank > 1, (nth - 1) / np.maximum(rank - 1, 1), 1.0)
+        precision = (precision + before) / 2
+    some = count > 0
+    average, inverse = np.zeros(len(count)), np.zeros(len(count))
+    first = np.full(len(count), np.inf)
+    summed = np.bincount(query, weights=precision, minlength=len(count))
+    average[some] = summed[some] / count[some]
+    first[some] = rank[(end - count)[some]]
+    inverse[some] = count[some] / rank[end[some] - 1]
+    return average, first, inverse
+
+
+def _ranks(
+    scores: NDArray[np.floating[Any]], positive: NDArray[np.bool_]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return query and rank, from 1, of every positive ``(P,)``, by query and then by rank."""
+    if scores.shape != positive.shape:
+        raise ValueError(f"scores have shape {scores.shape}, expected {positive.shape}")
+    if np.isnan(scores).any():
+        raise UserError("a score is not a number; the model has diverged, lower train.lr")
+    order = np.argsort(-scores, axis=1, kind="stable")
+    query, position = np.nonzero(np.take_along_axis(positive, order, axis=1))
+    return query, position + 1
