@@ -208,16 +208,16 @@ def _merge(base: Config, layer: Mapping[str, Any], where: str = "") -> None:
 
 
 def _keys(config: Config, where: str = "") -> list[str]:
-    """Return the dotted keys of all leaves."""
+    """Return the dotted keys of all values and sections."""
     found = []
     for key, value in config.items():
         path = f"{where}.{key}" if where else key
-        found += _keys(value, path) if isinstance(value, dict) else [path]
+        found += [path, *_keys(value, path)] if isinstance(value, dict) else [path]
     return found
 
 
 def _set(config: Config, key: str, value: Any) -> None:
-    """Set one dotted key, which may lack its task."""
+    """Set one dotted key, which may lack its task; a section takes a mapping, as in a recipe."""
     known = [k for k in _keys(config) if k not in ("method", "dataset", "profile", "seed")]
     fits = [k for k in known if k == key] or [f"{t}.{key}" for t in TASKS if f"{t}.{key}" in known]
     if not fits:
@@ -229,6 +229,9 @@ def _set(config: Config, key: str, value: Any) -> None:
     for part in path:
         section = section[part]
     old = section[last]
+    if isinstance(old, dict) and isinstance(value, Mapping):
+        _merge(section, {last: value}, ".".join(path))
+        return
     if tuple(path) not in TYPED and not _same_kind(old, value):
         raise UserError(
             f"{fits[0]}={value!r}: must be {type(old).__name__} like the default {old!r}"

@@ -50,3 +50,55 @@ def write_peta(root: Path, count: int, *, suffix: str = ".png", seed: int = 0) -
     for number in range(1, count + 1):
         pixels = rng.integers(0, 256, (24, 12, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(root / "images" / f"{number:05d}{suffix}")
+
+
+MARKET_FIELDS = {
+    "train": "age backpack bag handbag downblack downblue downbrown downgray downgreen downpink "
+    "downpurple downwhite downyellow upblack upblue upgreen upgray uppurple upred upwhite upyellow "
+    "clothes down up hair hat gender",
+    "test": "age backpack bag handbag clothes down up hair hat gender upblack upwhite upred "
+    "uppurple upyellow upgray upblue upgreen downblack downwhite downpink downpurple downyellow "
+    "downgray downblue downgreen downbrown",
+}
+"""The field orders of the official annotation file, which differ between its two structs."""
+
+
+def market_codes(rng: np.random.Generator, persons: int) -> dict[str, np.ndarray]:
+    """Return codes of every field ``(1, persons)``: one upper and lower colour, at most one bag."""
+    fields = MARKET_FIELDS["train"].split()
+    codes = {name: rng.integers(1, 3, (1, persons), dtype=np.uint8) for name in fields}
+    codes["age"] = rng.integers(1, 5, (1, persons), dtype=np.uint8)
+    for prefix in ("up", "down"):
+        colors = [n for n in fields if n.startswith(prefix) and n != prefix]
+        chosen = rng.integers(0, len(colors), persons)
+        for k, name in enumerate(colors):
+            codes[name] = np.uint8(1) + (chosen == k)[None].astype(np.uint8)
+    bag = rng.integers(0, 4, persons)
+    for k, name in enumerate(("backpack", "bag", "handbag")):
+        codes[name] = np.uint8(1) + (bag == k)[None].astype(np.uint8)
+    return codes
+
+
+def write_market(root: Path, train: int = 24, test: int = 10, *, views: int = 3) -> None:
+    """Write a small Market-1501: pictures whose upper half tells the code of ``gender``."""
+    rng = np.random.default_rng(0)
+    numbers = {"train": range(1, train + 1), "test": range(train + 1, train + test + 1)}
+    content = {}
+    for part, ids in numbers.items():
+        texts = [f"{n:04d}" for n in ids]
+        codes = market_codes(rng, len(texts))
+        names = cells(list(texts)).T
+        order = MARKET_FIELDS[part].split()
+        content[part] = {**{n: codes[n] for n in order}, "image_index": names}
+        for k, text in enumerate(texts):
+            for view in range(views):
+                folder = {"train": "bounding_box_train"}.get(part, "bounding_box_test")
+                if part == "test" and view == 0:
+                    folder = "query"
+                pixels = rng.integers(0, 256, (32, 16, 3), dtype=np.uint8)
+                pixels[:16] = pixels[:16] // 4 + (150 if codes["gender"][0, k] == 2 else 0)
+                (root / folder).mkdir(parents=True, exist_ok=True)
+                name = f"{text}_c{1 + view}s1_{100 * k + view:06d}_00.jpg"
+                Image.fromarray(pixels).save(root / folder / name, quality=95)
+    (root / "attribute").mkdir()
+    savemat(root / "attribute/market_attribute.mat", {"market_attribute": content})

@@ -150,9 +150,9 @@ def test_sklearn_and_torchmetrics_agree():
             values.append(float(retrieval_hit_rate(preds, target, top_k=k)))
     for k, values in hits.items():
         assert found.metrics[f"rank{k}"] == pytest.approx(np.mean(values))
-    index = torch.arange(len(query)).repeat_interleave(len(gallery))
-    target = torch.from_numpy((gallery == query[:, None]).ravel())
-    expected = RetrievalMAP()(shifted.ravel(), target, indexes=index)
+    target = torch.from_numpy(gallery == query[:, None])
+    index = torch.arange(len(query))[:, None].expand_as(target)
+    expected = RetrievalMAP()(shifted, target, indexes=index)
     assert found.metrics["mAP"] == pytest.approx(float(expected), rel=1e-5)
 
 
@@ -214,10 +214,8 @@ def test_query_without_positives():
 
 def test_users_mistakes():
     queries, images, query, gallery = split()
-    broken = queries.copy()
-    broken[-1, 0] = np.nan
     with pytest.raises(UserError, match="not a number"):
-        retrieval_metrics(broken, images, query, gallery)
+        retrieval_metrics(queries * np.nan, images, query, gallery)
     with pytest.raises(UserError, match="trapezoid"):
         retrieval_metrics(queries, images, query, gallery, ap="trapez")
     with pytest.raises(UserError, match="skip"):

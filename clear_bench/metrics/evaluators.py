@@ -27,7 +27,7 @@ class RecognitionMetric(BaseMetric):
     def __init__(self, labels: str, threshold: float, undefined: str) -> None:
         super().__init__()
         self.labels = np.load(labels, mmap_mode="r", allow_pickle=False)
-        self.rule = {"threshold": threshold, "undefined": undefined}
+        self.rule: Any = {"threshold": threshold, "undefined": undefined}
 
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
         """Keep (row, probabilities) of each image of a batch."""

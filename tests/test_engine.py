@@ -1,0 +1,151 @@
+"""Properties of a run: the same bits again, exact resume after kill -9, a stop at NaN."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from layouts import write_market
+
+from clear_bench.cache import Cache
+from clear_bench.errors import UserError
+from clear_bench.execute import execute
+from clear_bench.record import Record
+from clear_bench.runs import plan
+
+TINY = {
+    "data.image_size": [64, 32],
+    "recognition.train.epochs": 3,
+    "recognition.train.warmup_epochs": 1,
+    "recognition.train.batch_size": 16,
+    "retrieval.train.epochs": 3,
+    "retrieval.train.batch_size": 16,
+    "recognition.model.vit": {"name": "vit_tiny_patch16_224", "embed_dim": 32, "depth": 1, "num_heads": 2},
+    "recognition.model.dim": 32,
+    "recognition.model.heads": 2,
+    "text.encoder": "none",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    root = tmp_path_factory.mktemp("data") / "market"
+    write_market(root)
+    return root
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """MLflow's store and everything else goes to a folder of the test."""
+    monkeypatch.chdir(tmp_path)
+
+
+def go(data, root, overrides=None, seed=0):
+    changed = TINY | (overrides or {})
+    runs = plan("clear", "market1501", "smoke", seed, changed, root=root, data_root=data)
+    return runs, execute(runs, Cache(Path("cache")))
+
+
+def numbers(record: Record) -> dict:
+    """Return everything of a record that must be the same when it is made again."""
+    history = [{k: v for k, v in row.items() if k != "seconds"} for row in record.history]
+    return {"metrics": record.metrics, "history": history, "selected": record.selected_epoch,
+            "table": record.per_attribute}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def reference(data, tmp_path_factory):
+    """The records of an experiment that nothing interrupted."""
+    root = tmp_path_factory.mktemp("reference")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        runs, records = go(data, root / "runs")
+    return runs, records
+
+
+def test_two_runs_are_equal_bit_for_bit(data, reference, tmp_path):
+    runs, records = go(data, tmp_path / "again")
+    for old, new, old_run, new_run in zip(reference[1], records, reference[0], runs, strict=True):
+        assert old.run_id == new.run_id
+        assert numbers(old) == numbers(new)
+        for name in ("selected.pth", "last.pth"):
+            a, b = (torch.load(r.folder / name, weights_only=True)["state_dict"] for r in (old_run, new_run))
+            assert a.keys() == b.keys()
+            assert all(torch.equal(a[k], b[k]) for k in a)
+
+
+def test_another_seed_is_another_run(data, reference, tmp_path):
+    _, records = go(data, tmp_path / "runs", {"retrieval.train.epochs": 1}, seed=1)
+    assert records[0].run_id != reference[1][0].run_id
+    assert records[0].history[0]["loss"] != reference[1][0].history[0]["loss"]
+
+
+@pytest.mark.parametrize(("where", "number"), [("step", 8), ("save", 4), ("step", 20)])
+def test_killed_and_resumed_is_as_never_interrupted(data, reference, tmp_path, where, number):
+    """Killed inside epoch 2, between two checkpoints of one epoch, and inside retrieval."""
+    words = [f"--set={k}={json.dumps(v)}" for k, v in TINY.items()]
+    options = ["--dataset=market1501", "--profile=smoke", f"--data-root={data}", "--runs=runs", "--cache=cache"]
+    script = Path(__file__).with_name("killed.py")
+    command = [sys.executable, str(script), where, str(number), *options, *words]
+    died = subprocess.run(command, capture_output=True, text=True)
+    assert died.returncode == -9, died.stderr
+    runs, records = go(data, Path("runs"))
+    assert [numbers(r) for r in records] == [numbers(r) for r in reference[1]]
+    assert not list(Path("runs").rglob("*.tmp*"))
+    assert all(run.finished for run in runs)
+
+
+def test_finished_is_not_run_again(data, reference, capsys, monkeypatch):
+    runs, _ = reference
+    before = [(r.folder / "record.json").stat().st_mtime_ns for r in runs]
+    execute(runs, Cache(Path("cache")))
+    assert [(r.folder / "record.json").stat().st_mtime_ns for r in runs] == before
+
+
+def test_selected_is_the_best_val_epoch_and_both_are_reported(reference):
+    for run, record in zip(*reference, strict=True):
+        metric = record.config["protocol"][f"select_{record.task}"]
+        values = [row[metric] for row in record.history]
+        assert record.selected_epoch == 1 + int(np.argmax(values))
+        assert set(record.metrics) == {"selected", "last"}
+        assert record.metrics["selected"]["val"][metric] == max(values)
+        assert record.metrics["last"]["val"][metric] == values[-1]
+        for name in ("selected.pth", "last.pth", "predictions.npz"):
+            assert name in record.artefacts
+            assert (run.folder / name).is_file()
+
+
+def test_nan_stops_with_step_rate_and_images(data, tmp_path):
+    with pytest.raises(UserError, match="loss is") as caught:
+        go(data, tmp_path / "runs", {"recognition.train.lr": 1e30, "recognition.train.warmup_epochs": 0,
+                                     "recognition.train.clip_norm": 1e30})  # fmt: skip
+    text = str(caught.value)
+    assert "learning rate 1e+30" in text
+    assert "bounding_box_train/" in text
+    record = next((tmp_path / "runs").rglob("record.json"))
+    assert Record.load(record).status == "failed"
+
+
+def test_checkpoints_hold_nothing_but_data(reference):
+    for run in reference[0]:
+        for name in ("selected.pth", "last.pth"):
+            content = torch.load(run.folder / name, weights_only=True)
+            assert content["message_hub"]["log_scalars"] == {}
+
+
+def test_a_poisoned_checkpoint_is_refused(data, reference, tmp_path):
+    from clear_bench.engine import load
+    from clear_bench.recognition_run import model_config
+
+    class Evil:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "owned",))
+
+    torch.save({"state_dict": Evil()}, tmp_path / "bad.pth")
+    run = reference[0][0]
+    with pytest.raises(UserError, match="not a checkpoint"):
+        load(model_config(run.config, [0.5] * 30), tmp_path / "bad.pth")
+    assert not (tmp_path / "owned").exists()
