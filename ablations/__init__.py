@@ -1,0 +1,1 @@
+"""Studies of CLEAR: one file a study, its name is the key."""

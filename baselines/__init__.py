@@ -1,0 +1,1 @@
+"""Published methods: one file a method, its name is the key."""

@@ -1,0 +1,1 @@
+"""Benchmark and ablation suite for person attribute recognition and retrieval."""

@@ -54,7 +54,7 @@ class Cache:
         return self.folder(kind, key, write)
 
     def text(
-        self, schema: Schema, vectors: NDArray[np.uint8], settings: Mapping[str, str] | None
+        self, schema: Schema, vectors: NDArray[Any], settings: Mapping[str, str] | None
     ) -> NDArray[np.float32]:
         """Return the text embeddings of attribute vectors; ``(C, 0)`` if no text is read.
 
@@ -69,7 +69,7 @@ class Cache:
         return np.stack([part.mean(axis=0) for part in np.split(found, ends[:-1])])
 
     def queries(
-        self, schema: Schema, labels: NDArray[np.uint8], settings: Mapping[str, str] | None
+        self, schema: Schema, labels: NDArray[Any], settings: Mapping[str, str] | None
     ) -> dict[str, NDArray[Any]]:
         """Return the queries of some images: each distinct attribute vector is one.
 

@@ -7,6 +7,7 @@ method says of that profile, and the command line.  A key that no layer below kn
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from copy import deepcopy
 from typing import Annotated, Any, Literal
 
@@ -92,7 +93,7 @@ class Text(Section):
     template: str = "positives"
 
 
-TYPED = {
+TYPED: dict[tuple[str, ...], type[Section]] = {
     ("data",): Data,
     ("protocol",): Protocol,
     ("recognition", "train"): Train,
@@ -156,10 +157,8 @@ def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
         except yaml.YAMLError:
             raise UserError(f"--set {pair}: the value is not YAML") from None
         if isinstance(value, str):
-            try:
+            with suppress(ValueError):  # a word is a word
                 value = float(value)
-            except ValueError:
-                pass  # a word is a word
         found[key] = value
     return found
 
@@ -191,7 +190,9 @@ def _fitting(layer: Mapping[str, Any], config: Config) -> Config:
     """Return a profile without the tasks that a method does not have or does not train."""
     idle = {task for task in TASKS if task in config and not config[task]["train"]["epochs"]}
     kept = {k: v for k, v in layer.items() if k in config and k not in idle}
-    return kept | {t: {"augment": layer[t]["augment"]} for t in idle if "augment" in layer.get(t, {})}
+    return kept | {
+        t: {"augment": layer[t]["augment"]} for t in idle if "augment" in layer.get(t, {})
+    }
 
 
 def _merge(base: Config, layer: Mapping[str, Any], where: str = "") -> None:

@@ -132,9 +132,11 @@ def main_process() -> bool:
 
 def _optimizer(train: dict[str, Any]) -> dict[str, Any]:
     """Return mmengine's optimiser wrapper; mixed precision only where there is a GPU."""
-    settings = {"lr": train["lr"], "weight_decay": train["weight_decay"]}
+    settings: dict[str, Any] = {"lr": train["lr"], "weight_decay": train["weight_decay"]}
     if train["optimizer"] == "SGD":
         settings |= {"momentum": 0.9, "nesterov": True}
+    else:
+        settings["fused"] = True  # one pass over all parameters
     amp = train["amp"] and torch.cuda.is_available()
     wrapper: dict[str, Any] = {
         "type": "AmpOptimWrapper" if amp else "OptimWrapper",
@@ -154,8 +156,8 @@ def _schedule(train: dict[str, Any], metric: str) -> list[dict[str, Any]]:
         found.append({"type": "LinearLR", "start_factor": 0.01, "by_epoch": True, "begin": 0,
                       "end": warmup, "convert_to_iter_based": True})  # fmt: skip
     if train["schedule"] == "cosine":
-        found.append({"type": "CosineAnnealingLR", "T_max": max(1, epochs - warmup), "begin": warmup,
-                      "end": epochs, "by_epoch": True, "eta_min_ratio": 0.01,
+        found.append({"type": "CosineAnnealingLR", "T_max": max(1, epochs - warmup),
+                      "begin": warmup, "end": epochs, "by_epoch": True, "eta_min_ratio": 0.01,
                       "convert_to_iter_based": True})  # fmt: skip
     elif train["schedule"] == "plateau":
         found.append({"type": "ReduceOnPlateauLR", "monitor": metric, "rule": "greater",

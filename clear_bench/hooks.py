@@ -1,7 +1,6 @@
-"""What happens around each epoch: seeding, checkpoints that resume exactly, progress, a NaN stop."""
+"""What happens around each epoch: seeding, exactly resumable checkpoints, progress, NaN stop."""
 
 import math
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from clear_bench.progress import EpochProgress
 LAST, SELECTED = "last.pth", "selected.pth"
 
 
-class Diverged(Exception):
+class Diverged(Exception):  # noqa: N818 - the word says it
     """The loss stopped being a number; the message says where."""
 
 
@@ -49,7 +48,7 @@ class FiniteLossHook(Hook):
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
         """Raise `Diverged` with step, learning rate and the batch's image names."""
-        loss = float(outputs["loss"])
+        loss = outputs["loss"].item()
         if math.isfinite(loss):
             return
         rows = data_batch["rows"].tolist()
@@ -132,7 +131,7 @@ class SelectionHook(Hook):
         position = {"epoch": runner.epoch, "iter": runner.iter}
         runner.save_checkpoint(str(self.folder), temporary, meta=position)
         if runner.rank == 0:
-            os.replace(self.folder / temporary, self.folder / name)
+            (self.folder / temporary).replace(self.folder / name)
 
 
 @HOOKS.register_module()

@@ -43,7 +43,11 @@ class EpochProgress:
         self.done = done
         self.images, self.began = 0, time.perf_counter()
         self.task = self.bar.add_task(
-            self.title, total=self.epochs * self.steps, completed=done * self.steps, rate=0.0, best=""
+            self.title,
+            total=self.epochs * self.steps,
+            completed=done * self.steps,
+            rate=0.0,
+            best="",
         )
         self.bar.start()
 

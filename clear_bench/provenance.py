@@ -78,7 +78,9 @@ def _file(module: str) -> Path:
 def _without_docstrings(tree: ast.Module) -> ast.Module:
     """Return the tree with every docstring taken out."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
+            node
+        ):
             node.body = node.body[1:]
     return tree
 
@@ -107,7 +109,11 @@ def _git(*words: str) -> str:
     """Return what git says, or "unknown" outside a checkout."""
     try:
         answer = subprocess.run(
-            ["git", *words], capture_output=True, text=True, check=True, cwd=_file("clear_bench").parent
+            ["git", *words],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=_file("clear_bench").parent,
         )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"

@@ -132,8 +132,7 @@ def evaluate(
 ) -> dict[str, Any]:
     """Measure both checkpoints and keep the selected one's predictions beside the record."""
     found = {
-        name: measure(run, loaded, pixels, rows)
-        for name, loaded in checkpoints(run, model).items()
+        name: measure(run, loaded, pixels, rows) for name, loaded in checkpoints(run, model).items()
     }
     kept = found["selected"][1]
     threshold = run.config["protocol"]["threshold"]
@@ -187,4 +186,3 @@ def artefacts(folder: Path) -> dict[str, str]:
     """Return the sha256 of the files that a run leaves beside its record."""
     names = (SELECTED, LAST, "predictions.npz", "schema.json", "table.npz")
     return {name: file_sha256(folder / name) for name in names if (folder / name).is_file()}
-

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from clear_bench.errors import UserError
 
-SCHEMA = 1
+SCHEMA: Literal[1] = 1
 FILE = "record.json"
 
 

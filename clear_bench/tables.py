@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from clear_bench.record import write_text
@@ -31,12 +32,15 @@ def summarise(frame: pd.DataFrame, task: str) -> pd.DataFrame:
     """
     chosen = frame[(frame["task"] == task) & (frame["split"] == "test")]
     chosen = chosen[chosen["metric"].isin(COLUMNS[task])]
-    wide = chosen.groupby([*KEYS, "metric"], sort=True)["value"].agg(["mean", "std", "count"])
-    wide[["mean", "std"]] *= 100
-    table = wide.unstack("metric").swaplevel(axis=1)
-    counts = table.xs("count", axis=1, level=1).max(axis=1).astype(int)
-    table = table[[(m, s) for m in COLUMNS[task] for s in ("mean", "std")]]
-    table[("n", "")] = counts
+    found = {}
+    for statistic in ("mean", "std", "count"):
+        found[statistic] = chosen.pivot_table("value", KEYS, "metric", aggfunc=statistic)
+    table = pd.DataFrame(index=found["mean"].index)
+    for metric in COLUMNS[task]:
+        for statistic in ("mean", "std"):
+            table[(metric, statistic)] = 100 * found[statistic].get(metric, np.nan)
+    table[("n", "")] = found["count"].max(axis=1).astype(int)
+    table.columns = pd.MultiIndex.from_tuples(list(table.columns))
     return table
 
 

@@ -1,4 +1,4 @@
-"""Train, and die by ``kill -9`` at the N-th call of a method: ``killed.py WHERE N TRAIN-ARGS...``."""
+"""Train, and die by ``kill -9`` at the N-th call: ``killed.py WHERE N TRAIN-ARGS...``."""
 
 import os
 import signal
@@ -8,7 +8,10 @@ from clear_bench import hooks
 from clear_bench.cli import main
 from clear_bench.train import app
 
-PLACES = {"step": (hooks.FiniteLossHook, "after_train_iter"), "save": (hooks.os, "replace")}
+PLACES = {
+    "step": (hooks.FiniteLossHook, "after_train_iter"),
+    "save": (hooks.SelectionHook, "_save"),
+}
 
 
 def die_at(where: str, number: int) -> None:

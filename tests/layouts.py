@@ -9,7 +9,6 @@ from scipy.io import savemat
 from clear_bench.data import peta
 
 
-
 def cells(values: list[object]) -> np.ndarray:
     """Return a MATLAB cell column."""
     found = np.empty((len(values), 1), dtype=object)

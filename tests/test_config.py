@@ -99,12 +99,13 @@ def test_code_hash_sees_code_and_not_words(tmp_path, monkeypatch):
 
 def test_a_whole_section_can_be_set():
     swap = {"recognition.model.vit": {"name": "vit_tiny_patch16_224", "depth": 2}}
-    assert compose("clear", "peta", overrides=swap)["recognition"]["model"]["vit"] == swap[
-        "recognition.model.vit"
-    ]
+    assert (
+        compose("clear", "peta", overrides=swap)["recognition"]["model"]["vit"]
+        == swap["recognition.model.vit"]
+    )
     change = {"recognition.model.vit": {"depth": 2}}
     model = compose("clear", "peta", overrides=change)["recognition"]["model"]
     assert model["vit"]["depth"] == 2
     assert model["vit"]["embed_dim"] == 128
-    with pytest.raises(UserError, match="did you mean recognition.model.vit.depth"):
+    with pytest.raises(UserError, match=r"did you mean recognition\.model\.vit\.depth"):
         compose("clear", "peta", overrides={"recognition.model.vit": {"deptth": 2}})

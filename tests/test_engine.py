@@ -23,7 +23,9 @@ TINY = {
     "recognition.train.batch_size": 16,
     "retrieval.train.epochs": 3,
     "retrieval.train.batch_size": 16,
-    "recognition.model.vit": {"name": "vit_tiny_patch16_224", "embed_dim": 32, "depth": 1, "num_heads": 2},
+    "recognition.model.vit": {
+        "name": "vit_tiny_patch16_224", "embed_dim": 32, "depth": 1, "num_heads": 2
+    },
     "recognition.model.dim": 32,
     "recognition.model.heads": 2,
     "text.encoder": "none",
@@ -72,7 +74,10 @@ def test_two_runs_are_equal_bit_for_bit(data, reference, tmp_path):
         assert old.run_id == new.run_id
         assert numbers(old) == numbers(new)
         for name in ("selected.pth", "last.pth"):
-            a, b = (torch.load(r.folder / name, weights_only=True)["state_dict"] for r in (old_run, new_run))
+            a, b = (
+                torch.load(r.folder / name, weights_only=True)["state_dict"]
+                for r in (old_run, new_run)
+            )
             assert a.keys() == b.keys()
             assert all(torch.equal(a[k], b[k]) for k in a)
 
@@ -87,7 +92,13 @@ def test_another_seed_is_another_run(data, reference, tmp_path):
 def test_killed_and_resumed_is_as_never_interrupted(data, reference, tmp_path, where, number):
     """Killed inside epoch 2, between two checkpoints of one epoch, and inside retrieval."""
     words = [f"--set={k}={json.dumps(v)}" for k, v in TINY.items()]
-    options = ["--dataset=market1501", "--profile=smoke", f"--data-root={data}", "--runs=runs", "--cache=cache"]
+    options = [
+        "--dataset=market1501",
+        "--profile=smoke",
+        f"--data-root={data}",
+        "--runs=runs",
+        "--cache=cache",
+    ]
     script = Path(__file__).with_name("killed.py")
     command = [sys.executable, str(script), where, str(number), *options, *words]
     died = subprocess.run(command, capture_output=True, text=True)

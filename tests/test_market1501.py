@@ -71,7 +71,9 @@ def test_splits_by_person_and_dropped_pictures(root):
 def _change(root, part, **fields):
     path = root / "attribute/market_attribute.mat"
     outer = loadmat(path)["market_attribute"][0, 0]
-    content = {p: {n: outer[p][0, 0][n] for n in outer[p][0, 0].dtype.names} for p in outer.dtype.names}
+    content = {
+        p: {n: outer[p][0, 0][n] for n in outer[p][0, 0].dtype.names} for p in outer.dtype.names
+    }
     content[part].update(fields)
     content[part] = {k: v for k, v in content[part].items() if v is not None}
     savemat(path, {"market_attribute": content})
@@ -111,4 +113,6 @@ def test_official_annotation_gives_the_published_categories():
     assert len(vectors["train"]) == 508
     assert len(vectors["test"]) == 484
     assert len(vectors["test"] - vectors["train"]) == 315
-    assert np.isin(market1501.SCHEMA.names, market1501.read_attributes(OFFICIAL, "test").columns).all()
+    assert np.isin(
+        market1501.SCHEMA.names, market1501.read_attributes(OFFICIAL, "test").columns
+    ).all()

@@ -57,7 +57,9 @@ def test_released_channel_attention_rereads_the_transposed_memory():
     block = ChannelAttention(6, shuffle=True).eval()
     x = torch.randn(1, 4, 6)
     y = naive_channel_attention(block, x[0])
-    memory = [float(y[c, n].detach()) for n in range(6) for c in range(4)]  # (N, C) laid out in a row
+    memory = [
+        float(y[c, n].detach()) for n in range(6) for c in range(4)
+    ]  # (N, C) laid out in a row
     expected = x + torch.tensor(memory).reshape(1, 4, 6)  # read again as (C, N)
     torch.testing.assert_close(block(x), expected)
 

@@ -8,7 +8,9 @@ import typer
 from clear_bench.cli import main
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
-Name = Annotated[str, typer.Argument(metavar="DATASET", help="see: python -m clear_bench.data list")]
+Name = Annotated[
+    str, typer.Argument(metavar="DATASET", help="see: python -m clear_bench.data list")
+]
 Root = Annotated[
     Path | None, typer.Option(help="folder of the official release; none for an embedded one")
 ]

@@ -102,10 +102,12 @@ class Dataset:
         temporary = folder / "manifest.parquet.tmp"
         self.manifest.to_parquet(temporary, index=False)
         (folder / "schema.json").write_text(self.schema.to_json(), encoding="utf-8")
-        os.replace(temporary, folder / "manifest.parquet")
+        temporary.replace(folder / "manifest.parquet")
 
     @classmethod
-    def load(cls, folder: Path, root: Path, name: str, split_name: str, label_set: str) -> "Dataset":
+    def load(
+        cls, folder: Path, root: Path, name: str, split_name: str, label_set: str
+    ) -> "Dataset":
         """Read what `save` wrote."""
         advice = f"run: python -m clear_bench.data prepare {name}"
         schema_file = require_file(folder / "schema.json", advice)

@@ -169,9 +169,7 @@ def list_pictures(folder: Path) -> list[tuple[str, str, str]]:
         UserError: If there is no such folder, no picture in it, or a name is not of the pattern.
     """
     if not folder.is_dir():
-        raise UserError(
-            f"{folder}: no such folder; unpack the official Market-1501 release again"
-        )
+        raise UserError(f"{folder}: no such folder; unpack the official Market-1501 release again")
     names = sorted(path.name for path in folder.glob("*.jpg"))
     if not names:
         raise UserError(f"{folder}: no .jpg in it; unpack the official Market-1501 release again")

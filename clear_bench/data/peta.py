@@ -1,4 +1,4 @@
-"""PETA: 19,000 images of 8,699 persons from ten sources, 105 binary labels of which 35 are evaluated.
+"""PETA: 19,000 images of 8,699 persons from ten sources; 35 of 105 binary labels are evaluated.
 
 Files: ``PETA.mat`` and ``images/00001.png`` to ``images/19000.png`` (``.jpg`` reads as well), the
 renumbered release that the field uses.

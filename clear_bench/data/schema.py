@@ -59,7 +59,7 @@ class Schema:
 
     @cached_property
     def groups(self) -> list[list[int]]:
-        """Columns of each group, in order of first appearance; a lone attribute is its own group."""
+        """Columns of each group, in order of first appearance; a lone attribute is its own."""
         found: dict[str, list[int]] = {}
         for column, attribute in enumerate(self.attributes):
             found.setdefault(attribute.group or f"\0{attribute.name}", []).append(column)

@@ -98,11 +98,8 @@ def _digests(dataset: Dataset) -> tuple[pd.Series, list[str]]:
 
 def _duplicates(dataset: Dataset, digests: pd.Series) -> list[str]:
     """Return a line for each image file of the test split that is in another split as well."""
-    split = dataset.manifest["split"].loc[digests.index]
-    path = dataset.manifest["path"].loc[digests.index]
-    first = {digest: row for row, digest in digests[split != "test"].items()}
-    return [
-        f"{path[row]} (test) is the same file as {path[first[digest]]}"
-        for row, digest in digests[split == "test"].items()
-        if digest in first
-    ]
+    files = dataset.manifest[["path", "split"]].assign(digest=digests).dropna()
+    known = files[files["split"] != "test"].drop_duplicates("digest")
+    test = files[files["split"] == "test"].merge(known, on="digest", suffixes=("", "_known"))
+    pairs = zip(test["path"], test["path_known"], strict=True)
+    return [f"{path} (test) is the same file as {other}" for path, other in pairs]

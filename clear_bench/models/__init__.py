@@ -1,0 +1,1 @@
+"""CLEAR's networks and the contract of every method."""

@@ -80,8 +80,10 @@ class ViTBranch(nn.Module):
     def __init__(self, image_size: tuple[int, int], pretrained: bool, **vit: Any) -> None:
         super().__init__()
         self.trunk: Any = backbone(image_size=image_size, pretrained=pretrained, **vit)
-        self.trunk.fc_norm = nn.Identity()  # belongs to timm's classifier; here it would never learn
-        self.width: int = self.trunk.num_features
+        self.trunk.fc_norm = (
+            nn.Identity()
+        )  # belongs to timm's classifier; here it would never learn
+        self.width: int = self.trunk.num_features  # type: ignore[assignment]
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Map ``(B, 3, H, W)`` to summary ``(B, width)`` and tokens ``(B, N, width)``."""
@@ -117,7 +119,7 @@ class SwinBranch(nn.Module):
         # Full windows at every stage: the bias tables then have the published shapes.
         swin = {"always_partition": True, **swin}
         self.trunk: Any = backbone(image_size=image_size, pretrained=pretrained, **swin)
-        self.width: int = self.trunk.num_features
+        self.width: int = self.trunk.num_features  # type: ignore[assignment]
         stages = [] if channel_attention == "off" else list(channel_stages)
         self.channel_attention = nn.ModuleDict(
             {

@@ -73,6 +73,7 @@ METHOD = Method(
                 "depths": [1, 1, 1, 1],
                 "num_heads": [1, 2, 4, 8],
                 "window_size": 4,
+                "mlp_ratio": 2.0,
                 "drop_path_rate": 0.0,
                 "channel_attention": "paper",
                 "channel_stages": [0, 1, 2, 3],

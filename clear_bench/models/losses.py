@@ -58,7 +58,7 @@ def margin_softmax(
 
 
 def hardest_hinge(cosine: Tensor, target: Tensor, *, margin: float) -> Tensor:
-    """Return the bidirectional hinge on the hardest negatives of a batch (VSE++, Faghri et al. 2018).
+    """Return the bidirectional hinge on the hardest negatives of a batch (VSE++, Faghri 2018).
 
     For each image the hardest wrong category, for each category present in the batch the hardest
     wrong image, both against the pair's own cosine: ``max(0, margin - positive + negative)``.

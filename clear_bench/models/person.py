@@ -102,9 +102,7 @@ class RecognitionModel(BaseModel):
         logits = self.classify(self.features(images))
         return {"loss": weighted_bce(logits, labels, self.positive_ratio)}
 
-    def forward(  # type: ignore[override]
-        self, images: Tensor, labels: Tensor, rows: Tensor, mode: str = "tensor"
-    ) -> Any:
+    def forward(self, images: Tensor, labels: Tensor, rows: Tensor, mode: str = "tensor") -> Any:
         """Answer mmengine's three modes: ``loss``, ``predict`` (list of one dict) or ``tensor``."""
         if mode == "loss":
             return self.loss(images, labels.float())
@@ -150,7 +148,7 @@ class RetrievalModel(BaseModel):
         raise TypeError(f"{type(self).__name__} has no image embedding")
 
     def embed_queries(self, vectors: Tensor, one_hot: Tensor, text: Tensor) -> Tensor:
-        """Map attribute vectors ``(Q, A)``, their code and their text to unit vectors ``(Q, d)``."""
+        """Map attribute vectors ``(Q, A)``, code and text of each to unit vectors ``(Q, d)``."""
         raise TypeError(f"{type(self).__name__} has no query embedding")
 
     def scores(self, vectors: Tensor, features: Tensor, probabilities: Tensor) -> Tensor:
@@ -161,7 +159,7 @@ class RetrievalModel(BaseModel):
         """Return the losses of a batch of ``(B, D)`` features and their categories ``(B,)``."""
         raise TypeError(f"{type(self).__name__} does not train")
 
-    def forward(  # type: ignore[override]
+    def forward(
         self,
         features: Tensor,
         mirrored: Tensor,

@@ -102,7 +102,7 @@ class ClearRetrieval(RetrievalModel):
             parts.append(self.attribute_adapter(one_hot))
         parts = [F.normalize(part, dim=1) for part in parts]
         joined = sum(parts) if self.combine == "sum" else torch.cat(parts, dim=1)
-        return F.normalize(joined, dim=1)  # type: ignore[arg-type]
+        return F.normalize(joined, dim=1)
 
     def embed_images(self, features: Tensor, probabilities: Tensor) -> Tensor:
         """Map image features to unit vectors ``(N, d)``; the probabilities are not used."""

@@ -1,0 +1,1 @@
+"""Pseudo-descriptions and the frozen encoders that embed them."""
