@@ -1,11 +1,13 @@
 """The edge of every command: bad input is one line on stderr and exit status 2."""
 
-from typing import NoReturn
+from typing import Any, NoReturn
 
-import click
 import typer
 
 from clear_bench.errors import UserError, run_command
+
+# typer carries its own copy of click, so the common base of its errors is found from one of them.
+USAGE_ERROR: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
 
 def main(app: typer.Typer) -> NoReturn:
@@ -14,9 +16,9 @@ def main(app: typer.Typer) -> NoReturn:
     def call() -> None:
         try:
             app(standalone_mode=False)
-        except click.exceptions.Abort:
+        except typer.Abort:
             raise KeyboardInterrupt from None
-        except click.ClickException as error:
+        except USAGE_ERROR as error:
             context = getattr(error, "ctx", None)
             advice = f"; see: {context.command_path} --help" if context else ""
             raise UserError(error.format_message().rstrip(".") + advice) from None

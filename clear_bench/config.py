@@ -12,7 +12,7 @@ from copy import deepcopy
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from clear_bench import plugins
 from clear_bench.errors import UserError, unknown
@@ -84,6 +84,12 @@ class Train(Section):
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0  # momentum of the weights' average; 0 is off
     amp: bool = True  # mixed precision, where there is a GPU; no effect without one
     workers: Annotated[int, Field(ge=0)] = 0  # loader processes; pixels come from a memory map
+
+    @model_validator(mode="after")
+    def _warm_up_ends(self) -> "Train":
+        if self.epochs and self.warmup_epochs >= self.epochs:
+            raise ValueError(f"warmup_epochs={self.warmup_epochs} must be below {self.epochs} epochs")
+        return self
 
 
 class Text(Section):
@@ -273,5 +279,6 @@ def _validated(config: Config) -> Config:
         except ValidationError as error:
             first = error.errors()[0]
             key = ".".join([*path, *(str(p) for p in first["loc"])])
-            raise UserError(f"{key}={first['input']!r}: {first['msg']}") from None
+            value = f"={first['input']!r}" if first["loc"] else ""
+            raise UserError(f"{key}{value}: {first['msg']}") from None
     return json.loads(json.dumps(config))  # tuples become lists: what is hashed is what is stored

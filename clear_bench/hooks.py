@@ -95,7 +95,7 @@ class SelectionHook(Hook):
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
         """Take the loss down."""
-        self.losses.append(float(outputs["loss"]))
+        self.losses.append(outputs["loss"].item())
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Stop the clock: validation is not training time."""

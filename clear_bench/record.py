@@ -5,13 +5,15 @@ import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from clear_bench.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCHEMA: Literal[1] = 1
 FILE = "record.json"
@@ -115,8 +117,10 @@ def find_run(root: Path, name: str) -> Path:
     return fits[0]
 
 
-def frame(root: Path) -> pd.DataFrame:
+def frame(root: Path) -> "pd.DataFrame":
     """Return one row a (run, checkpoint, split, metric) of all finished runs below a folder."""
+    import pandas as pd
+
     rows = [
         {
             "run_id": r.run_id,

@@ -4,6 +4,7 @@
 MLflow's usual ``MLFLOW_TRACKING_URI``, by default a SQLite file in the current directory.
 """
 
+import logging
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -83,6 +84,8 @@ def flatten(config: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, A
 def _client() -> tuple[Any, str]:
     """Return a client and the id of our experiment."""
     os.environ.setdefault("MLFLOW_TRACKING_URI", STORE)
+    for name in ("mlflow", "alembic"):  # they announce every table they create
+        logging.getLogger(name).setLevel(logging.WARNING)
     from mlflow import MlflowClient
 
     client = MlflowClient()
