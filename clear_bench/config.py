@@ -88,7 +88,9 @@ class Train(Section):
     @model_validator(mode="after")
     def _warm_up_ends(self) -> "Train":
         if self.epochs and self.warmup_epochs >= self.epochs:
-            raise ValueError(f"warmup_epochs={self.warmup_epochs} must be below {self.epochs} epochs")
+            raise ValueError(
+                f"warmup_epochs={self.warmup_epochs} must be below {self.epochs} epochs"
+            )
         return self
 
 

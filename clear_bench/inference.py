@@ -53,12 +53,12 @@ def embed(model: Any, split: Arrays) -> tuple[NDArray[np.float32], NDArray[np.fl
 
 
 @torch.inference_mode()
-def score(model: Any, split: Arrays, start: int, stop: int) -> NDArray[np.float32]:
+def score(model: Any, split: Arrays, start: int, stop: int) -> NDArray[np.floating]:
     """Return the scores of queries ``start`` to ``stop`` of a model without a common space."""
     vectors = torch.from_numpy(split["vectors"][start:stop]).float()
     features = torch.from_numpy(split["features"])
     probabilities = torch.from_numpy(split["probabilities"])
-    return model.scores(vectors, features, probabilities).float().cpu().numpy()
+    return model.scores(vectors, features, probabilities).cpu().numpy()
 
 
 def rank_split(model: Any, split: Arrays, *, ap: str, no_positives: str) -> RetrievalResult:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 TASKS = ("recognition", "retrieval")
+ENGINES = {task: f"clear_bench.{task}_run" for task in TASKS}
+"""Task to the module that carries it out; its code is part of what determines a number."""
 
 
 @dataclass(frozen=True)

@@ -33,11 +33,13 @@ def split_rows(run: Run, readable: NDArray[np.bool_]) -> dict[str, NDArray[np.in
     return rows
 
 
-def model_config(config: Config, positive_ratio: Sequence[float]) -> dict[str, Any]:
-    """Return the full configuration of a recognition model: the recipe and what the data say.
+def positive_ratio(run: Run, rows: dict[str, NDArray[np.intp]]) -> list[float]:
+    """Return the share of positives of each attribute in the training images."""
+    return run.dataset.labels[rows["train"]].mean(axis=0).tolist()
 
-    A model whose weights come from a checkpoint gets its ratios from there too.
-    """
+
+def model_config(config: Config, positive_ratio: Sequence[float]) -> dict[str, Any]:
+    """Return the full configuration of a recognition model: the recipe and what the data say."""
     return {
         **config["recognition"]["model"],
         "attributes": len(positive_ratio),
@@ -59,8 +61,7 @@ def stage(run: Run, cache: Cache) -> tuple[Images, dict[str, NDArray[np.intp]]]:
 def make(run: Run, cache: Cache, launcher: str) -> Record:
     """Train and evaluate one recognition run and return its record."""
     images, rows = stage(run, cache)
-    ratio = run.dataset.labels[rows["train"]].mean(axis=0).tolist()
-    model = model_config(run.config, ratio)
+    model = model_config(run.config, positive_ratio(run, rows))
     history = _train(run, cache, launcher, model, images, rows)
     metric = run.config["protocol"]["select_recognition"]
     best = max(history, key=lambda row: row[metric])["epoch"] if history else 0
@@ -84,7 +85,7 @@ def make(run: Run, cache: Cache, launcher: str) -> Record:
 def remeasure(run: Run, cache: Cache) -> dict[str, dict[str, dict[str, float]]]:
     """Return the metrics of a finished run's checkpoints, computed from the images again."""
     images, rows = stage(run, cache)
-    model = model_config(run.config, [0.5] * len(run.dataset.schema))
+    model = model_config(run.config, positive_ratio(run, rows))
     found = checkpoints(run, model).items()
     return {name: measure(run, loaded, images.pixels, rows)[0] for name, loaded in found}
 

@@ -40,16 +40,16 @@ def report(
 def current(frame, root: Path):  # type: ignore[no-untyped-def]
     """Return the rows made by the code as it is now, and the ids of the other runs."""
     from clear_bench import plugins
+    from clear_bench.method import ENGINES
     from clear_bench.provenance import code_hash
     from clear_bench.record import records
-    from clear_bench.runs import ENGINE, TASKS
 
     modules = plugins.available("method")
     stale = sorted(
         record.run_id
         for _, record in records(root)
         if record.method not in modules
-        or record.code_hash != code_hash(modules[record.method], ENGINE[TASKS.index(record.task)])
+        or record.code_hash != code_hash(modules[record.method], ENGINES[record.task])
     )
     return frame[~frame["run_id"].isin(stale)], stale
 

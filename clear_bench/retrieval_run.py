@@ -50,12 +50,13 @@ def features_of(run: Run, cache: Cache) -> Path:
     """
     parent = run.parent
     assert parent is not None  # noqa: S101 - `plan` gives every retrieval run one
-    images, _ = recognition_run.stage(parent, cache)
+    images, rows = recognition_run.stage(parent, cache)
     checkpoint = parent.folder / SELECTED
     weights = file_sha256(checkpoint) if checkpoint.is_file() else parent.id
 
     def make() -> Arrays:
-        model = recognition_run.model_config(parent.config, [0.5] * len(parent.dataset.schema))
+        ratio = recognition_run.positive_ratio(parent, rows)
+        model = recognition_run.model_config(parent.config, ratio)
         trained = checkpoints(parent, model)["selected"]
         everything = np.arange(len(images.pixels))
         features, probabilities = encode(trained, images.pixels, everything)

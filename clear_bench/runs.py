@@ -10,13 +10,10 @@ from clear_bench import plugins
 from clear_bench.config import Config, compose, digest, for_task
 from clear_bench.data.dataset import Dataset
 from clear_bench.data.sources import load_dataset
-from clear_bench.errors import UserError
-from clear_bench.method import TASKS
+from clear_bench.errors import UserError, unknown
+from clear_bench.method import ENGINES
 from clear_bench.provenance import code_hash
 from clear_bench.record import FILE, Record, find_run
-
-ENGINE = ("clear_bench.recognition_run", "clear_bench.retrieval_run")
-
 
 @dataclass(frozen=True)
 class Run:
@@ -47,7 +44,7 @@ class Run:
     def code(self) -> str:
         """Hash of the code that computes this run."""
         module = plugins.available("method")[self.config["method"]]
-        return code_hash(module, ENGINE[TASKS.index(self.task)])
+        return code_hash(module, ENGINES[self.task])
 
     @cached_property
     def id(self) -> str:
@@ -156,6 +153,7 @@ def plan(
     if "recognition" in config:
         runs.append(Run(config, "recognition", loaded, root))
     if "retrieval" in config:
+        _check_text(config["retrieval"].get("text"))
         parent = config["retrieval"]["parent"]
         if parent != method:
             shared = {
@@ -167,6 +165,18 @@ def plan(
             runs.append(Run(other, "recognition", loaded, root))
         runs.append(Run(config, "retrieval", loaded, root, parent=runs[-1]))
     return runs
+
+
+def _check_text(settings: Mapping[str, str] | None) -> None:
+    """Raise a `UserError` for a text that cannot be made, before anything is trained."""
+    from clear_bench.text.descriptions import TEMPLATES
+    from clear_bench.text.encoders import identity
+
+    if settings is None or settings["encoder"] == "none":
+        return
+    if settings["template"] not in TEMPLATES:
+        raise unknown("template", settings["template"], TEMPLATES)
+    identity(settings["encoder"])
 
 
 def reopen(folder: Path, root: Path, data_root: Path | None = None) -> Run:

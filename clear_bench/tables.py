@@ -40,7 +40,7 @@ def summarise(frame: pd.DataFrame, task: str) -> pd.DataFrame:
         for statistic in ("mean", "std"):
             table[(metric, statistic)] = 100 * found[statistic].get(metric, np.nan)
     table[("n", "")] = found["count"].max(axis=1).astype(int)
-    table.columns = pd.MultiIndex.from_tuples(list(table.columns))
+    table.columns = pd.MultiIndex.from_tuples(table.columns.to_list())
     return table
 
 

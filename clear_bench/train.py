@@ -1,4 +1,4 @@
-"""Train a method: ``python -m clear_bench.train --method clear --dataset synthped --seed 0``."""
+"""Train methods: ``python -m clear_bench.train --method clear --dataset synthped --seed 0``."""
 
 import json
 from pathlib import Path
@@ -13,10 +13,14 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def train(
-    method: Annotated[str, typer.Option(help="a file name of baselines/, or clear")] = "clear",
+    method: Annotated[
+        list[str] | None, typer.Option(help="clear (if not given) or a file name of baselines/")
+    ] = None,
     dataset: Annotated[str, typer.Option(help="a file name of clear_bench/data/")] = "synthped",
     profile: Annotated[str, typer.Option(help="smoke, default or paper")] = "default",
-    seed: Annotated[list[int] | None, typer.Option(help="may be given several times")] = None,
+    seed: Annotated[
+        list[int] | None, typer.Option(help="of everything random; 0 if not given")
+    ] = None,
     seeds: Annotated[int, typer.Option(help="train seeds 0 to N-1 (instead of --seed)")] = 0,
     data_root: Annotated[
         Path | None, typer.Option(help="folder of the official release; none for synthped")
@@ -30,23 +34,25 @@ def train(
     runs_root: Annotated[Path, typer.Option("--runs", help="folder of runs")] = Path("runs"),
     cache: Annotated[Path, typer.Option(help="folder of derived files")] = Path(".cache"),
 ) -> None:
-    """Train, evaluate and record a method on a data set; what has finished is not run again.
+    """Train, evaluate and record methods on a data set; what has finished is not run again.
 
-    A method with a retrieval half makes two runs a seed: recognition first, then retrieval on its
+    --method and --seed may be given several times.  A method with a retrieval half makes two runs a seed: recognition first, then retrieval on its
     frozen features.
     """
     from clear_bench.config import compose, parse_overrides
 
+    methods = method or ["clear"]
     chosen = list(range(seeds)) if seeds else (seed or [0])
     changed = parse_overrides(overrides or [])
     if show_config:
-        config = compose(method, dataset, profile, chosen[0], changed)
-        print(json.dumps(config, indent=1))
+        for name in methods:
+            print(json.dumps(compose(name, dataset, profile, chosen[0], changed), indent=1))
         return
     from clear_bench.runs import plan
 
     experiments = [
-        plan(method, dataset, profile, s, changed, root=runs_root, data_root=data_root)
+        plan(name, dataset, profile, s, changed, root=runs_root, data_root=data_root)
+        for name in methods
         for s in chosen
     ]
     if dry_run:
@@ -56,8 +62,8 @@ def train(
     from clear_bench.cache import Cache
     from clear_bench.execute import execute, show
 
-    records = [r for runs in experiments for r in execute(runs, Cache(cache), launcher)]
-    show(records, runs_root)
+    found = [r for runs in experiments for r in execute(runs, Cache(cache), launcher)]
+    show(list({record.run_id: record for record in found}.values()), runs_root)
 
 
 if __name__ == "__main__":

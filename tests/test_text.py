@@ -31,7 +31,9 @@ def test_absences_leave_out_what_goes_without_saying():
 
 
 def test_nothing_present_is_still_a_sentence():
-    schema = Schema((Attribute("old", "age", "old", "not old"), Attribute("hat", "wearing", "a", "b")))
+    schema = Schema(
+        (Attribute("old", "age", "old", "not old"), Attribute("hat", "wearing", "a", "b"))
+    )
     for template in TEMPLATES:
         for text in describe(schema, np.zeros(2, np.uint8), template):
             assert text.strip()
@@ -85,7 +87,11 @@ def cosine(a, b):
     return float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
 
 
-SENTENCES = ["a woman in a red dress", "a female wearing red clothing", "a man with a black backpack"]
+SENTENCES = [
+    "a woman in a red dress",
+    "a female wearing red clothing",
+    "a man with a black backpack",
+]
 
 
 @pytest.mark.parametrize(

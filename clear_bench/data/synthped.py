@@ -105,7 +105,7 @@ def draw_picture(seed: int, person: int, number: int, traits: Traits, camera: Ca
 
 
 def write_annotation(path: Path, parts: Mapping[str, Mapping[str, Traits]]) -> None:
-    """Write ``market_attribute.mat`` with the two structs nested and ordered as the official one."""
+    """Write ``market_attribute.mat``, its structs nested and ordered as the official ones."""
     from scipy.io import savemat
 
     content = {}
@@ -117,7 +117,7 @@ def write_annotation(path: Path, parts: Mapping[str, Mapping[str, Traits]]) -> N
         struct["image_index"] = np.array([list(people)], dtype=object)
         content[part] = struct
     stream = io.BytesIO()
-    savemat(stream, {"market_attribute": content})
+    savemat(stream, {"market_attribute": content})  # type: ignore[arg-type]
     text = b"MATLAB 5.0 MAT-file, made by clear-bench".ljust(116)  # scipy writes the time there
     path.write_bytes(text + stream.getvalue()[116:])
 

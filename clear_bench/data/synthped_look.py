@@ -78,12 +78,17 @@ def shade(rng: np.random.Generator, name: str) -> Color:
     """Return one colour out of a named range."""
     low, high = RANGES[name]
     place = int(rng.integers(101))
-    values = [a + (b - a) * place // 100 + int(rng.integers(-9, 10)) for a, b in zip(low, high, strict=True)]
+    values = [
+        a + (b - a) * place // 100 + int(rng.integers(-9, 10))
+        for a, b in zip(low, high, strict=True)
+    ]
     red, green, blue = (min(255, max(0, v)) for v in values)
     return red, green, blue
 
 
-def fabric(rng: np.random.Generator, color: str, other: tuple[str, ...], patterns: dict[str, int]) -> Fabric:
+def fabric(
+    rng: np.random.Generator, color: str, other: tuple[str, ...], patterns: dict[str, int]
+) -> Fabric:
     """Return a garment's fabric; a garment without a labelled colour has another, or several."""
     pattern = pick(rng, patterns)
     names = list(RANGES)
@@ -93,7 +98,11 @@ def fabric(rng: np.random.Generator, color: str, other: tuple[str, ...], pattern
         if chance(rng, 45):
             pattern = ("halves", "broad")[int(rng.integers(2))]
     return Fabric(
-        shade(rng, color), shade(rng, second), pattern, int(rng.integers(9, 22)), int(rng.integers(64))
+        shade(rng, color),
+        shade(rng, second),
+        pattern,
+        int(rng.integers(9, 22)),
+        int(rng.integers(64)),
     )
 
 
@@ -112,7 +121,9 @@ def look_of(rng: np.random.Generator, traits: Traits) -> Look:
         hair=hairs[int(rng.integers(len(hairs)))],
         hair_style=int(rng.integers(4)),
         upper=fabric(rng, traits.upper, OTHER_UPPER, PATTERNS),
-        lower=fabric(rng, traits.lower, OTHER_LOWER, {"plain": 70, "seam": 18, "stripes": 6, "checks": 6}),
+        lower=fabric(
+            rng, traits.lower, OTHER_LOWER, {"plain": 70, "seam": 18, "stripes": 6, "checks": 6}
+        ),
         shoes=any_color[0],
         accessory=any_color[1],
         hat=any_color[2],

@@ -89,7 +89,9 @@ class Figure:
         """Fill a polygon (in heights) with a colour or a fabric, darkened to some per cent."""
         self._fill([("polygon", [self.at(*p) for p in points])], paint, percent)
 
-    def ellipse(self, x: float, y: float, wide: float, high: float, paint: Any, percent: int = 100) -> None:
+    def ellipse(
+        self, x: float, y: float, wide: float, high: float, paint: Any, percent: int = 100
+    ) -> None:
         """Fill an ellipse of half-axes ``wide`` and ``high`` around (x, y), in heights."""
         (a, b), (w, h) = self.at(x, y), (wide * self.unit, high * self.unit)
         self._fill([("ellipse", [a - w, b - h, a + w, b + h])], paint, percent)
@@ -107,7 +109,9 @@ class Figure:
         from PIL import Image, ImageDraw
 
         if isinstance(paint, tuple):
-            _shapes(ImageDraw.Draw(self.image), shapes, tuple(v * percent // 100 for v in paint), line)
+            _shapes(
+                ImageDraw.Draw(self.image), shapes, tuple(v * percent // 100 for v in paint), line
+            )
             return
         left, top, right, bottom = self._frame(shapes, line)
         if right <= left or bottom <= top:
@@ -163,15 +167,26 @@ class Figure:
             if not t.pants or t.short_lower:
                 self.tube([top, knee, foot], width * 0.8, look.skin, percent)
             if t.pants:
-                end = (knee[0], 0.29 - look.hem / 120) if t.short_lower else (foot[0], foot[1] + 0.02)
+                end = (
+                    (knee[0], 0.29 - look.hem / 120) if t.short_lower else (foot[0], foot[1] + 0.02)
+                )
                 middle = [] if t.short_lower else [knee]
-                self.tube([top, *middle, end], width * (1.25 if t.short_lower else 1.12), self.lower, percent)
+                self.tube(
+                    [top, *middle, end],
+                    width * (1.25 if t.short_lower else 1.12),
+                    self.lower,
+                    percent,
+                )
             toe = self.ahead * 0.05 if self.sideways else side * 0.012
-            self.tube([(foot[0], 0.018), (foot[0] + toe, 0.016)], self.limb * 0.95, look.shoes, percent)
+            self.tube(
+                [(foot[0], 0.018), (foot[0] + toe, 0.016)], self.limb * 0.95, look.shoes, percent
+            )
         if not t.pants:
             hem = (0.34 - look.hem / 130) if t.short_lower else (0.17 - look.hem / 160)
             flare = self.hip * (1.35 if t.short_lower else 1.5) + spread * 0.5
-            self.polygon([(-self.hip, 0.56), (self.hip, 0.56), (flare, hem), (-flare, hem)], self.lower)
+            self.polygon(
+                [(-self.hip, 0.56), (self.hip, 0.56), (flare, hem), (-flare, hem)], self.lower
+            )
         self.polygon(
             [(-self.hip, 0.57), (self.hip, 0.57), (self.hip, 0.47), (-self.hip, 0.47)], self.lower
         )
@@ -203,7 +218,9 @@ class Figure:
         self.tube([start, elbow, hand], width * 0.78, self.look.skin, percent)
         share = 0.45 + self.look.sleeve / 40
         cut = (start[0] + (elbow[0] - start[0]) * share, start[1] + (elbow[1] - start[1]) * share)
-        covered = [start, cut] if self.traits.short_sleeves else [start, elbow, self._toward(elbow, hand)]
+        covered = (
+            [start, cut] if self.traits.short_sleeves else [start, elbow, self._toward(elbow, hand)]
+        )
         self.tube(covered, width * 1.12, self.upper, percent)
 
     def _arm(self, side: int) -> tuple[Point, Point]:
@@ -261,7 +278,9 @@ class Figure:
         elif look.hat_kind == 1:
             self.tube([(-wide * 1.8, y), (wide * 1.8, y)], 0.016, look.hat, 85)
         else:
-            self.ellipse(0, y + high * 0.85, 0.016, 0.014, look.hat, 110 if sum(look.hat) < 600 else 90)
+            self.ellipse(
+                0, y + high * 0.85, 0.016, 0.014, look.hat, 110 if sum(look.hat) < 600 else 90
+            )
 
     def long_hair(self) -> None:
         """Draw hair that falls to the shoulders or below, or a pony-tail."""
@@ -294,7 +313,9 @@ class Figure:
                           (back * (s + 0.07 * size), 0.60), (back * s * 0.7, 0.57)], color)  # fmt: skip
             return
         wide = s * (0.8 if self.pose.facing == "back" else 1.12) * size
-        self.polygon([(-wide * 0.85, 0.83), (wide * 0.85, 0.83), (wide, 0.58), (-wide, 0.58)], color)
+        self.polygon(
+            [(-wide * 0.85, 0.83), (wide * 0.85, 0.83), (wide, 0.58), (-wide, 0.58)], color
+        )
         if self.pose.facing == "back":
             self.polygon([(-wide * 0.7, 0.70), (wide * 0.7, 0.70), (wide * 0.7, 0.60), (-wide * 0.7, 0.60)],
                          color, 72)  # fmt: skip
@@ -326,7 +347,9 @@ class Figure:
         if self.traits.carried == "handbag":
             _, (x, y) = self._arm(self.pose.side)
             wide, high = 0.04 * size, 0.062 * size
-            self.tube([(x - wide * 0.5, y - 0.03), (x, y), (x + wide * 0.5, y - 0.03)], 0.008, color, 80)
+            self.tube(
+                [(x - wide * 0.5, y - 0.03), (x, y), (x + wide * 0.5, y - 0.03)], 0.008, color, 80
+            )
             self.polygon([(x - wide, y - 0.03), (x + wide, y - 0.03), (x + wide * 1.15, y - 0.03 - high),
                           (x - wide * 1.15, y - 0.03 - high)], color)  # fmt: skip
 

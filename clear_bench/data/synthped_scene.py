@@ -1,4 +1,4 @@
-"""Where synthped is filmed: cameras, backgrounds, what stands in the way, and what the lens loses."""
+"""Where synthped is filmed: cameras, backgrounds, things in the way, and what the lens loses."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -94,7 +94,9 @@ def background(rng: np.random.Generator, camera: Camera) -> Any:
         wide, high = int(rng.integers(8, 70)), int(rng.integers(8, 80))
         level = int(rng.integers(40, 200))  # streets are duller than clothes
         color = tuple(level + int(v) for v in rng.integers(-40, 41, 3))
-        getattr(draw, ("rectangle", "ellipse")[int(rng.integers(2))])([x, y, x + wide, y + high], fill=color)
+        getattr(draw, ("rectangle", "ellipse")[int(rng.integers(2))])(
+            [x, y, x + wide, y + high], fill=color
+        )
     return image
 
 
@@ -113,7 +115,8 @@ def obstacle(rng: np.random.Generator, image: Any) -> None:
     from PIL import ImageDraw
 
     draw = ImageDraw.Draw(image)
-    color = tuple(int(v) for v in rng.integers(20, 210, 3))
+    red, green, blue = (int(v) for v in rng.integers(20, 210, 3))
+    color = (red, green, blue)
     width, height = image.size
     kind = int(rng.integers(4))
     if kind == 0:
@@ -121,7 +124,9 @@ def obstacle(rng: np.random.Generator, image: Any) -> None:
         draw.rectangle([x, 0, x + wide, height], fill=color)
     elif kind == 1:
         top = int(rng.integers(height * 6 // 10, height * 9 // 10))
-        draw.rectangle([int(rng.integers(-90, 60)), top, int(rng.integers(110, 240)), top + 110], fill=color)
+        draw.rectangle(
+            [int(rng.integers(-90, 60)), top, int(rng.integers(110, 240)), top + 110], fill=color
+        )
     elif kind == 2:
         x, y, r = int(rng.integers(10, width - 10)), height - 60, int(rng.integers(32, 50))
         for centre in (x, x + 2 * r + 10):
@@ -129,7 +134,9 @@ def obstacle(rng: np.random.Generator, image: Any) -> None:
         draw.line([(x, y), (x + r, y - 80), (x + 2 * r + 10, y)], fill=color, width=8)
     else:
         for _ in range(9):
-            x, y, r = (int(rng.integers(*span)) for span in ((-20, width), (height - 90, height), (12, 38)))
+            x, y, r = (
+                int(rng.integers(*span)) for span in ((-20, width), (height - 90, height), (12, 38))
+            )
             draw.ellipse([x - r, y - r, x + r, y + r], fill=color)
 
 
@@ -140,16 +147,22 @@ def film(image: Any, camera: Camera, rng: np.random.Generator) -> Any:
     small = image.reduce(SCALE)
     light = int(rng.integers(78, 119))
     table = [
-        min(255, max(0, v * gain * light // 10000 + camera.offset)) for gain in camera.gain for v in range(256)
+        min(255, max(0, v * gain * light // 10000 + camera.offset))
+        for gain in camera.gain
+        for v in range(256)
     ]
     small = small.point(table)
     resolution = min(100, max(34, camera.resolution + int(rng.integers(-14, 15))))
     size = (WIDTH * resolution // 100, HEIGHT * resolution // 100)
-    small = small.resize(size, Image.Resampling.BILINEAR).resize((WIDTH, HEIGHT), Image.Resampling.BILINEAR)
+    small = small.resize(size, Image.Resampling.BILINEAR).resize(
+        (WIDTH, HEIGHT), Image.Resampling.BILINEAR
+    )
     small = small.filter(ImageFilter.BoxBlur(camera.blur / 10))
     pixels = np.asarray(small).astype(np.int16)
     slope = int(rng.integers(-26, 27))  # light from one side
-    pixels += (slope * (np.arange(WIDTH) - WIDTH // 2) // (WIDTH // 2)).astype(np.int16)[None, :, None]
+    pixels += (slope * (np.arange(WIDTH) - WIDTH // 2) // (WIDTH // 2)).astype(np.int16)[
+        None, :, None
+    ]
     grain = rng.integers(-camera.noise, camera.noise + 1, pixels.shape, dtype=np.int16)
     return Image.fromarray(np.clip(pixels + grain, 0, 255).astype(np.uint8))
 

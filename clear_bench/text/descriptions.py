@@ -88,9 +88,7 @@ def _join(phrases: Sequence[str]) -> str:
 
 def _sentence(slots: dict[str, list[str]]) -> str:
     """Return one sentence: "A young woman with long hair, wearing a hat, carrying a bag."."""
-    parts = [
-        f"{verb} {_join(slots[slot])}".strip() for slot, verb in VERBS.items() if slots[slot]
-    ]
+    parts = [f"{verb} {_join(slots[slot])}".strip() for slot, verb in VERBS.items() if slots[slot]]
     text = f"{_person(slots)} {', '.join(parts)}".strip()
     return f"{text[0].upper()}{text[1:]}."
 

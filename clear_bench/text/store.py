@@ -35,7 +35,9 @@ def embed(name: str, sentences: Sequence[str], folder: Path) -> NDArray[np.float
     digest = hashlib.sha256(identity.encode()).hexdigest()[:8]
     file = folder / f"{re.sub(r'[^0-9A-Za-z.-]+', '_', name)}-{digest}.sqlite"
     with closing(sqlite3.connect(file, timeout=600)) as base:
-        base.execute("CREATE TABLE IF NOT EXISTS embedding (sentence TEXT PRIMARY KEY, vector BLOB)")
+        base.execute(
+            "CREATE TABLE IF NOT EXISTS embedding (sentence TEXT PRIMARY KEY, vector BLOB)"
+        )
         distinct = list(dict.fromkeys(sentences))
         known = _known(base, distinct)
         missing = [sentence for sentence in distinct if sentence not in known]

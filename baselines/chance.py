@@ -1,0 +1,63 @@
+"""Chance: random probabilities, and galleries in random order.
+
+What a method must leave behind before anything is said about it.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmengine.registry import MODELS
+from torch import Tensor
+
+from clear_bench.method import Method
+from clear_bench.models.person import RecognitionModel, RetrievalModel
+
+
+@MODELS.register_module()
+class CoinFlip(RecognitionModel):
+    """Predicts uniform random probabilities; see `RecognitionModel` for the arguments."""
+
+    feature_dim = 1
+
+    def __init__(
+        self,
+        attributes: int,
+        image_size: Sequence[int],
+        positive_ratio: Sequence[float],
+        augment: dict[str, Any],
+    ) -> None:
+        super().__init__(attributes, image_size, positive_ratio, augment)
+        self.generator = torch.Generator().manual_seed(0)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Map images ``(B, 3, H, W)`` to zeros ``(B, 1)``."""
+        return images.new_zeros(len(images), 1)
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Map features ``(B, 1)`` to logits ``(B, A)`` of uniform probabilities."""
+        drawn = torch.rand(len(features), self.attributes, generator=self.generator)
+        return drawn.logit(eps=1e-6).to(features.device)
+
+
+@MODELS.register_module()
+class RandomOrder(RetrievalModel):
+    """Scores images at random."""
+
+    embeds = False
+
+    def __init__(self, table: str) -> None:
+        super().__init__(table)
+        self.generator = torch.Generator().manual_seed(0)
+
+    def scores(self, vectors: Tensor, features: Tensor, probabilities: Tensor) -> Tensor:
+        """Return ``(Q, N)`` uniform random scores."""
+        return torch.rand(len(vectors), len(features), generator=self.generator)
+
+
+METHOD = Method(
+    title="Chance",
+    cite="no paper: a floor",
+    recognition={"model": {"type": "CoinFlip"}, "train": {"epochs": 0}},
+    retrieval={"parent": "chance", "model": {"type": "RandomOrder"}, "train": {"epochs": 0}},
+)
