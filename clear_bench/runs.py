@@ -15,6 +15,7 @@ from clear_bench.method import ENGINES
 from clear_bench.provenance import code_hash
 from clear_bench.record import FILE, Record, find_run
 
+
 @dataclass(frozen=True)
 class Run:
     """One training of one method for one task; the same arguments always give the same id.

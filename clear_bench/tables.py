@@ -35,12 +35,14 @@ def summarise(frame: pd.DataFrame, task: str) -> pd.DataFrame:
     found = {}
     for statistic in ("mean", "std", "count"):
         found[statistic] = chosen.pivot_table("value", KEYS, "metric", aggfunc=statistic)
-    table = pd.DataFrame(index=found["mean"].index)
-    for metric in COLUMNS[task]:
-        for statistic in ("mean", "std"):
-            table[(metric, statistic)] = 100 * found[statistic].get(metric, np.nan)
-    table[("n", "")] = found["count"].max(axis=1).astype(int)
-    table.columns = pd.MultiIndex.from_tuples(table.columns.to_list())
+    columns = {
+        (metric, statistic): 100 * found[statistic].get(metric, np.nan)
+        for metric in COLUMNS[task]
+        for statistic in ("mean", "std")
+    }
+    columns[("n", "")] = found["count"].max(axis=1).astype(int)
+    table = pd.DataFrame(columns, index=found["mean"].index)
+    table.columns = pd.MultiIndex.from_tuples(list(columns))
     return table
 
 

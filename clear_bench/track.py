@@ -17,7 +17,6 @@ from clear_bench.cli import main
 from clear_bench.record import FILE, Record, records
 
 EXPERIMENT = "clear-bench"
-STORE = "sqlite:///mlflow.db"
 app = typer.Typer(add_completion=False)
 
 
@@ -71,6 +70,11 @@ def _mirror(folder: Path, record: Record) -> None:
     client.set_terminated(run.info.run_id, "FINISHED" if record.status == "finished" else "FAILED")
 
 
+def store() -> str:
+    """Return the default store: a SQLite file in the current directory, by its full path."""
+    return f"sqlite:///{Path.cwd() / 'mlflow.db'}"
+
+
 def flatten(config: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, Any]]:
     """Yield dotted keys and values of nested mappings."""
     for key, value in config.items():
@@ -83,12 +87,11 @@ def flatten(config: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, A
 
 def _client() -> tuple[Any, str]:
     """Return a client and the id of our experiment."""
-    os.environ.setdefault("MLFLOW_TRACKING_URI", STORE)
     for name in ("mlflow", "alembic"):  # they announce every table they create
         logging.getLogger(name).setLevel(logging.WARNING)
     from mlflow import MlflowClient
 
-    client = MlflowClient()
+    client = MlflowClient(os.environ.get("MLFLOW_TRACKING_URI") or store())
     found = client.get_experiment_by_name(EXPERIMENT)
     return client, found.experiment_id if found else client.create_experiment(EXPERIMENT)
 

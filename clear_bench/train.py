@@ -36,8 +36,8 @@ def train(
 ) -> None:
     """Train, evaluate and record methods on a data set; what has finished is not run again.
 
-    --method and --seed may be given several times.  A method with a retrieval half makes two runs a seed: recognition first, then retrieval on its
-    frozen features.
+    --method and --seed may be given several times.  A method with a retrieval half makes two runs
+    a seed: recognition first, then retrieval on its frozen features.
     """
     from clear_bench.config import compose, parse_overrides
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from clear_bench.data.synthped_canvas import Canvas, Point
 from clear_bench.data.synthped_labels import Traits, chance
-from clear_bench.data.synthped_look import Color, Look, tile
+from clear_bench.data.synthped_look import Look, tile
 
-Point = tuple[float, float]
 FACINGS = ("front", "back", "left", "right")
 
 
@@ -42,7 +42,7 @@ def pose_of(rng: np.random.Generator) -> Pose:
     )
 
 
-class Figure:
+class Figure(Canvas):
     """A person being drawn.
 
     Args:
@@ -67,11 +67,10 @@ class Figure:
     ) -> None:
         from PIL import Image
 
-        self.image, self.traits, self.look, self.pose = image, traits, look, pose
-        self.unit = height * look.height / 100
-        self.x, self.floor = feet
+        self.traits, self.look, self.pose = traits, look, pose
         self.sideways = pose.facing in ("left", "right")
         self.ahead = {"left": -1, "right": 1}.get(pose.facing, 0)
+        super().__init__(image, feet, height * look.height / 100, self.ahead * look.stoop / 100)
         thin = 62 if self.sideways else 100
         self.shoulder = 0.118 * look.shoulder * look.girth * thin / 1e6
         self.hip = 0.092 * look.hip * look.girth * thin / 1e6
@@ -79,61 +78,6 @@ class Figure:
         size = (image.height, image.width)
         self.upper = Image.fromarray(tile(rng, look.upper, size))
         self.lower = Image.fromarray(tile(rng, look.lower, size))
-
-    def at(self, x: float, y: float) -> Point:
-        """Return image coordinates of a place: x from the middle, y from the floor, in heights."""
-        lean = self.ahead * self.look.stoop / 100 * max(0.0, y - 0.5) * 1.5
-        return self.x + (x + lean) * self.unit, self.floor - y * self.unit
-
-    def polygon(self, points: list[Point], paint: Any, percent: int = 100) -> None:
-        """Fill a polygon (in heights) with a colour or a fabric, darkened to some per cent."""
-        self._fill([("polygon", [self.at(*p) for p in points])], paint, percent)
-
-    def ellipse(
-        self, x: float, y: float, wide: float, high: float, paint: Any, percent: int = 100
-    ) -> None:
-        """Fill an ellipse of half-axes ``wide`` and ``high`` around (x, y), in heights."""
-        (a, b), (w, h) = self.at(x, y), (wide * self.unit, high * self.unit)
-        self._fill([("ellipse", [a - w, b - h, a + w, b + h])], paint, percent)
-
-    def tube(self, points: list[Point], width: float, paint: Any, percent: int = 100) -> None:
-        """Draw a limb: thick lines through points (in heights), with round joints."""
-        places = [self.at(*p) for p in points]
-        radius = width * self.unit / 2
-        shapes: list[tuple[str, Any]] = [("line", places)]
-        shapes += [("ellipse", [a - radius, b - radius, a + radius, b + radius]) for a, b in places]
-        self._fill(shapes, paint, percent, line=round(2 * radius))
-
-    def _fill(self, shapes: list[tuple[str, Any]], paint: Any, percent: int, line: int = 1) -> None:
-        """Fill shapes (in pixels) with a colour or a fabric."""
-        from PIL import Image, ImageDraw
-
-        if isinstance(paint, tuple):
-            _shapes(
-                ImageDraw.Draw(self.image), shapes, tuple(v * percent // 100 for v in paint), line
-            )
-            return
-        left, top, right, bottom = self._frame(shapes, line)
-        if right <= left or bottom <= top:
-            return
-        mask = Image.new("L", (right - left, bottom - top))
-        _shapes(ImageDraw.Draw(mask), [(k, _moved(w, left, top)) for k, w in shapes], 255, line)
-        cloth = paint.crop((left, top, right, bottom))
-        if percent != 100:
-            cloth = cloth.point([v * percent // 100 for v in range(256)] * 3)
-        self.image.paste(cloth, (left, top), mask)
-
-    def _frame(self, shapes: list[tuple[str, Any]], line: int) -> tuple[int, int, int, int]:
-        """Return the part of the image that shapes touch."""
-        pairs = [pair for kind, where in shapes for pair in _pairs(where)]
-        xs, ys = zip(*pairs, strict=True)
-        edge = line + 2
-        return (
-            max(0, int(min(xs)) - edge),
-            max(0, int(min(ys)) - edge),
-            min(self.image.width, int(max(xs)) + edge),
-            min(self.image.height, int(max(ys)) + edge),
-        )
 
     def draw(self) -> None:
         """Draw everything, from far to near."""
@@ -184,27 +128,22 @@ class Figure:
         if not t.pants:
             hem = (0.34 - look.hem / 130) if t.short_lower else (0.17 - look.hem / 160)
             flare = self.hip * (1.35 if t.short_lower else 1.5) + spread * 0.5
-            self.polygon(
-                [(-self.hip, 0.56), (self.hip, 0.56), (flare, hem), (-flare, hem)], self.lower
-            )
-        self.polygon(
-            [(-self.hip, 0.57), (self.hip, 0.57), (self.hip, 0.47), (-self.hip, 0.47)], self.lower
-        )
+            self.trapezoid((0.56, self.hip), (hem, flare), self.lower)
+        self.trapezoid((0.57, self.hip), (0.47, self.hip), self.lower)
 
     def torso(self) -> None:
         """Draw the top with its collar, logo or opening."""
         look, s, h = self.look, self.shoulder, self.hip
-        outline = [(-s * 0.45, 0.845), (s * 0.45, 0.845), (s, 0.80), (h * 1.02, 0.52), (-h * 1.02, 0.52),
-                   (-s, 0.80)]  # fmt: skip
-        self.polygon(outline, self.upper)
+        right = [(s * 0.45, 0.845), (s, 0.80), (h * 1.02, 0.52)]
+        left = [(-x, y) for x, y in reversed(right)]
+        self.polygon([left[-1], *right, *left[:-1]], self.upper)
         pattern, second = look.upper.pattern, look.upper.second
         if pattern == "halves":
-            self.polygon([(-h, 0.62), (h, 0.62), (h * 1.02, 0.52), (-h * 1.02, 0.52)], second)
+            self.trapezoid((0.62, h), (0.52, h * 1.02), second)
         if self.pose.facing != "back" and pattern in ("logo", "open"):
             middle = self.ahead * s * 0.6
             if pattern == "open":
-                self.polygon([(middle - 0.018, 0.84), (middle + 0.018, 0.84), (middle + 0.026, 0.53),
-                              (middle - 0.026, 0.53)], second)  # fmt: skip
+                self.trapezoid((0.84, 0.018), (0.53, 0.026), second, x=middle)
             else:
                 self.ellipse(middle, 0.71, s * 0.3, 0.03, second)
         if look.scarf:
@@ -295,12 +234,11 @@ class Figure:
             self.tube([(back, y + 0.03), (back * 1.35, low)], 0.034, look.hair)
         elif self.sideways:
             back = -self.ahead
-            self.polygon([(back * 0.0, y + 0.05), (back * wide * 1.25, y + 0.03), (back * wide * 1.35, low),
-                          (back * wide * 0.25, low + 0.01)], look.hair)  # fmt: skip
+            nape = [(0.0, y + 0.05), (1.25, y + 0.03), (1.35, low), (0.25, low + 0.01)]
+            self.polygon([(back * wide * x, height) for x, height in nape], look.hair)
         else:
             flare = 1.25 + 0.1 * look.hair_style
-            self.polygon([(-wide, y + 0.05), (wide, y + 0.05), (wide * flare, low), (-wide * flare, low)],
-                         look.hair)  # fmt: skip
+            self.trapezoid((y + 0.05, wide), (low, wide * flare), look.hair)
 
     def backpack(self) -> None:
         """Draw a backpack: whole from behind, an edge from the front, a bulge from the side."""
@@ -308,17 +246,14 @@ class Figure:
             return
         size, color, s = self.look.bag_size / 100, self.look.accessory, self.shoulder
         if self.sideways:
-            back = -self.ahead
-            self.polygon([(back * s * 0.7, 0.80), (back * (s + 0.055 * size), 0.78),
-                          (back * (s + 0.07 * size), 0.60), (back * s * 0.7, 0.57)], color)  # fmt: skip
+            near, far = s * 0.7, s + 0.055 * size
+            bulge = [(near, 0.80), (far, 0.78), (s + 0.07 * size, 0.60), (near, 0.57)]
+            self.polygon([(-self.ahead * x, y) for x, y in bulge], color)
             return
         wide = s * (0.8 if self.pose.facing == "back" else 1.12) * size
-        self.polygon(
-            [(-wide * 0.85, 0.83), (wide * 0.85, 0.83), (wide, 0.58), (-wide, 0.58)], color
-        )
+        self.trapezoid((0.83, wide * 0.85), (0.58, wide), color)
         if self.pose.facing == "back":
-            self.polygon([(-wide * 0.7, 0.70), (wide * 0.7, 0.70), (wide * 0.7, 0.60), (-wide * 0.7, 0.60)],
-                         color, 72)  # fmt: skip
+            self.trapezoid((0.70, wide * 0.7), (0.60, wide * 0.7), color, 72)
 
     def straps(self) -> None:
         """Draw what holds a backpack or a shoulder bag."""
@@ -342,35 +277,11 @@ class Figure:
         if self.traits.carried == "bag":
             x, y = self.bag_place()
             wide, high = (0.055 if self.sideways else 0.042) * size, 0.05 * size
-            self.polygon([(x - wide, y + high), (x + wide, y + high), (x + wide * 1.05, y - high),
-                          (x - wide * 1.05, y - high)], color)  # fmt: skip
+            self.trapezoid((y + high, wide), (y - high, wide * 1.05), color, x=x)
         if self.traits.carried == "handbag":
             _, (x, y) = self._arm(self.pose.side)
             wide, high = 0.04 * size, 0.062 * size
             self.tube(
                 [(x - wide * 0.5, y - 0.03), (x, y), (x + wide * 0.5, y - 0.03)], 0.008, color, 80
             )
-            self.polygon([(x - wide, y - 0.03), (x + wide, y - 0.03), (x + wide * 1.15, y - 0.03 - high),
-                          (x - wide * 1.15, y - 0.03 - high)], color)  # fmt: skip
-
-
-def _pairs(where: list[Any]) -> list[Point]:
-    """Return a list of points, from one or from a box ``[x0, y0, x1, y1]``."""
-    return where if isinstance(where[0], tuple) else [(where[0], where[1]), (where[2], where[3])]
-
-
-def _moved(where: list[Any], left: int, top: int) -> list[Point]:
-    """Return points with their origin at (left, top)."""
-    return [(x - left, y - top) for x, y in _pairs(where)]
-
-
-def _shapes(draw: Any, shapes: list[tuple[str, Any]], ink: Any, line: int) -> None:
-    """Draw lines of some width, polygons and ellipses."""
-    for kind, where in shapes:
-        if kind == "line":
-            draw.line(where, fill=ink, width=line)
-        else:
-            getattr(draw, kind)(where, fill=ink)
-
-
-__all__ = ["FACINGS", "Color", "Figure", "Pose", "pose_of"]
+            self.trapezoid((y - 0.03, wide), (y - 0.03 - high, wide * 1.15), color, x=x)

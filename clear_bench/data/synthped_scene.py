@@ -93,9 +93,9 @@ def background(rng: np.random.Generator, camera: Camera) -> Any:
         x, y = int(rng.integers(-20, width)), int(rng.integers(0, height))
         wide, high = int(rng.integers(8, 70)), int(rng.integers(8, 80))
         level = int(rng.integers(40, 200))  # streets are duller than clothes
-        color = tuple(level + int(v) for v in rng.integers(-40, 41, 3))
+        red, green, blue = (level + int(v) for v in rng.integers(-40, 41, 3))
         getattr(draw, ("rectangle", "ellipse")[int(rng.integers(2))])(
-            [x, y, x + wide, y + high], fill=color
+            [x, y, x + wide, y + high], fill=(red, green, blue)
         )
     return image
 
@@ -168,7 +168,7 @@ def film(image: Any, camera: Camera, rng: np.random.Generator) -> Any:
 
 
 def photograph(rng: np.random.Generator, traits: Traits, look: Look, camera: Camera) -> Any:
-    """Return one picture of a person, ``WIDTH`` x ``HEIGHT`` RGB, in a box that is not quite right."""
+    """Return one ``WIDTH`` x ``HEIGHT`` RGB picture of a person in a slightly wrong box."""
     image = background(rng, camera)
     if chance(rng, 30):
         passer_by(rng, image, near=False)

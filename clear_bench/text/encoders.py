@@ -22,8 +22,8 @@ et al. 2024); mean weighted by position (SGPT, Muennighoff 2022)."""
 
 PROMPT = 'This sentence: "{}" means in one word: "'
 BATCH, MULTIPLE = 16, 8
-"""Rows of a batch and the step of its length: fixed, so that the last bits of a sentence's vector do
-not depend on which other sentences are asked for with it."""
+"""Rows of a batch and the step of its length: fixed, so that the last bits of a sentence's vector
+do not depend on which other sentences are asked for with it."""
 
 
 class Encoder(Protocol):
