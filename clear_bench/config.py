@@ -23,7 +23,7 @@ Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
 PROFILES: dict[str, Config] = {
     "smoke": {
-        "data": {"image_size": [64, 32], "identities": 0.3},
+        "data": {"identities": 0.3},
         "recognition": {"train": {"epochs": 2, "warmup_epochs": 1}},
         "retrieval": {"train": {"epochs": 2}},
     },
@@ -46,7 +46,7 @@ class Data(Section):
 
     split: str = ""  # "" becomes the data set's first
     label_set: str = ""
-    image_size: tuple[Positive, Positive] = (128, 64)  # height, width
+    image_size: tuple[Positive, Positive] = (64, 32)  # height, width
     identities: Share = 1.0  # share of training identities kept, nested, same for every seed
     skip_unreadable: bool = False  # True leaves broken images out, and the record says so
 
@@ -74,7 +74,7 @@ class Train(Section):
     """How parameters learn."""
 
     epochs: Annotated[int, Field(ge=0)] = 12  # 0: the method has nothing to learn
-    batch_size: Positive = 64
+    batch_size: Positive = 64  # of all processes together
     optimizer: Literal["Adam", "AdamW", "SGD"] = "AdamW"
     lr: Annotated[float, Field(gt=0)] = 5e-4
     weight_decay: Annotated[float, Field(ge=0)] = 0.05

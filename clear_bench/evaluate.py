@@ -39,7 +39,7 @@ def evaluate(
     for folder, record in finished:
         found = again(folder, runs_root, data_root, Cache(cache))
         moved += [f"{record.run_id}: {m}" for m in differences(record.metrics, found)]
-    show([record for _, record in finished], runs_root)
+    show([record for _, record in finished])
     if moved:
         raise UserError(f"{len(moved)} metrics are not those of the record: {'; '.join(moved[:5])}")
     print(f"{len(finished)} runs evaluated again from their checkpoints, every metric equal")

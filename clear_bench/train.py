@@ -60,10 +60,13 @@ def train(
             print(f"{'finished' if run.finished else 'to do   '}  {run.folder}")
         return
     from clear_bench.cache import Cache
+    from clear_bench.distributed import leave, main_process
     from clear_bench.execute import execute, show
 
     found = [r for runs in experiments for r in execute(runs, Cache(cache), launcher)]
-    show(list({record.run_id: record for record in found}.values()), runs_root)
+    if main_process():
+        show(list({record.run_id: record for record in found}.values()))
+    leave()
 
 
 if __name__ == "__main__":
