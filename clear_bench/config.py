@@ -66,7 +66,7 @@ class Protocol(Section):
 class Augment(Section):
     """Training augmentation of images."""
 
-    pad: Annotated[int, Field(ge=0)] = 5
+    pad: Annotated[int, Field(ge=0)] = 2
     flip: bool = True
 
 
