@@ -136,6 +136,7 @@ def compose(
     if profile not in PROFILES:
         raise unknown("profile", profile, PROFILES)
     config: Config = {"method": method, "dataset": dataset, "profile": profile, "seed": seed}
+    config["threads"] = 1  # of a run on a CPU; more are faster alone but give other last digits
     config |= {"data": Data().model_dump(), "protocol": Protocol().model_dump()}
     for task in plugin.tasks:
         config[task] = _task_defaults(task, getattr(plugin, task))
@@ -150,6 +151,8 @@ def compose(
     config["data"]["label_set"] = _choice(
         "label set", config["data"]["label_set"], source.label_sets
     )
+    if config["threads"] < 1:
+        raise UserError(f"threads={config['threads']}: must be at least 1")
     return _validated(config)
 
 

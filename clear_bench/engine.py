@@ -1,5 +1,6 @@
 """From a resolved configuration to an mmengine Runner, and from a checkpoint back to a model."""
 
+from multiprocessing import get_start_method
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,10 @@ def fit(
         "experiment_name": folder.name,
         "launcher": launcher,
         "log_level": "ERROR",  # our own progress lines say what matters
+        "env_cfg": {
+            "dist_cfg": {"backend": "nccl"},
+            "mp_cfg": {"mp_start_method": get_start_method(allow_none=True) or "fork"},
+        },
         "randomness": {"seed": seed, "deterministic": True},
         "model": model,
         "train_dataloader": loader(

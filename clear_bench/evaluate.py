@@ -50,11 +50,14 @@ def evaluate(
 
 def again(folder: Path, root: Path, data_root: Path | None, cache: Any) -> dict[str, Any]:
     """Return the metrics of a run's checkpoints, computed from its images now."""
+    import torch
+
     from clear_bench import recognition_run, retrieval_run
     from clear_bench.plugins import load
     from clear_bench.runs import reopen
 
     run = reopen(folder, root, data_root)
+    torch.set_num_threads(run.config["threads"])  # the last digits depend on it
     load("method", run.config["method"])
     if run.parent:
         load("method", run.parent.config["method"])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from filelock import FileLock
 from rich.console import Console
 
+from clear_bench import plugins
 from clear_bench.cache import Cache
 from clear_bench.errors import UserError
 from clear_bench.record import Record
@@ -28,11 +29,11 @@ def execute(runs: Sequence[Run], cache: Cache, launcher: str = "none") -> list[R
     from clear_bench.distributed import join
 
     join(launcher)
-    return [_once(run, cache, launcher) for run in runs]
+    return [once(run, cache, launcher) for run in runs]
 
 
-def _once(run: Run, cache: Cache, launcher: str) -> Record:
-    """Return a run's record, after making it if need be."""
+def once(run: Run, cache: Cache, launcher: str = "none") -> Record:
+    """Return a run's record, after making it if need be; see `execute`."""
     if run.finished:
         console.print(f"{run.id}: finished before, not run again", highlight=False, soft_wrap=True)
         return Record.load(run.folder)
@@ -45,13 +46,18 @@ def _once(run: Run, cache: Cache, launcher: str) -> Record:
 
 def _make(run: Run, cache: Cache, launcher: str) -> Record:
     """Train and evaluate, and mirror the record to MLflow."""
+    import torch
+
     from clear_bench import recognition_run, retrieval_run
     from clear_bench.cost import forget_peak_memory
     from clear_bench.distributed import main_process, wait_for_all
     from clear_bench.hooks import Diverged
     from clear_bench.track import mirror
 
+    for each in filter(None, (run.parent, run)):
+        plugins.load("method", each.config["method"])  # registers its models
     task = {"recognition": recognition_run, "retrieval": retrieval_run}[run.task]
+    torch.set_num_threads(run.config["threads"])
     forget_peak_memory()
     started = time.perf_counter()
     try:
