@@ -13,6 +13,12 @@ from pathlib import Path
 from typing import Any
 
 OWN = ("clear_bench", "baselines", "ablations")
+IDLE = frozenset(
+    f"clear_bench.{name}"
+    for name in ("cost", "errors", "made_once", "plugins", "progress", "provenance", "record")
+)
+"""Modules that compute no number: a change of theirs makes no run stale."""
+
 LIBRARIES = ("torch", "torchvision", "timm", "transformers", "mmengine", "numpy", "pandas",
              "scipy", "opencv-python-headless", "mlflow", "optuna")  # fmt: skip
 
@@ -21,7 +27,8 @@ LIBRARIES = ("torch", "torchvision", "timm", "transformers", "mmengine", "numpy"
 def code_hash(*modules: str) -> str:
     """Return the sha256 of modules and of all of this project's modules that they import.
 
-    Docstrings, comments and layout do not count, so a better sentence makes no run stale.
+    Docstrings, comments, layout and the modules in `IDLE` do not count, so a better sentence or
+    another column of a table makes no run stale.
 
     Args:
         modules: Dotted names.
@@ -30,7 +37,7 @@ def code_hash(*modules: str) -> str:
     todo = list(modules)
     while todo:
         name = todo.pop()
-        if name in seen:
+        if name in seen or name in IDLE:
             continue
         tree = _without_docstrings(ast.parse(_file(name).read_text(encoding="utf-8")))
         seen[name] = ast.dump(tree)
