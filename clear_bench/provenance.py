@@ -33,6 +33,13 @@ def code_hash(*modules: str) -> str:
     Args:
         modules: Dotted names.
     """
+    found = closure(*modules)
+    text = "\n".join(f"{name} {found[name]}" for name in sorted(found))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def closure(*modules: str) -> dict[str, str]:
+    """Return the modules that `code_hash` covers, each with its code as plain text."""
     seen: dict[str, str] = {}
     todo = list(modules)
     while todo:
@@ -42,8 +49,7 @@ def code_hash(*modules: str) -> str:
         tree = _without_docstrings(ast.parse(_file(name).read_text(encoding="utf-8")))
         seen[name] = ast.dump(tree)
         todo += _own_imports(tree)
-    text = "\n".join(f"{name} {seen[name]}" for name in sorted(seen))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return seen
 
 
 def file_sha256(path: Path) -> str:
