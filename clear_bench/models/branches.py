@@ -24,10 +24,11 @@ def backbone(name: str, image_size: tuple[int, int], pretrained: bool, **extra: 
         UserError: If timm knows no such model, or its weights cannot be had.  They are never
             replaced by random ones.
     """
+    known = timm.get_pretrained_cfg(name)
+    if known is not None and known.fixed_input_size:  # a CNN takes any size and has no such word
+        extra["img_size"] = image_size
     try:
-        return timm.create_model(
-            name, pretrained=pretrained, img_size=image_size, num_classes=0, **extra
-        )
+        return timm.create_model(name, pretrained=pretrained, num_classes=0, **extra)
     except RuntimeError as error:
         if "Unknown model" in str(error):
             raise UserError(f"backbone {name}: timm knows no such model") from error
@@ -84,6 +85,11 @@ class ViTBranch(nn.Module):
             nn.Identity()
         )  # belongs to timm's classifier; here it would never learn
         self.width: int = self.trunk.num_features  # type: ignore[assignment]
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Map ``(B, 3, H, W)`` to what enters the first block, ``(B, prefix + N, width)``."""
+        tokens = self.trunk._pos_embed(self.trunk.patch_embed(images))
+        return self.trunk.norm_pre(self.trunk.patch_drop(tokens))
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Map ``(B, 3, H, W)`` to summary ``(B, width)`` and tokens ``(B, N, width)``."""
