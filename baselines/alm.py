@@ -26,7 +26,7 @@ Departures from the common budget: the paper's BN-Inception is taken as one of t
 on the residual networks here.  In ``paper`` the drops of the learning rate at epochs 20 and 40 are
 a plateau on val.
 
-Cost: 1.9 M parameters (35 attributes) in ``default``; about 0.9 of DeepMAR's images/s.
+Cost: 1.3 M parameters and 140 MFLOPs an image of 128x64 (35 attributes) in ``default``.
 """
 
 from collections.abc import Mapping, Sequence

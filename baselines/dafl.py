@@ -22,7 +22,7 @@ the groups are the schema's exclusive ones (all upper colours, say); others can 
 Departures from the common budget: none in ``default``; in ``paper`` the recipe of the same
 authors' "Rethinking", since its own was not found.
 
-Cost: 1.5 M parameters (35 attributes) in ``default``; about 0.8 of DeepMAR's images/s.
+Cost: 1.5 M parameters and 156 MFLOPs an image of 128x64 (35 attributes) in ``default``.
 """
 
 from collections.abc import Mapping, Sequence

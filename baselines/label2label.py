@@ -18,7 +18,7 @@ weight 1, pre-norm layers with dropout 0.1, one layer each.
 Departures from the common budget: none in ``default``; in ``paper`` the recipe of "Rethinking",
 since its own was not found.
 
-Cost: 1.7 M parameters (35 attributes) in ``default``; about 0.8 of DeepMAR's images/s.
+Cost: 1.5 M parameters and 154 MFLOPs an image of 128x64 (35 attributes) in ``default``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -157,7 +157,7 @@ METHOD = Method(
             "type": "Label2Label",
             "resnet": SMALL,
             "pretrained": False,
-            "dim": 128,
+            "dim": 96,
             "layers": 1,
             "heads": 4,
             "mask": 0.1,

@@ -20,7 +20,7 @@ maps, squared distances, the 1/2, the momentum 0.9 and both weights.
 Departures from the common budget: none in ``default``; in ``paper`` the recipe of the same
 authors' "Rethinking", since its own was not found.
 
-Cost: 1.3 M parameters (35 attributes) in ``default``; DeepMAR's images/s.
+Cost: 1.2 M parameters and 138 MFLOPs an image of 128x64 (35 attributes) in ``default``.
 """
 
 from collections.abc import Mapping, Sequence

@@ -7,7 +7,7 @@ that it differs from CLEAR in nothing but the other branch;
 
 Departures from the common budget: none; both profiles are CLEAR's own without the ViT branch.
 
-Cost: 0.9 M parameters in ``default``, about 1.5 times CLEAR's images/s.
+Cost: 1.4 M parameters and 72 MFLOPs an image of 128x64 in ``default``.
 """
 
 from clear_bench.method import Method

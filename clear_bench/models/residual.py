@@ -18,7 +18,7 @@ SMALL: dict[str, Any] = {
     "stem_width": 16,
     "output_stride": 16,  # the last stage keeps its size: 64x32 pixels still have 4x2 positions
 }
-"""About 1.3 M parameters."""
+"""1.2 M parameters; at 128x64 pixels 137 MFLOPs, as many as CLEAR's nano model."""
 
 RESNET50: dict[str, Any] = {"name": "resnet50.tv_in1k", "output_stride": 32}
 """23.5 M parameters, ImageNet weights of torchvision."""
@@ -52,12 +52,13 @@ class ResidualNetwork(nn.Module):
         self, image_size: tuple[int, int], pretrained: bool, levels: int = 1, **resnet: Any
     ) -> None:
         super().__init__()
-        self.trunk: Any = backbone(image_size=image_size, pretrained=pretrained, **resnet)
-        stages = self.trunk.feature_info[-levels:]
+        trunk: Any = backbone(image_size=image_size, pretrained=pretrained, **resnet)
+        stages = trunk.feature_info[-levels:]
+        self.trunk: Any = trunk
         self.levels = levels
         self.widths: list[int] = [stage["num_chs"] for stage in stages]
-        step = stages[-1]["reduction"]
-        self.grid = (-(-image_size[0] // step), -(-image_size[1] // step))
+        step = int(stages[-1]["reduction"])
+        self.grid: tuple[int, int] = (-(-image_size[0] // step), -(-image_size[1] // step))
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Map ``(B, 3, H, W)`` to ``levels`` maps ``(B, C, h, w)``, the deepest last."""

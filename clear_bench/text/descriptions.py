@@ -187,4 +187,4 @@ PHRASINGS: dict[str, Callable[[Attribute], str]] = {
     "words": lambda attribute: attribute.present,
     "person": _whole,
 }
-"""Name to the function from one attribute to its phrase: its words alone, or "A person with ..."."""
+"""Name to the function from one attribute to its phrase: its words alone, or a sentence."""
