@@ -24,14 +24,16 @@ def backbone(name: str, image_size: tuple[int, int], pretrained: bool, **extra: 
         UserError: If timm knows no such model, or its weights cannot be had.  They are never
             replaced by random ones.
     """
-    known = timm.get_pretrained_cfg(name)
-    if known is not None and known.fixed_input_size:  # a CNN takes any size and has no such word
-        extra["img_size"] = image_size
     try:
+        known = timm.get_pretrained_cfg(name)
+        if known is not None and known.fixed_input_size:  # a CNN takes any size, unasked
+            extra["img_size"] = image_size
         return timm.create_model(name, pretrained=pretrained, num_classes=0, **extra)
     except RuntimeError as error:
         if "Unknown model" in str(error):
             raise UserError(f"backbone {name}: timm knows no such model") from error
+        if "Invalid pretrained tag" in str(error):
+            raise UserError(f"backbone {name}: timm knows no such weights") from error
         raise
     except OSError as error:  # every download failure of the hub client is one
         raise UserError(
