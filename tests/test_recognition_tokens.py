@@ -205,10 +205,10 @@ def test_promptpar_regions_are_local_and_unseen(tmp_path):
     moved = (model.see(changed) - before).abs().sum(dim=2)[0]
     assert (moved[-4:-1] == 0).all() and moved[-1] > 0 and moved[0] > 0
     with torch.no_grad():
-        model.regions += 1
+        model.regions.normal_()
     torch.testing.assert_close(model.see(images)[:, :-4], before[:, :-4])
     with torch.no_grad():
-        model.prompts += 1
+        model.prompts.normal_()
     assert not torch.allclose(model.see(images)[:, 0], before[:, 0])
 
 
