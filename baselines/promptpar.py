@@ -249,7 +249,7 @@ METHOD = Method(
                     "pretrained": True,
                     "prompts": 50,
                 },
-                "text": {"encoder": "openai/clip-vit-large-patch14@last"},
+                "text": {"encoder": "openai/clip-vit-large-patch14@clip"},
                 "train": {
                     "epochs": 100,
                     "batch_size": 16,

@@ -18,7 +18,6 @@ from clear_bench.provenance import file_sha256
 from clear_bench.recognition_run import PHRASES, remeasure
 from clear_bench.runs import plan
 from clear_bench.text.descriptions import attribute_phrases
-from clear_bench.text.encoders import Transformer
 
 TINY = {
     "recognition.train": {"epochs": 1, "warmup_epochs": 0},
@@ -114,24 +113,3 @@ def test_the_phrases_of_the_cache_are_those_of_the_encoder(tmp_path):
     found = Cache(tmp_path).phrases(schema_of(3), settings)
     sentences = [f"A person wearing thing {k}." for k in range(3)]
     np.testing.assert_array_equal(found, encoders.load("wordllama").encode(sentences))
-
-
-def test_the_text_half_of_a_two_tower_model_is_used(tmp_path):
-    from transformers import AutoTokenizer, CLIPConfig, CLIPModel
-
-    from clear_bench.text.encoders import _folder
-
-    tokenizer = AutoTokenizer.from_pretrained(_folder("minilm") / "model")
-    text = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1,
-            "num_attention_heads": 2, "vocab_size": len(tokenizer)}  # fmt: skip
-    vision = {"hidden_size": 24, "intermediate_size": 16, "num_hidden_layers": 1,
-              "num_attention_heads": 2, "image_size": 32, "patch_size": 16}  # fmt: skip
-    torch.manual_seed(0)
-    model = CLIPModel(CLIPConfig(text_config=text, vision_config=vision)).eval()
-    model.save_pretrained(tmp_path)
-    tokenizer.save_pretrained(tmp_path)
-    found = Transformer(str(tmp_path), "last").encode(["a red hat"])
-    ids = tokenizer(["a red hat"], return_tensors="pt")["input_ids"]
-    with torch.inference_mode():
-        expected = model.text_model(input_ids=ids).last_hidden_state[:, -1]
-    np.testing.assert_allclose(found, expected.numpy(), atol=1e-5)

@@ -137,10 +137,9 @@ class Transformer:
         missing = [key for key in report["missing_keys"] if "pooler" not in key]
         if missing:  # transformers would fill them with random numbers
             raise UserError(f"text encoder {source}: has no weights for {', '.join(missing[:3])}")
-        # Of a model of images and text, such as CLIP, the text half.
-        self.model: Any = getattr(model, "text_model", model).eval()
+        self.model: Any = model.eval()
         self.pooling = pooling
-        self.dim = int(self.model.config.hidden_size)
+        self.dim = int(model.config.hidden_size)
         # Right padding: under causal attention no token then sees a padded one.
         self.tokenizer.padding_side = "right"
         if self.tokenizer.pad_token is None:
