@@ -10,7 +10,7 @@ Vision-Language Fusion", IEEE TCSVT 2024; after the released code.
 - Text: the embedding of "A person wearing ..." of each attribute, mapped to the width of fusion,
   with shared text prompts: ``t_j <- t_j + softmax([Q ; t_j] t_j / sqrt(d)) [Q ; t_j]``.
 - Fusion: one transformer block over text and image tokens with learned modality embeddings;
-  ``logits = BN(w_j z_j + b_j)`` where t_j stood.
+  ``logits = BN(w_j z_j)`` where t_j stood.
 - Global-local similarity: cosines of the class token, and of each region token, with t_j, times a
   learned scale.  Of the regions those with sigmoid above ``threshold`` are averaged, or the largest
   is taken if none is.  The mean of global and local is a second output for `weighted_bce`, weighed
@@ -23,7 +23,8 @@ there the image tower and the fusion block learn too and only the text side (Min
 Inferred: the aggregation beyond its threshold, the mean of global and local, the weight 1, one row
 on each side of a band, and the frozen norms inside the towers.
 
-Departures: text prompts enter after the text tower instead of its token sequence, so that the tower
+Departures: the norm's shift starts at the training prior (see `prior_logit`), for AdamW's sake;
+text prompts enter after the text tower instead of its token sequence, so that the tower
 runs once and not in every step (this keeps a run on two cores within minutes).  In ``paper`` images
 are resized to 224x224 instead of padded to a square, are normalised by ImageNet's numbers, and one
 learning rate (8e-3, the fusion's) serves the prompts too, which the code gives half.
@@ -44,7 +45,7 @@ from clear_bench.errors import UserError
 from clear_bench.method import Method
 from clear_bench.models.branches import ViTBranch, backbone
 from clear_bench.models.losses import weighted_bce
-from clear_bench.models.person import PerAttributeModel, read_phrases
+from clear_bench.models.person import PerAttributeModel, logit_norm, read_phrases
 
 
 def bands(grid: tuple[int, int], regions: int, margin: int) -> Tensor:
@@ -160,8 +161,7 @@ class PromptPar(PerAttributeModel):
         self.image_mark = nn.Parameter(0.02 * torch.randn(width))
         self.scale = nn.Parameter(torch.tensor(10.0))
         self.weight = nn.Parameter(torch.randn(attributes, width) / width**0.5)
-        self.bias = nn.Parameter(torch.zeros(attributes))
-        self.logit_norm = nn.BatchNorm1d(attributes)
+        self.logit_norm = logit_norm(self.positive_ratio)
         self.threshold, self.similarity = threshold, similarity
         if pretrained:
             self.freeze()
@@ -195,7 +195,7 @@ class PromptPar(PerAttributeModel):
         said = (text + self.text_mark).expand(len(seen), -1, -1)
         fused = self.norm(self.block(torch.cat([said, seen + self.image_mark], dim=1)))
         own = fused[:, : self.attributes]
-        return self.logit_norm((own * self.weight).sum(dim=2) + self.bias)
+        return self.logit_norm((own * self.weight).sum(dim=2))
 
     def alike(self, text: Tensor, seen: Tensor) -> Tensor:
         """Return the global-local similarity of image and attributes, logits ``(B, A)``."""

@@ -10,7 +10,8 @@ clipped at norm 10.  The batch norm over the logits is of the earlier code, wher
 learning rate work; the code of "Rethinking" leaves it out, and so does ``paper``
 (``recognition.model.logit_norm``).
 
-Departures from the common budget: none in ``default``; ``paper`` has the images of 256x192 of the
+Departures from the common budget: the norm's shift starts at the training prior (see
+`prior_logit`), for AdamW's sake; ``paper`` has the images of 256x192 of the
 published rows.  The average of weights that one published row has (0.9998) is
 ``recognition.train.ema=2e-4``.
 
@@ -25,6 +26,7 @@ from torch import Tensor, nn
 
 from clear_bench.method import Method
 from clear_bench.models.person import RecognitionModel
+from clear_bench.models.person import logit_norm as normed
 from clear_bench.models.residual import RESNET50, RETHINKING, SMALL, ResidualNetwork, pooled
 
 
@@ -55,8 +57,8 @@ class StrongBaseline(RecognitionModel):
         super().__init__(attributes, image_size, positive_ratio, augment)
         self.trunk = ResidualNetwork(self.image_size, pretrained, **resnet)
         self.feature_dim = self.trunk.widths[-1]
-        self.head = nn.Linear(self.feature_dim, attributes)
-        self.norm = nn.BatchNorm1d(attributes) if logit_norm else nn.Identity()
+        self.head = nn.Linear(self.feature_dim, attributes, bias=not logit_norm)
+        self.norm = normed(self.positive_ratio) if logit_norm else nn.Identity()
 
     def features(self, images: Tensor) -> Tensor:
         """Map images ``(B, 3, H, W)`` to the pooled maps ``(B, feature_dim)``."""

@@ -4,6 +4,7 @@ import pytest
 import torch
 from methods import RECOGNITION, TRAINED, batch, build_method, config_of
 
+from clear_bench.cost import flops_per_image
 from clear_bench.engine import build, load
 from clear_bench.models.losses import weighted_bce
 
@@ -42,6 +43,7 @@ def test_any_schema_fits(key, attributes, grouped, tmp_path):
         assert torch.isfinite(loss)
         silent = [n for n, p in model.named_parameters() if p.requires_grad and p.grad is None]
         assert not silent
+        assert flops_per_image(model.eval()) > 0
     rows = torch.arange(3)
     (answer,) = model.eval()(images, None, rows, mode="predict")
     assert torch.equal(answer["rows"], rows)

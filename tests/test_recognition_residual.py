@@ -13,6 +13,7 @@ from baselines.ssc import Memory
 from clear_bench.engine import build
 from clear_bench.errors import UserError
 from clear_bench.models.losses import weighted_bce
+from clear_bench.models.person import logit_norm, prior_logit
 from clear_bench.models.residual import SMALL, ResidualNetwork
 
 
@@ -58,11 +59,20 @@ def test_strong_baseline_norms_its_logits_and_can_leave_that(tmp_path):
     model = build_method("strong_baseline", tmp_path)
     features = 5 + 3 * torch.randn(64, model.feature_dim)
     logits = model.classify(features)
-    torch.testing.assert_close(logits.mean(dim=0), torch.zeros(8), atol=1e-4, rtol=0)
+    torch.testing.assert_close(logits.mean(dim=0), model.norm.bias, atol=1e-4, rtol=0)
     torch.testing.assert_close(logits.var(dim=0, correction=0), torch.ones(8), atol=1e-2, rtol=0)
     plain = build_method("strong_baseline", tmp_path, logit_norm=False)
     expected = features @ plain.head.weight.T + plain.head.bias
     torch.testing.assert_close(plain.classify(features), expected)
+
+
+def test_prior_logit_is_the_best_constant():
+    ratio = torch.tensor([0.02, 0.3, 0.5, 0.9])
+    labels = (torch.arange(100)[:, None] < (100 * ratio).round()).float()
+    start = prior_logit(ratio).requires_grad_()
+    weighted_bce(start.expand(100, 4), labels, ratio).backward()
+    torch.testing.assert_close(start.grad, torch.zeros(4), atol=1e-5, rtol=0)
+    torch.testing.assert_close(logit_norm(ratio).bias, prior_logit(ratio))
 
 
 def naive_localization(level: Localization, maps: torch.Tensor) -> torch.Tensor:

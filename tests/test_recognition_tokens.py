@@ -57,7 +57,7 @@ def test_vtb_fuses_text_in_the_last_block_only_and_reads_each_attribute_at_its_p
         tokens = torch.cat([text, x[i] + model.image_mark])[None]
         z = model.vit.trunk.norm(model.vit.trunk.blocks[-1](tokens))[0]
         for a in range(8):
-            raw = z[a] @ model.weight[a] + model.bias[a]
+            raw = z[a] @ model.weight[a]
             norm = model.norm
             scaled = (raw - norm.running_mean[a]) / torch.sqrt(norm.running_var[a] + norm.eps)
             expected = scaled * norm.weight[a] + norm.bias[a]
@@ -245,7 +245,7 @@ def test_promptpar_frozen_towers_get_no_gradient_and_prompts_do(tmp_path):
     sum(model.loss(images, labels).values()).backward()
     assert with_gradient(model) == {
         "prompts", "regions", "text_prompts", "text_mark", "image_mark", "read", "show", "norm",
-        "scale", "weight", "bias", "logit_norm",
+        "scale", "weight", "logit_norm",
     }  # fmt: skip
     assert all(p.grad is None for p in [*model.vit.parameters(), *model.block.parameters()])
 

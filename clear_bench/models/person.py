@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from mmengine.model import BaseDataPreprocessor, BaseModel
 from mmengine.registry import MODELS
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clear_bench.errors import UserError
@@ -140,6 +140,25 @@ class PerAttributeModel(RecognitionModel):
     def classify(self, features: Tensor) -> Tensor:
         """Return the logits ``(B, A)`` that the features end with."""
         return features[:, -self.attributes :]
+
+
+def prior_logit(positive_ratio: Tensor) -> Tensor:
+    """Return the logits ``(A,)`` at which `weighted_bce` of a constant prediction is least.
+
+    ``log(r / (1 - r)) + 1 - 2 r``.  A classifier whose shift is a parameter of its own starts
+    there: AdamW moves each parameter by about the learning rate a step, so from 0 it would need
+    thousands of steps, and until then too many attributes would be called present.
+    """
+    ratio = positive_ratio.clamp(1e-3, 1 - 1e-3)
+    return torch.logit(ratio) + 1 - 2 * ratio
+
+
+def logit_norm(positive_ratio: Tensor) -> nn.BatchNorm1d:
+    """Return a batch norm over logits ``(B, A)`` whose shift starts at the `prior_logit`."""
+    norm = nn.BatchNorm1d(len(positive_ratio))
+    with torch.no_grad():
+        norm.bias.copy_(prior_logit(positive_ratio))
+    return norm
 
 
 def read_phrases(file: str, attributes: int) -> Tensor:
