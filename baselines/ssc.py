@@ -27,6 +27,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from mmengine.dist import all_reduce
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
@@ -62,10 +63,15 @@ class Memory(nn.Module):
 
     @torch.no_grad()
     def update(self, vectors: Tensor, weight: Tensor) -> None:
-        """Take up vectors ``(B, A, D)``, each with its weight ``(B, A)``; 0 leaves it out."""
-        total = weight.sum(dim=0)
+        """Take up vectors ``(B, A, D)``, each with its weight ``(B, A)``; 0 leaves it out.
+
+        The batch is that of all processes of a run: they share one memory.
+        """
+        total, batch = weight.sum(dim=0), torch.einsum("ba,bad->ad", weight, vectors)
+        for part in (total, batch):
+            all_reduce(part)
         new = total > 0
-        batch = torch.einsum("ba,bad->ad", weight, vectors) / total.clamp(min=1e-12)[:, None]
+        batch = batch / total.clamp(min=1e-12)[:, None]
         keep = torch.where(self.met, self.momentum, 0.0)[:, None]
         self.mean = torch.where(new[:, None], keep * self.mean + (1 - keep) * batch, self.mean)
         self.met = self.met | new

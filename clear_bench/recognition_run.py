@@ -1,6 +1,5 @@
 """Carry out a recognition run: stage the arrays, train, predict, measure."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from clear_bench.cost import cost_of
 from clear_bench.data.batches import keep_identities
 from clear_bench.data.images import Images, image_store
 from clear_bench.data.schema import Schema
-from clear_bench.distributed import main_process
+from clear_bench.distributed import main_process, wait_for_all
 from clear_bench.engine import LAST, SELECTED, build, fit, load
 from clear_bench.errors import UserError
 from clear_bench.inference import encode
@@ -77,13 +76,13 @@ def model_of(run: Run, rows: dict[str, NDArray[np.intp]]) -> dict[str, Any]:
 
 
 def stage_phrases(run: Run, cache: Cache) -> None:
-    """Write the attributes' text embeddings beside the record, if the method reads text.
-
-    Every process of a distributed run writes them: the bytes are the same, and each needs them.
-    """
-    if "text" in run.section:
+    """Write the attributes' text embeddings beside the record, if the method reads text."""
+    if "text" not in run.section:
+        return
+    if main_process():
         text = cache.phrases(run.dataset.schema, run.section["text"])
         save_arrays(run.folder / PHRASES, {"text": text})
+    wait_for_all()
 
 
 def stage(run: Run, cache: Cache) -> tuple[Images, dict[str, NDArray[np.intp]]]:
@@ -216,7 +215,7 @@ def checkpoints(run: Run, model: dict[str, Any]) -> dict[str, Any]:
 
 def save_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
     """Write an ``.npz`` file, whole or not at all."""
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.npz")
+    temporary = path.with_name(f".{path.stem}.tmp.npz")
     np.savez(temporary, **arrays)  # type: ignore[arg-type]
     temporary.replace(path)
 
