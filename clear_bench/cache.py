@@ -16,7 +16,7 @@ from clear_bench.config import digest
 from clear_bench.data.dataset import Dataset, categories
 from clear_bench.data.schema import Schema
 from clear_bench.made_once import made_once
-from clear_bench.text.descriptions import describe_all
+from clear_bench.text.descriptions import attribute_phrases, describe_all
 from clear_bench.text.store import embed
 
 
@@ -67,6 +67,11 @@ class Cache:
         found = embed(settings["encoder"], flat, self.root / "text")
         ends = np.cumsum([len(sentences) for sentences in phrasings])
         return np.stack([part.mean(axis=0) for part in np.split(found, ends[:-1])])
+
+    def phrases(self, schema: Schema, settings: Mapping[str, str]) -> NDArray[np.float32]:
+        """Return the text embedding ``(A, T)`` of each attribute of a schema."""
+        found = attribute_phrases(schema, settings["template"])
+        return embed(settings["encoder"], found, self.root / "text")
 
     def queries(
         self, schema: Schema, labels: NDArray[Any], settings: Mapping[str, str] | None

@@ -95,7 +95,7 @@ class Train(Section):
 
 
 class Text(Section):
-    """How a query becomes words and the words a vector."""
+    """How a query, or for recognition an attribute, becomes words and the words a vector."""
 
     encoder: str = "minilm"  # with "@pooling" if not the encoder's own
     template: str = "positives"
@@ -106,6 +106,7 @@ TYPED: dict[tuple[str, ...], type[Section]] = {
     ("protocol",): Protocol,
     ("recognition", "train"): Train,
     ("recognition", "augment"): Augment,
+    ("recognition", "text"): Text,
     ("retrieval", "train"): Train,
     ("retrieval", "text"): Text,
 }
@@ -192,8 +193,8 @@ def _task_defaults(task: str, recipe: Mapping[str, Any]) -> Config:
         section["augment"] = Augment().model_dump()
     else:
         section["parent"] = recipe["parent"]
-        if "text" in recipe:
-            section["text"] = Text().model_dump()
+    if "text" in recipe:
+        section["text"] = Text().model_dump()
     return section
 
 

@@ -43,9 +43,11 @@ def cost_of(model: dict[str, Any], history: list[dict[str, float]], items: int) 
     }
 
 
-@torch.inference_mode()
 def flops_per_image(model: Any) -> int:
-    """Return the floating-point operations of one forward pass on one image (or feature)."""
+    """Return the floating-point operations of one forward pass on one image (or feature).
+
+    Gradients stay on: the counter's hooks fail on views of parameters where there are none.
+    """
     from torch.utils.flop_counter import FlopCounterMode
 
     with FlopCounterMode(display=False) as counter:

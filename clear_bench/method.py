@@ -14,9 +14,13 @@ class Method:
     """One published method.
 
     A recipe has the sections ``model`` (``type`` names a class in mmengine's MODELS registry, the
-    rest are its arguments), ``train`` (departures from the common training settings) and, for
-    retrieval, ``parent`` (the method whose recognition run gives the features) and ``text``
-    (encoder and template; leave it out if the method reads no text).
+    rest are its arguments), ``train`` (departures from the common training settings), ``text``
+    (encoder and template; leave it out if the method reads no text) and, for retrieval,
+    ``parent`` (the method whose recognition run gives the features).
+
+    Two arguments of a recognition model come from the schema: ``phrases``, the file of the
+    attributes' text embeddings, if there is a ``text``; and ``groups``, the group of each
+    attribute, if the recipe's model has that argument and leaves it empty.
 
     Args:
         title: Name in print.

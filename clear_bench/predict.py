@@ -65,7 +65,8 @@ def predictions(images: list[Path], run: str, runs_root: Path) -> list[dict[str,
     size = tuple(record.config["data"]["image_size"])
     pixels = np.stack([read_image(path, size) for path in images])
     load_plugin("method", record.method)  # registers the model
-    model = load(model_config(record.config, [0.5] * len(schema)), folder / SELECTED)
+    built = model_config(record.config, [0.5] * len(schema), schema, folder)
+    model = load(built, folder / SELECTED)
     _, probabilities = encode(model, pixels, np.arange(len(pixels)))
     threshold = record.config["protocol"]["threshold"]
     return [

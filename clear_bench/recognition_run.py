@@ -12,7 +12,8 @@ from clear_bench.config import Config
 from clear_bench.cost import cost_of
 from clear_bench.data.batches import keep_identities
 from clear_bench.data.images import Images, image_store
-from clear_bench.distributed import main_process
+from clear_bench.data.schema import Schema
+from clear_bench.distributed import main_process, wait_for_all
 from clear_bench.engine import LAST, SELECTED, build, fit, load
 from clear_bench.errors import UserError
 from clear_bench.inference import encode
@@ -20,6 +21,8 @@ from clear_bench.metrics.recognition import per_attribute, recognition_metrics
 from clear_bench.provenance import file_sha256, provenance
 from clear_bench.record import Record, plain, write_text
 from clear_bench.runs import Run
+
+PHRASES = "phrases.npz"
 
 
 def split_rows(run: Run, readable: NDArray[np.bool_]) -> dict[str, NDArray[np.intp]]:
@@ -39,15 +42,47 @@ def positive_ratio(run: Run, rows: dict[str, NDArray[np.intp]]) -> list[float]:
     return run.dataset.labels[rows["train"]].mean(axis=0).tolist()
 
 
-def model_config(config: Config, positive_ratio: Sequence[float]) -> dict[str, Any]:
-    """Return the full configuration of a recognition model: the recipe and what the data say."""
-    return {
-        **config["recognition"]["model"],
+def model_config(
+    config: Config, positive_ratio: Sequence[float], schema: Schema, folder: Path
+) -> dict[str, Any]:
+    """Return the full configuration of a recognition model: the recipe and what the data say.
+
+    Args:
+        config: Resolved configuration.
+        positive_ratio: Share of positives of each attribute.
+        schema: What the attributes mean; gives ``groups`` to a model that asks for them.
+        folder: Run directory, where `stage_phrases` writes the phrases of a method that reads
+            text.
+    """
+    recipe = config["recognition"]
+    model = {
+        **recipe["model"],
         "attributes": len(positive_ratio),
         "image_size": config["data"]["image_size"],
         "positive_ratio": list(positive_ratio),
-        "augment": config["recognition"]["augment"],
+        "augment": recipe["augment"],
     }
+    if model.get("groups") == []:
+        places = {column: g for g, members in enumerate(schema.groups) for column in members}
+        model["groups"] = [places[column] for column in range(len(schema))]
+    if "text" in recipe:
+        model["phrases"] = str(folder / PHRASES)
+    return model
+
+
+def model_of(run: Run, rows: dict[str, NDArray[np.intp]]) -> dict[str, Any]:
+    """Return the full configuration of the model of a run."""
+    return model_config(run.config, positive_ratio(run, rows), run.dataset.schema, run.folder)
+
+
+def stage_phrases(run: Run, cache: Cache) -> None:
+    """Write the attributes' text embeddings beside the record, if the method reads text."""
+    if "text" not in run.section:
+        return
+    if main_process():
+        text = cache.phrases(run.dataset.schema, run.section["text"])
+        save_arrays(run.folder / PHRASES, {"text": text})
+    wait_for_all()
 
 
 def stage(run: Run, cache: Cache) -> tuple[Images, dict[str, NDArray[np.intp]]]:
@@ -62,7 +97,8 @@ def stage(run: Run, cache: Cache) -> tuple[Images, dict[str, NDArray[np.intp]]]:
 def make(run: Run, cache: Cache, launcher: str) -> Record:
     """Train and evaluate one recognition run and return its record."""
     images, rows = stage(run, cache)
-    model = model_config(run.config, positive_ratio(run, rows))
+    stage_phrases(run, cache)
+    model = model_of(run, rows)
     history = _train(run, cache, launcher, model, images, rows)
     metric = run.config["protocol"]["select_recognition"]
     best = max(history, key=lambda row: row[metric])["epoch"] if history else 0
@@ -86,7 +122,7 @@ def make(run: Run, cache: Cache, launcher: str) -> Record:
 def remeasure(run: Run, cache: Cache) -> dict[str, dict[str, dict[str, float]]]:
     """Return the metrics of a finished run's checkpoints, computed from the images again."""
     images, rows = stage(run, cache)
-    model = model_config(run.config, positive_ratio(run, rows))
+    model = model_of(run, rows)
     found = checkpoints(run, model).items()
     return {name: measure(run, loaded, images.pixels, rows)[0] for name, loaded in found}
 
@@ -186,5 +222,5 @@ def save_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
 
 def artefacts(folder: Path) -> dict[str, str]:
     """Return the sha256 of the files that a run leaves beside its record."""
-    names = (SELECTED, LAST, "predictions.npz", "schema.json", "table.npz")
+    names = (SELECTED, LAST, "predictions.npz", "schema.json", "table.npz", PHRASES)
     return {name: file_sha256(folder / name) for name in names if (folder / name).is_file()}

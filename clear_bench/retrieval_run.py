@@ -56,8 +56,7 @@ def features_of(run: Run, cache: Cache) -> Path:
     weights = file_sha256(checkpoint) if checkpoint.is_file() else parent.id
 
     def make() -> Arrays:
-        ratio = recognition_run.positive_ratio(parent, rows)
-        model = recognition_run.model_config(parent.config, ratio)
+        model = recognition_run.model_of(parent, rows)
         trained = checkpoints(parent, model)["selected"]
         everything = np.arange(len(images.pixels))
         features, probabilities = encode(trained, images.pixels, everything)

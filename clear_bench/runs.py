@@ -152,6 +152,7 @@ def plan(
     loaded = _read(dataset, _place(dataset, data_root), data["split"], data["label_set"])
     runs: list[Run] = []
     if "recognition" in config:
+        _check_phrases(method, config["recognition"].get("text"))
         runs.append(Run(config, "recognition", loaded, root))
     if "retrieval" in config:
         _check_text(config["retrieval"].get("text"))
@@ -188,6 +189,20 @@ def _check_text(settings: Mapping[str, str] | None) -> None:
         return
     if settings["template"] not in TEMPLATES:
         raise unknown("template", settings["template"], TEMPLATES)
+    identity(settings["encoder"])
+
+
+def _check_phrases(method: str, settings: Mapping[str, str] | None) -> None:
+    """Raise a `UserError` for a text that a recognition method cannot read."""
+    from clear_bench.text.descriptions import PHRASINGS
+    from clear_bench.text.encoders import identity
+
+    if settings is None:
+        return
+    if settings["encoder"] == "none":
+        raise UserError(f"recognition.text.encoder=none: {method} reads its attributes' English")
+    if settings["template"] not in PHRASINGS:
+        raise unknown("phrase template", settings["template"], PHRASINGS)
     identity(settings["encoder"])
 
 

@@ -200,5 +200,7 @@ def test_a_poisoned_checkpoint_is_refused(data, reference, tmp_path):
     torch.save({"state_dict": Evil()}, tmp_path / "bad.pth")
     run = reference[0][0]
     with pytest.raises(UserError, match="not a checkpoint"):
-        load(model_config(run.config, [0.5] * 30), tmp_path / "bad.pth")
+        load(
+            model_config(run.config, [0.5] * 30, run.dataset.schema, tmp_path), tmp_path / "bad.pth"
+        )
     assert not (tmp_path / "owned").exists()

@@ -25,12 +25,15 @@ def backbone(name: str, image_size: tuple[int, int], pretrained: bool, **extra: 
             replaced by random ones.
     """
     try:
-        return timm.create_model(
-            name, pretrained=pretrained, img_size=image_size, num_classes=0, **extra
-        )
+        known = timm.get_pretrained_cfg(name)
+        if known is not None and known.fixed_input_size:  # a CNN takes any size, unasked
+            extra["img_size"] = image_size
+        return timm.create_model(name, pretrained=pretrained, num_classes=0, **extra)
     except RuntimeError as error:
         if "Unknown model" in str(error):
             raise UserError(f"backbone {name}: timm knows no such model") from error
+        if "Invalid pretrained tag" in str(error):
+            raise UserError(f"backbone {name}: timm knows no such weights") from error
         raise
     except OSError as error:  # every download failure of the hub client is one
         raise UserError(
@@ -84,6 +87,11 @@ class ViTBranch(nn.Module):
             nn.Identity()
         )  # belongs to timm's classifier; here it would never learn
         self.width: int = self.trunk.num_features  # type: ignore[assignment]
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Map ``(B, 3, H, W)`` to what enters the first block, ``(B, prefix + N, width)``."""
+        tokens = self.trunk._pos_embed(self.trunk.patch_embed(images))
+        return self.trunk.norm_pre(self.trunk.patch_drop(tokens))
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Map ``(B, 3, H, W)`` to summary ``(B, width)`` and tokens ``(B, N, width)``."""

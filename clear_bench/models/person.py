@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from mmengine.model import BaseDataPreprocessor, BaseModel
 from mmengine.registry import MODELS
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from clear_bench.errors import UserError
 from clear_bench.models.losses import weighted_bce
 
 MEAN = (0.485, 0.456, 0.406)  # ImageNet, RGB, of values in 0..1
@@ -111,6 +112,79 @@ class RecognitionModel(BaseModel):
         if mode == "predict":
             return [{"rows": rows, "probabilities": probabilities}]
         return features, probabilities
+
+
+class PerAttributeModel(RecognitionModel):
+    """A recognition method whose classifier reads a vector of its own for each attribute.
+
+    A method sets ``summary_dim`` and answers `look`.  What it leaves to retrieval is the image's
+    summary and the logits: all vectors together would be as many times wider as there are
+    attributes.
+    """
+
+    summary_dim: int
+
+    @property
+    def feature_dim(self) -> int:  # type: ignore[override]
+        """Width of the features: the summary, then a logit an attribute."""
+        return self.summary_dim + self.attributes
+
+    def look(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Map images ``(B, 3, H, W)`` to a summary ``(B, summary_dim)`` and logits ``(B, A)``."""
+        raise TypeError(f"{type(self).__name__} has no eyes")
+
+    def features(self, images: Tensor) -> Tensor:
+        """Map images ``(B, 3, H, W)`` to ``(B, summary_dim + A)``."""
+        return torch.cat(self.look(images), dim=1)
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Return the logits ``(B, A)`` that the features end with."""
+        return features[:, -self.attributes :]
+
+
+def prior_logit(positive_ratio: Tensor) -> Tensor:
+    """Return the logits ``(A,)`` at which `weighted_bce` of a constant prediction is least.
+
+    ``log(r / (1 - r)) + 1 - 2 r``.  A classifier whose shift is a parameter of its own starts
+    there: AdamW moves each parameter by about the learning rate a step, so from 0 it would need
+    thousands of steps, and until then too many attributes would be called present.
+    """
+    ratio = positive_ratio.clamp(1e-3, 1 - 1e-3)
+    return torch.logit(ratio) + 1 - 2 * ratio
+
+
+def logit_norm(positive_ratio: Tensor) -> nn.BatchNorm1d:
+    """Return a batch norm over logits ``(B, A)`` whose shift starts at the `prior_logit`."""
+    norm = nn.BatchNorm1d(len(positive_ratio))
+    with torch.no_grad():
+        norm.bias.copy_(prior_logit(positive_ratio))
+    return norm
+
+
+def read_phrases(file: str, attributes: int) -> Tensor:
+    """Return the attributes' text embeddings ``(A, T)``, centred and scaled.
+
+    The mean over attributes is subtracted and all is divided by one number, the root mean square
+    of what remains: sentence encoders put such short phrases close together (inferred need; the
+    papers feed theirs as they are, and the linear layer that follows could undo this).
+
+    Args:
+        file: An ``.npz`` file with ``text`` ``(A, T)``.
+        attributes: A.
+
+    Raises:
+        UserError: If the file is missing or is of another schema.
+    """
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            text = torch.from_numpy(arrays["text"]).float()
+    except (OSError, KeyError, ValueError) as error:
+        cause = str(error).splitlines()[0]
+        raise UserError(f"{file}: no phrases in it ({cause}); train the run again") from None
+    if len(text) != attributes:
+        raise UserError(f"{file}: {len(text)} phrases, must be {attributes}, one an attribute")
+    centred = text - text.mean(dim=0)
+    return centred / centred.square().mean().sqrt().clamp(min=1e-6)
 
 
 class RetrievalModel(BaseModel):

@@ -68,6 +68,27 @@ def said(schema: Schema, vector: Vector, *, absences: bool) -> dict[str, list[st
     return slots
 
 
+def attribute_phrases(schema: Schema, template: str) -> list[str]:
+    """Return the English of each attribute being present, in schema order.
+
+    Args:
+        schema: What the labels mean.
+        template: Key of `PHRASINGS`.
+
+    Raises:
+        UserError: If there is no such template.
+    """
+    if template not in PHRASINGS:
+        raise unknown("phrase template", template, PHRASINGS)
+    return [PHRASINGS[template](attribute) for attribute in schema.attributes]
+
+
+def _whole(attribute: Attribute) -> str:
+    """Return a sentence that says one attribute of a person and nothing else."""
+    slots: dict[str, list[str]] = {slot: [] for slot in ("age", "person", *VERBS)}
+    return _sentence({**slots, attribute.slot: [attribute.present]})
+
+
 def _excluded(attribute: Attribute, taken: set[str]) -> bool:
     """Return whether an absence goes without saying: its group has another value."""
     return bool(attribute.group) and attribute.group in taken
@@ -161,3 +182,9 @@ TEMPLATES: dict[str, Callable[[Schema, Vector], list[str]]] = {
     "random": random,
 }
 """Name of a template to the function from (schema, vector) to sentences."""
+
+PHRASINGS: dict[str, Callable[[Attribute], str]] = {
+    "words": lambda attribute: attribute.present,
+    "person": _whole,
+}
+"""Name to the function from one attribute to its phrase: its words alone, or a sentence."""

@@ -1,0 +1,37 @@
+"""C2T-Net: cross-fused ViT and Swin with channel-aware attention, CLEAR's predecessor.
+
+Bui, Le, Ngo: "C2T-Net: Channel-Aware Cross-Fused Transformer-Style Networks for Pedestrian
+Attribute Recognition", WACV Workshops 2024 (first place of UPAR 2024, track 1); after the
+released code.
+
+The network is CLEAR's recognition half (see `CrossTransformer`), which is taken to be the same.
+One thing differs here: the channel attention is the ``released`` one, as the code that won the
+challenge computes it, with its result's memory re-read in another shape; CLEAR has the formula of
+the paper.  So a difference between the two rows is the worth of that one line.
+
+Departures from the common budget: none; both profiles are CLEAR's own.
+
+Cost: as CLEAR.
+"""
+
+from clear_bench.method import Method
+from clear_bench.models.clear import METHOD as CLEAR
+
+RELEASED = {"channel_attention": "released"}
+
+assert CLEAR.recognition is not None  # noqa: S101 - for the type checker
+NANO = CLEAR.recognition["model"]
+PAPER = CLEAR.profiles["paper"]["recognition"]
+METHOD = Method(
+    title="C2T-Net",
+    cite="Bui et al., WACVW 2024",
+    recognition={"model": {**NANO, "swin": {**NANO["swin"], **RELEASED}}},
+    profiles={
+        "paper": {
+            "recognition": {
+                **PAPER,
+                "model": {**PAPER["model"], "swin": {**PAPER["model"]["swin"], **RELEASED}},
+            }
+        }
+    },
+)

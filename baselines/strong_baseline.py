@@ -1,0 +1,93 @@
+"""Strong Baseline: one CNN, one linear layer, and a training recipe taken seriously.
+
+Jia, Huang, Yang, Chen, Huang: "Rethinking of Pedestrian Attribute Recognition: A Reliable
+Evaluation under Zero-Shot Pedestrian Identity Setting", arXiv 2107.03576, and the authors'
+earlier code "strong baseline".
+
+``logits = BN(W GAP(cnn(x)))``; loss `weighted_bce`, summed over attributes and averaged over
+images (not averaged over attributes, which makes the step 35 times smaller on PETA), gradients
+clipped at norm 10.  The batch norm over the logits is of the earlier code, where it lets a large
+learning rate work; the code of "Rethinking" leaves it out, and so does ``paper``
+(``recognition.model.logit_norm``).
+
+Departures from the common budget: the norm's shift starts at the training prior (see
+`prior_logit`), for AdamW's sake; ``paper`` has the images of 256x192 of the
+published rows.  The average of weights that one published row has (0.9998) is
+``recognition.train.ema=2e-4``.
+
+Cost: 1.2 M parameters and 137 MFLOPs an image of 128x64 in ``default``; CLEAR has 2.9 M and 143.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmengine.registry import MODELS
+from torch import Tensor, nn
+
+from clear_bench.method import Method
+from clear_bench.models.person import RecognitionModel
+from clear_bench.models.person import logit_norm as normed
+from clear_bench.models.residual import RESNET50, RETHINKING, SMALL, ResidualNetwork, pooled
+
+
+@MODELS.register_module()
+class StrongBaseline(RecognitionModel):
+    """A residual network, one linear layer and a batch norm over the logits.
+
+    Args:
+        attributes: See `RecognitionModel`.
+        image_size: See `RecognitionModel`.
+        positive_ratio: See `RecognitionModel`.
+        augment: See `RecognitionModel`.
+        resnet: timm's name and arguments.
+        pretrained: Whether timm's published weights are loaded.
+        logit_norm: Whether the logits go through a batch norm.
+    """
+
+    def __init__(
+        self,
+        attributes: int,
+        image_size: Sequence[int],
+        positive_ratio: Sequence[float],
+        augment: dict[str, Any],
+        resnet: Mapping[str, Any],
+        pretrained: bool,
+        logit_norm: bool,
+    ) -> None:
+        super().__init__(attributes, image_size, positive_ratio, augment)
+        self.trunk = ResidualNetwork(self.image_size, pretrained, **resnet)
+        self.feature_dim = self.trunk.widths[-1]
+        self.head = nn.Linear(self.feature_dim, attributes, bias=not logit_norm)
+        self.norm = normed(self.positive_ratio) if logit_norm else nn.Identity()
+
+    def features(self, images: Tensor) -> Tensor:
+        """Map images ``(B, 3, H, W)`` to the pooled maps ``(B, feature_dim)``."""
+        return pooled(self.trunk(images)[-1])
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Map features ``(B, feature_dim)`` to logits ``(B, A)``."""
+        return self.norm(self.head(features))
+
+
+METHOD = Method(
+    title="Strong Baseline",
+    cite="Jia et al., arXiv 2021",
+    recognition={
+        "model": {
+            "type": "StrongBaseline",
+            "resnet": SMALL,
+            "pretrained": False,
+            "logit_norm": True,
+        },
+        "train": {"lr": 1e-3},
+    },
+    profiles={
+        "paper": {
+            "data": {"image_size": [256, 192]},
+            "recognition": {
+                "model": {"resnet": RESNET50, "pretrained": True, "logit_norm": False},
+                "train": RETHINKING,
+            },
+        }
+    },
+)

@@ -1,0 +1,22 @@
+"""Swin: CLEAR's Swin branch alone, the floor that two branches and their fusion must rise above.
+
+Liu et al.: "Swin Transformer: Hierarchical Vision Transformer using Shifted Windows", ICCV 2021.
+``logits = W LN(mean of the last stage's tokens)``.  The branch keeps CLEAR's channel attention, so
+that it differs from CLEAR in nothing but the other branch;
+``recognition.model.swin.channel_attention=off`` gives a plain Swin.
+
+Departures from the common budget: none; both profiles are CLEAR's own without the ViT branch.
+
+Cost: 1.4 M parameters and 72 MFLOPs an image of 128x64 in ``default``.
+"""
+
+from clear_bench.method import Method
+from clear_bench.models.clear import METHOD as CLEAR
+
+assert CLEAR.recognition is not None  # noqa: S101 - for the type checker
+METHOD = Method(
+    title="Swin",
+    cite="Liu et al., ICCV 2021",
+    recognition={"model": {**CLEAR.recognition["model"], "branches": ["swin"], "fusion": "none"}},
+    profiles={"paper": {"recognition": CLEAR.profiles["paper"]["recognition"]}},
+)
