@@ -25,12 +25,9 @@ def pretrained(source: str) -> Any:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    model: Any
-    report: dict[str, Any]
+    load: Any = CLIPModel.from_pretrained  # typed as if it never told what it found
     try:
-        model, report = CLIPModel.from_pretrained(
-            source, output_loading_info=True, dtype=torch.float32
-        )
+        model, report = load(source, output_loading_info=True, dtype=torch.float32)
     except (OSError, ValueError, RuntimeError) as error:
         raise _missing(source, error) from None
     if report["missing_keys"]:  # transformers would fill them with random numbers
