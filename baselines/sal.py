@@ -3,8 +3,8 @@
 Cao, Wang, Chen, Gong: "Symbiotic Adversarial Learning for Attribute-Based Person Search", ECCV
 2020.  Networks, losses and their weights as in its released code.
 
-Branches: image feature x and attribute feature a = G(y), both 512 wide, encoders Ev(x) and Ea(a)
-into the common space, one attribute and one category classifier shared by both branches (binary and
+Branches: image feature x and attribute feature a = G(y) of one width, encoders Ev(x) and Ea(a) into
+the common space, one attribute and one category classifier shared by both branches (binary and
 softmax cross-entropy with label smoothing 0.1, one half each).
 Synthesis GAN: x^ = GX(a, noise) and a^ = GA(x), judged as pairs (a, x) by D against real ones, with
 a cycle GA(x^) = a and with consistency of their encodings with those of both real partners.
@@ -20,10 +20,12 @@ pass gives each parameter the gradient of its own part's objective and of no oth
 inputs, and `fixed` networks for what a generator is judged by), and Adam, whose state is a
 parameter's own, steps them all at once.  So there is one optimiser, and a run resumes exactly.
 
-Departures: frozen cached features of a shared parent (``retrieval.parent``) with one trained layer
-in the place of a trained ResNet-50; each stage has a third of the common epochs instead of 100, 100
-and 60 epochs; one learning rate for all parts; no normalisation in the two judges, which here see
-real and made samples in one step.  Cost: seconds on cached features.
+Departures: x is the frozen cached feature of a shared parent (``retrieval.parent``), standardised
+and bounded like everything made, instead of the output of a trained ResNet-50; each stage has a
+third of the common epochs instead of 100, 100 and 60; one learning rate for all parts, which the
+common schedule has brought down to about a tenth when the adversaries come in, as the code's own
+rates do; no normalisation in the two judges, which see real and made samples in one step.
+Cost: seconds on cached features.
 """
 
 from collections.abc import Sequence
@@ -35,7 +37,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clear_bench.method import Method
-from clear_bench.models.joint_space import JointSpace, fixed, mlp
+from clear_bench.models.joint_space import BatchNorm, JointSpace, fixed, mlp
 
 SMOOTHING = 0.1
 STAGES = ("image", "both", "adversarial")
@@ -64,7 +66,6 @@ class Sal(JointSpace):
     Args:
         table: The training table, see `RetrievalModel`.
         feature_dropout: See `JointSpace`.
-        width: Of image and attribute features.
         dim: Of the common space.
         noise: Width of the noise that goes into GX.
         fakes: Attribute vectors drawn from the priors in each step.
@@ -75,7 +76,6 @@ class Sal(JointSpace):
         self,
         table: str,
         feature_dropout: float,
-        width: int,
         dim: int,
         noise: int,
         fakes: int,
@@ -85,7 +85,8 @@ class Sal(JointSpace):
         self.noise, self.fakes, self.stages = noise, fakes, list(stages)
         self.done = 1.0  # share of training behind us; a run sets it, see `forward`
         categories, attributes = self.vectors.shape
-        self.image = nn.Sequential(nn.Linear(self.feature_size, width), nn.Tanh())
+        width = self.feature_size
+        self.image = nn.Sequential(BatchNorm(width, affine=False), nn.Tanh())
         self.attribute = Bounded(attributes, 64, 128, 256, width)
         self.encode_image = Bounded(width, 512, 256, dim)
         self.encode_attribute = Bounded(width, 512, 256, dim)
@@ -257,7 +258,6 @@ METHOD = Method(
         "model": {
             "type": "Sal",
             "feature_dropout": 0.1,
-            "width": 512,
             "dim": 128,
             "noise": 400,
             "fakes": 128,

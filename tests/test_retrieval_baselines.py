@@ -92,10 +92,11 @@ def test_any_schema_is_scored(tmp_path, key, attributes, groups):
 
 @pytest.mark.parametrize("key", LEARNED)
 def test_overfits_thirty_two_features(tmp_path, key):
+    """SAL stands in its adversarial stage, which its code gives a tenth of the learning rate."""
     split = write_table(tmp_path)
     model = make_model(key, tmp_path)
     first = rank_split(model.eval(), split, **RULE).metrics
-    train(model, split, 150, lr=3e-3)
+    train(model, split, 150, lr=3e-4 if key == "sal" else 3e-3)
     last = rank_split(model, split, **RULE).metrics
     assert first["mAP"] < 0.8
     assert last["rank1"] == 1
