@@ -22,11 +22,13 @@ from retrieval_tables import (
 )
 
 from clear_bench.cache import Cache
+from clear_bench.config import PROFILES, compose
 from clear_bench.errors import UserError
 from clear_bench.execute import execute
 from clear_bench.inference import embed, rank_split
 from clear_bench.models.clear import METHOD as CLEAR
 from clear_bench.plugins import load
+from clear_bench.provenance import file_sha256
 from clear_bench.runs import plan
 
 RULE = {"ap": "mean", "no_positives": "error"}
@@ -35,6 +37,13 @@ SCHEMAS = [(26, (3, 3, 2)), (35, ()), (105, (11, 11, 11, 11))]
 
 def test_every_retrieval_method_is_tested_here():
     assert sorted(RETRIEVAL) == sorted(retrieval_methods())
+
+
+@pytest.mark.parametrize("key", RETRIEVAL)
+def test_composes_in_every_profile(key):
+    for profile in PROFILES:
+        found = compose(key, "synthped", profile)["retrieval"]
+        assert found["model"]["type"] == load("method", key).METHOD.retrieval["model"]["type"]
 
 
 @pytest.mark.parametrize("key", LEARNED)
@@ -134,6 +143,12 @@ def world(tmp_path_factory):
     return root
 
 
+@pytest.fixture(scope="module")
+def frozen():
+    """Sha256 of every file of features when it was first seen."""
+    return {}
+
+
 def start(method, root="runs", overrides=None):
     return plan(
         method, "market1501", "smoke", 0, overrides or {}, root=Path(root),
@@ -142,7 +157,7 @@ def start(method, root="runs", overrides=None):
 
 
 @pytest.mark.parametrize("key", [k for k in RETRIEVAL if k != "clip_zero_shot"])
-def test_runs_on_a_tiny_market(world, key, monkeypatch):
+def test_runs_on_a_tiny_market(world, frozen, key, monkeypatch):
     monkeypatch.chdir(world)
     runs = start(key)
     record = execute(runs, Cache(Path("cache")))[-1]
@@ -153,6 +168,9 @@ def test_runs_on_a_tiny_market(world, key, monkeypatch):
     assert 0 < record.metrics["selected"]["test"]["mAP"] <= 1
     assert record.parent == runs[-1].parent.id
     assert (record.cost["trainable_parameters"] > 0) == trained
+    digests = {str(f): file_sha256(f) for f in Path("cache/features").rglob("*.npy")}
+    frozen.update({k: v for k, v in digests.items() if k not in frozen})
+    assert digests == frozen  # no method touches the features that all of them share
 
 
 def test_another_parent_and_one_that_cannot_be(world, monkeypatch):
