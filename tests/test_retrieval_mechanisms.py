@@ -195,11 +195,11 @@ def test_aihm_negatives_enter_the_softmax(tmp_path, monkeypatch):
     for i, own in enumerate(category):
         others = [n for n in made[i] if not torch.equal(n, model.vectors[own])]
         negatives = model.embed_queries(torch.stack(others), None, None)
-        logits = [16 * float(images[i] @ q) for q in (*queries, *negatives)]
+        logits = [16 * float((images[i] @ q).detach()) for q in (*queries, *negatives)]
         total += math.log(sum(map(math.exp, logits))) - logits[own]
         v = unit(model.visual_local(features[i] - model.feature_mean).view(12, -1), dim=1)
         for a in range(12):
-            pair = [16 * float(v[a] @ values[a, value]) for value in (0, 1)]
+            pair = [16 * float((v[a] @ values[a, value]).detach()) for value in (0, 1)]
             local += math.log(sum(map(math.exp, pair))) - pair[int(model.vectors[own, a])]
     losses = model.loss(features, category)
     assert float(losses["loss_match"].detach()) == pytest.approx(total / 32, rel=1e-4)

@@ -11,7 +11,6 @@ from sklearn.cross_decomposition import CCA
 from baselines.deep_cca import whitened
 from baselines.two_way_net import off_diagonal
 
-
 # DeepCCA
 
 
