@@ -136,6 +136,6 @@ METHOD = Method(
             "ridge": 1e-3,
             "decay": 0.9,
         },
-        "train": {"epochs": 12, "batch_size": 128, "lr": 1e-3, "warmup_epochs": 0},
+        "train": {"epochs": 12, "batch_size": 128, "lr": 3e-3, "warmup_epochs": 0},
     },
 )

@@ -144,7 +144,7 @@ def test_two_way_dropout_is_tied_and_losses_are_those_of_the_formula(tmp_path, m
         assert (layers_x[layer][dropped] == 0).all() and (layers_y[layer][dropped] == 0).all()
     x, y = features - model.feature_mean, model.vectors[category] - model.attribute_mean
     h, k = layers_x[1], layers_y[1]
-    scales = [float(g) for n in (*model.x_norm, *model.y_norm) for g in n.weight]
+    scales = [g for n in (*model.x_norm, *model.y_norm) for g in n.weight.tolist()]
 
     def squared(a, b):
         rows = [sum(float(d) ** 2 for d in row) for row in (a - b).detach()]
