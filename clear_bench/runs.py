@@ -156,7 +156,7 @@ def plan(
     if "retrieval" in config:
         _check_text(method, config["retrieval"])
         parent = config["retrieval"]["parent"]
-        if parent != method:
+        if parent != method or not runs:
             shared = {
                 f"{section}.{key}": value
                 for section in ("data", "protocol")

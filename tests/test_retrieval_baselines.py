@@ -179,8 +179,9 @@ def test_another_parent_and_one_that_cannot_be(world, monkeypatch):
     records = execute(runs, Cache(Path("cache")))
     assert [r.method for r in records] == ["label_prior", "likelihood"]
     assert records[1].parent == records[0].run_id
-    with pytest.raises(UserError, match="asmr: has no recognition run"):
-        start("cmce", overrides={"retrieval.parent": "asmr"})
+    for key in ("cmce", "asmr"):
+        with pytest.raises(UserError, match="asmr: has no recognition run"):
+            start(key, overrides={"retrieval.parent": "asmr"})
 
 
 def test_text_is_needed_where_nothing_else_is_read(world, monkeypatch):
