@@ -117,12 +117,22 @@ def model_config(run: Run) -> dict[str, Any]:
     return {**model, "table": str(run.folder / "table.npz")}
 
 
+def training_table(run: Run, staged: Staged) -> Arrays:
+    """Return what a retrieval model reads of the training split, see `RetrievalModel`."""
+    table = {k: staged.queries[k] for k in ("vectors", "one_hot", "text")}
+    groups = np.zeros(len(run.dataset.schema), np.int64)
+    for number, columns in enumerate(run.dataset.schema.groups):
+        groups[columns] = number
+    counts = np.bincount(staged.queries["category"], minlength=len(table["vectors"]))
+    return {**table, "counts": counts, "groups": groups, "feature_mean": staged.mean}
+
+
 def make(run: Run, cache: Cache, launcher: str) -> Record:
     """Train and evaluate one retrieval run and return its record."""
     staged = stage(run, cache)
-    table = {k: staged.queries[k] for k in ("vectors", "one_hot", "text")}
+    table = training_table(run, staged)
     if main_process():
-        save_arrays(run.folder / "table.npz", {**table, "feature_mean": staged.mean})
+        save_arrays(run.folder / "table.npz", table)
     wait_for_all()
     model = model_config(run)
     history = _train(run, cache, launcher, model, staged)

@@ -155,15 +155,20 @@ def plan(
         _check_phrases(method, config["recognition"].get("text"))
         runs.append(Run(config, "recognition", loaded, root))
     if "retrieval" in config:
-        _check_text(config["retrieval"].get("text"))
+        _check_text(method, config["retrieval"])
         parent = config["retrieval"]["parent"]
-        if parent != method:
+        if parent != method or not runs:
             shared = {
                 f"{section}.{key}": value
                 for section in ("data", "protocol")
                 for key, value in config[section].items()
             }
+            shared["threads"] = config["threads"]
             other = compose(parent, dataset, profile, seed, shared)
+            if "recognition" not in other:
+                raise UserError(
+                    f"retrieval.parent={parent}: has no recognition run whose features to use"
+                )
             runs.append(Run(other, "recognition", loaded, root))
         runs.append(Run(config, "retrieval", loaded, root, parent=runs[-1]))
     return runs
@@ -180,12 +185,17 @@ def _read(dataset: str, root: Path, split: str, label_set: str) -> Dataset:
     return load_dataset(dataset, root, split, label_set)
 
 
-def _check_text(settings: Mapping[str, str] | None) -> None:
+def _check_text(method: str, recipe: Mapping[str, Any]) -> None:
     """Raise a `UserError` for a text that cannot be made, before anything is trained."""
     from clear_bench.text.descriptions import TEMPLATES
     from clear_bench.text.encoders import identity
 
-    if settings is None or settings["encoder"] == "none":
+    settings = recipe.get("text")
+    if settings is None:
+        return
+    if settings["encoder"] == "none":
+        if recipe["model"].get("embedding") not in ("both", "hard"):
+            raise UserError(f"{method}: reads text alone; text.encoder=none leaves it nothing")
         return
     if settings["template"] not in TEMPLATES:
         raise unknown("template", settings["template"], TEMPLATES)
