@@ -75,7 +75,7 @@ for _home in ("numpy.core.multiarray", "numpy._core.multiarray"):
     KNOWN[_home, "scalar"] = _scalar
 
 
-class _Reader(pickle._Unpickler):  # type: ignore[name-defined,misc]
+class _Reader(pickle._Unpickler):
     """The machine, with nothing to call but `KNOWN` and nothing to change but what it made."""
 
     def find_class(self, module: str, name: str) -> Any:
@@ -84,13 +84,16 @@ class _Reader(pickle._Unpickler):  # type: ignore[name-defined,misc]
             raise ValueError(f"asks for {module}.{name}")
         return KNOWN[module, name]
 
-    def load_build(self) -> None:
-        """Give an object its state; the stand-ins themselves are not the file's to change."""
-        if not isinstance(self.stack[-2], Mapping | Type | Array):
-            raise ValueError(f"changes a {type(self.stack[-2]).__name__}")
-        super().load_build()
 
-    dispatch = {**pickle._Unpickler.dispatch, pickle.BUILD[0]: load_build}  # type: ignore[attr-defined]
+def _load_build(reader: Any) -> None:
+    """Give an object its state; the stand-ins themselves are not the file's to change."""
+    if not isinstance(reader.stack[-2], Mapping | Type | Array):
+        raise ValueError(f"changes a {type(reader.stack[-2]).__name__}")
+    _STEPS[pickle.BUILD[0]](reader)
+
+
+_STEPS: dict[int, Any] = dict(pickle._Unpickler.dispatch)
+_Reader.dispatch = {**_STEPS, pickle.BUILD[0]: _load_build}
 
 
 def read_data_pickle(path: Path) -> Any:

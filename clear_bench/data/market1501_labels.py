@@ -80,8 +80,12 @@ OPPOSITES = {
 
 NONE = {
     "bag": Attribute("no_bag", "carrying", "no bag", "a bag"),
-    "lower_color": Attribute("no_lower_color", "wearing", "bottoms of another color", "bottoms of a named color"),
-    "upper_color": Attribute("no_upper_color", "wearing", "a top of another color", "a top of a named color"),
+    "lower_color": Attribute(
+        "no_lower_color", "wearing", "bottoms of another color", "no other color"
+    ),
+    "upper_color": Attribute(
+        "no_upper_color", "wearing", "a top of another color", "no other color"
+    ),
 }
 """Group to the column that says that it has no value: "no colour" is a state, not a gap."""
 

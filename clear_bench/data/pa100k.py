@@ -111,9 +111,7 @@ SOURCE = Source(
     annotation=partial(read_pa100k, images=False),
     splits=("official",),
     label_sets=("26",),
-    obtain=(
-        "from github.com/xh-liu/HydraPlus-Net (annotation.mat and data.zip), under CC BY 4.0"
-    ),
+    obtain=("from github.com/xh-liu/HydraPlus-Net (annotation.mat and data.zip), under CC BY 4.0"),
     cite="Liu et al., HydraPlus-Net: Attentive Deep Features for Pedestrian Analysis, ICCV 2017",
     official={
         "official/26": {

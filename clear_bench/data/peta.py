@@ -165,7 +165,7 @@ def _sal200(_: Path, __: pd.DataFrame, labels: NDArray[np.uint8]) -> NDArray[np.
     first = np.full(len(vectors), len(labels))
     np.minimum.at(first, category, np.arange(len(labels)))
     shared = sorted(np.flatnonzero(count > 1), key=first.__getitem__)
-    generator = np.random.RandomState(1)  # noqa: NPY002 - the split is what this generator draws
+    generator = np.random.RandomState(1)  # what this generator draws is the split
     drawn = generator.choice(len(shared), len(shared) - min(200, len(shared) // 2), replace=False)
     train = {shared[k] for k in drawn}
     ordered = by_hash(vectors[k].tobytes().hex() for k in train)

@@ -8,7 +8,7 @@ COLORS = ("Black", "Blue", "Brown", "Green", "Grey", "Orange", "Pink", "Purple",
 COLORED = {"upperBody": "upper clothing", "lowerBody": "lower clothing", "hair": "hair",
            "footwear": "footwear"}  # fmt: skip
 
-EVALUATED = (
+_EVALUATED = (
     "personalLess30 personalLess45 personalLess60 personalLarger60 carryingBackpack carryingOther "
     "lowerBodyCasual upperBodyCasual lowerBodyFormal upperBodyFormal accessoryHat upperBodyJacket "
     "lowerBodyJeans footwearLeatherShoes upperBodyLogo hairLong personalMale carryingMessengerBag "
@@ -16,14 +16,16 @@ EVALUATED = (
     "footwearSandals footwearShoes lowerBodyShorts upperBodyShortSleeve lowerBodyShortSkirt "
     "footwearSneaker upperBodyThinStripes accessorySunglasses lowerBodyTrousers upperBodyTshirt "
     "upperBodyOther upperBodyVNeck"
-).split()
-EXTRA = (
+)
+EVALUATED = _EVALUATED.split()
+_EXTRA = (
     "accessoryHeadphone personalLess15 carryingBabyBuggy hairBald footwearBoots lowerBodyCapri "
     "carryingShoppingTro carryingUmbrella personalFemale carryingFolder accessoryHairBand "
     "lowerBodyHotPants accessoryKerchief lowerBodyLongSkirt upperBodyLongSleeve lowerBodyPlaid "
     "lowerBodyThinStripes carryingLuggageCase upperBodyNoSleeve hairShort footwearStocking "
     "upperBodySuit carryingSuitcase lowerBodySuits upperBodySweater upperBodyThickStripes"
-).split()
+)
+EXTRA = _EXTRA.split()
 NAMES = [*EVALUATED, *(part + color for part in COLORED for color in COLORS), *EXTRA]
 """All labels in the order of ``PETA.mat``, as its field ``attribute`` lists them."""
 

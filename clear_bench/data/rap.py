@@ -118,7 +118,9 @@ def check_names(found: Sequence[str], wanted: Sequence[str], path: Path, again: 
     wrong = [pair for pair in zip(found, wanted, strict=False) if pair[0] != pair[1]]
     if wrong or len(found) != len(wanted):
         said = f"'{wrong[0][0]}' for '{wrong[0][1]}'" if wrong else f"{len(found)} of them"
-        raise UserError(f"{path}: selected attributes are not those of this release: {said}; {again}")
+        raise UserError(
+            f"{path}: selected attributes are not those of this release: {said}; {again}"
+        )
 
 
 def tracks(names: Sequence[str]) -> tuple[list[str], list[str]]:

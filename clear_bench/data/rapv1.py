@@ -31,7 +31,7 @@ from clear_bench.errors import UserError, unknown
 IMAGES, ATTRIBUTES = 41585, 92
 SPLITS = tuple(f"random{k}" for k in range(5))
 AGAIN = "get the official release of RAP version 1 again"
-SELECTED = (
+_SELECTED = (
     "Female AgeLess16 Age17-30 Age31-45 BodyFat BodyNormal BodyThin Customer Clerk hs-BaldHead "
     "hs-LongHair hs-BlackHair hs-Hat hs-Glasses hs-Muffler ub-Shirt ub-Sweater ub-Vest ub-TShirt "
     "ub-Cotton ub-Jacket ub-SuitUp ub-Tight ub-ShortSleeve lb-LongTrousers lb-Skirt lb-ShortSkirt "
@@ -40,7 +40,8 @@ SELECTED = (
     "attach-PlasticBag attach-PaperBag attach-HandTrunk attach-Other action-Calling action-Talking "
     "action-Gathering action-Holding action-Pusing action-Pulling action-CarrybyArm "
     "action-CarrybyHand"
-).split()
+)
+SELECTED = _SELECTED.split()
 """The evaluated labels: the first 51 of the file, in its order and spelling."""
 
 LABEL_SETS = ("51", "51" + rap.UNSURE)

@@ -31,7 +31,7 @@ AGAIN = (
     "get the official release of RAP version 2 again (some links that say version 2 hold the "
     "labels of version 1)"
 )
-SELECTED = (
+_SELECTED = (
     "Female AgeLess16 Age17-30 Age31-45 Age46-60 BodyFat BodyNormal BodyThin Customer Employee "
     "hs-BaldHead hs-LongHair hs-BlackHair hs-Hat hs-Glasses ub-Shirt ub-Sweater ub-Vest ub-TShirt "
     "ub-Cotton ub-Jacket ub-SuitUp ub-Tight ub-ShortSleeve ub-Others lb-LongTrousers lb-Skirt "
@@ -41,7 +41,8 @@ SELECTED = (
     "attachment-HandTrunk attachment-Other action-Calling action-Talking action-Gathering "
     "action-Holding action-Pushing action-Pulling action-CarryingByArm action-CarryingByHand "
     "action-Other"
-).split()
+)
+SELECTED = _SELECTED.split()
 """The labels that the file selects, in its order and spelling."""
 
 CHOSEN = {"54": SELECTED, "53": [name for name in SELECTED if name != "Age46-60"]}

@@ -106,9 +106,9 @@ def _read_table(root: Path, part: str) -> pd.DataFrame:
     bad = np.argwhere(~labels.isin(["0", "1"]).to_numpy())
     if len(bad):
         row, column = bad[0]
+        value = str(labels.iloc[row, column])
         raise UserError(
-            f"{path}: line {row + 2}: {SCHEMA.names[column]} is '{labels.iat[row, column]}', must "
-            f"be 0 or 1; {AGAIN}"
+            f"{path}: line {row + 2}: {SCHEMA.names[column]} is '{value}', must be 0 or 1; {AGAIN}"
         )
     found = (labels == "1").astype(np.uint8).set_axis(SCHEMA.names, axis=1)
     found.insert(0, "path", text[0])
@@ -184,7 +184,7 @@ def _place(folder: str, root: Path) -> dict[str, str]:
     domain, _, rest = folder.partition("/")
     homes = [root / name for name in FOLDERS.get(domain, (domain,)) if (root / name).is_dir()]
     if not homes:
-        raise UserError(f"{root}: no folder {domain} for the pictures that the tables name; {AGAIN}")
+        raise UserError(f"{root}: no folder {domain}, whose pictures the tables name; {AGAIN}")
     home = homes[0]
     inside = next((r for r in (rest, *INSIDE.get(domain, ())) if (home / r).is_dir()), rest)
     if not (home / inside).is_dir() and domain == "PETA":
