@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from clear_bench import recognition_run
 from clear_bench.cache import Cache
 from clear_bench.cost import cost_of
+from clear_bench.data.dataset import categories
 from clear_bench.engine import SELECTED, fit, main_process
 from clear_bench.errors import UserError
 from clear_bench.inference import embed, encode, rank_split
+from clear_bench.metrics.gallery import gallery_order, removed_images
 from clear_bench.metrics.retrieval import RetrievalResult
 from clear_bench.provenance import file_sha256, provenance
 from clear_bench.recognition_run import artefacts, checkpoints, save_arrays, split_rows
@@ -79,16 +81,65 @@ def stage(run: Run, cache: Cache) -> Staged:
     found = {n: np.load(folder / f"{n}.npy", mmap_mode="r") for n in names}
     rows = split_rows(run, np.asarray(found["readable"]))
     rows["val"] = val_rows(run, rows)
+    known = np.concatenate([rows["train"], run.dataset.rows("val")])
     text = run.section.get("text")
-    queries = {
-        s: cache.queries(run.dataset.schema, run.dataset.labels[r], text) for s, r in rows.items()
-    }
-    splits = {
-        s: {**queries[s], **{k: np.asarray(found[k][rows[s]]) for k in names[:2]}}
-        for s in ("val", "test")
-    }
+    splits = {}
+    for s, seen in (("val", rows["train"]), ("test", known)):
+        rows[s] = rows[s][_order(run, rows[s])]
+        splits[s] = _gallery(run, cache, rows[s], seen)
+        splits[s] |= {k: np.asarray(found[k][rows[s]]) for k in names[:2]}
+    train = cache.queries(run.dataset.schema, run.dataset.labels[rows["train"]], text)
     mean = np.asarray(found["features"][rows["train"]]).mean(axis=0)
-    return Staged(folder, rows, queries["train"], splits, mean)
+    return Staged(folder, rows, train, splits, mean)
+
+
+def _order(run: Run, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the order of a gallery by the protocol's rule."""
+    _, category = categories(run.dataset.labels[rows])
+    paths = run.dataset.manifest["path"].to_numpy()[rows]
+    return gallery_order(run.rules.gallery_order, category, paths, run.dataset.queries(rows))
+
+
+def _gallery(run: Run, cache: Cache, rows: NDArray[np.intp], seen: NDArray[np.intp]) -> Arrays:
+    """Return queries and gallery of a split, but for features, as `rank_split` wants them.
+
+    Args:
+        run: The run.
+        cache: For texts.
+        rows: ``(N,)`` images of the gallery, in its order.
+        seen: Rows of images whose categories count as seen.
+    """
+    dataset, rules = run.dataset, run.rules
+    labels = dataset.labels[rows]
+    found = cache.queries(dataset.schema, labels, run.section.get("text"))
+    asked = np.ones(len(found["vectors"]), bool)
+    if rules.queries == "unseen-categories":
+        old = {vector.tobytes() for vector in dataset.labels[seen]}
+        asked = np.array([v.tobytes() not in old for v in found["vectors"]])
+        if not asked.any():
+            raise UserError(f"{dataset.name}: every category is seen; see protocol.queries")
+    category = found["category"]
+    # The rule speaks of first images, which is meant in the order of the data set.
+    back = np.argsort(rows)
+    manifest = dataset.manifest.iloc[rows[back]]
+    removed = np.empty(len(rows), bool)
+    removed[back] = removed_images(
+        rules.removal,
+        category[back],
+        manifest["person"].to_numpy(),
+        manifest["camera"].to_numpy(),
+        dataset.queries(rows[back]),
+    )
+    removed &= asked[category]
+    number = np.cumsum(asked) - 1
+    return {
+        **{k: found[k][asked] for k in ("vectors", "one_hot", "text")},
+        "category": category,
+        "query_category": np.flatnonzero(asked),
+        "removed_query": number[category[removed]],
+        "removed_image": np.flatnonzero(removed),
+        "gallery_vectors": labels,
+    }
 
 
 def val_rows(run: Run, rows: dict[str, NDArray[np.intp]]) -> NDArray[np.intp]:
@@ -157,6 +208,7 @@ def evaluate(run: Run, model: dict[str, Any], staged: Staged) -> dict[str, Any]:
         "rows": staged.rows["test"],
         "vectors": test["vectors"],
         "category": test["category"],
+        "query_category": test["query_category"],
         "average_precision": found["selected"]["test"].average_precision,
     }
     if trained["selected"].embeds:
@@ -175,7 +227,7 @@ def remeasure(run: Run, cache: Cache) -> dict[str, dict[str, dict[str, float]]]:
 
 def measure(run: Run, model: Any, staged: Staged) -> dict[str, RetrievalResult]:
     """Return a model's ranking results on val and test."""
-    rule: Any = {k: run.config["protocol"][k] for k in ("ap", "no_positives")}
+    rule = run.rules.ranking
     return {split: rank_split(model, arrays, **rule) for split, arrays in staged.splits.items()}
 
 
@@ -196,7 +248,7 @@ def _train(
     val = run.folder / "val.npz"
     if main_process():
         save_arrays(val, staged.splits["val"])
-    rule = {k: run.config["protocol"][k] for k in ("ap", "no_positives")}
+    rule = run.rules.ranking
     history = fit(
         folder=run.folder,
         title=run.id,
