@@ -54,6 +54,15 @@ def _scalar(kind: Any, data: Any) -> Array:
     return found
 
 
+def _from_buffer(data: Any, kind: Any, shape: Any, order: Any) -> Array:
+    """Stand in for ``numpy._core.numeric._frombuffer``, which protocol 5 uses."""
+    if not isinstance(data, bytes | bytearray):
+        raise ValueError("an array without bytes")
+    found = Array()
+    found.state = (1, shape, kind, order == "F", bytes(data))
+    return found
+
+
 def _encode(text: str, encoding: str) -> bytes:
     """Stand in for ``_codecs.encode``, by which Python 2 protocols write bytes."""
     if encoding != "latin1":
@@ -73,6 +82,8 @@ KNOWN: dict[tuple[str, str], Any] = {
 for _home in ("numpy.core.multiarray", "numpy._core.multiarray"):
     KNOWN[_home, "_reconstruct"] = Array
     KNOWN[_home, "scalar"] = _scalar
+for _home in ("numpy.core.numeric", "numpy._core.numeric"):
+    KNOWN[_home, "_frombuffer"] = _from_buffer
 
 
 class _Reader(pickle._Unpickler):

@@ -39,7 +39,7 @@ FOLDERS = {"bounding_box_train": "train", "bounding_box_test": "test", "query": 
 DROPPED = {"-1": "junk: a box that shows too little of a person", "0000": "distractor: no person"}
 """Identities without attributes, whose pictures never enter the manifest, and why."""
 
-PICTURE = re.compile(r"(-1|\d{4})_c([1-6])s\d_\d{6}_\d{2}\.jpg")
+PICTURE = re.compile(r"(-1|\d{4})_c([1-6])s\d_\d{6}_\d{2}\.(?i:jpg)")
 
 
 def held_out_sixth(identities: Iterable[str]) -> set[str]:
@@ -127,7 +127,7 @@ def list_pictures(folder: Path) -> list[tuple[str, str, str]]:
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; unpack the official Market-1501 release again")
-    names = sorted(path.name for path in folder.glob("*.jpg"))
+    names = sorted(path.name for path in folder.iterdir() if path.suffix.lower() == ".jpg")
     if not names:
         raise UserError(f"{folder}: no .jpg in it; unpack the official Market-1501 release again")
     rows = []

@@ -114,7 +114,8 @@ def check_labels(labels: np.ndarray, names: Sequence[str], highest: int, where: 
     bad = np.argwhere((labels > highest) | (labels < 0))
     if len(bad):
         row, column = bad[0]
+        allowed = "0 or 1" if highest == 1 else f"0 to {highest}"
         raise UserError(
-            f"{where}: image {row + 1:05d}: {names[column]} is {labels[row, column]}, must be 0 to "
-            f"{highest}; get the official release again"
+            f"{where}: image {row + 1:05d}: {names[column]} is {labels[row, column]}, must be "
+            f"{allowed}; get the official release again"
         )

@@ -53,7 +53,7 @@ def hold_out(split: NDArray[np.str_], persons: NDArray[np.str_], share: int) -> 
     """
     train = split == "train"
     names = by_hash(persons[train])
-    held = np.isin(persons, names[: len(names) // share])
+    held = np.isin(persons, names[: max(1, len(names) // share)])
     return np.where(train & held, "val", split)
 
 

@@ -62,8 +62,8 @@ def _parts(content: dict[str, Any], path: Path) -> dict[str, NDArray[np.int64]]:
     parts = {}
     for part in PARTS:
         value = source.get(part, source.get(f"{part}_idx")) if isinstance(source, dict) else None
-        if isinstance(value, list) and len(value) == 1:  # a list of partitions, of which one is
-            value = value[0]
+        if isinstance(value, list) and len(value) == 1 and np.ndim(value[0]):
+            value = value[0]  # a list of partitions, of which there is one
         try:
             rows = np.asarray([] if value is None else value, dtype=np.float64).astype(np.int64)
         except (TypeError, ValueError):
