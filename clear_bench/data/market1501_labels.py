@@ -90,12 +90,19 @@ NONE = {
 """Group to the column that says that it has no value: "no colour" is a state, not a gap."""
 
 
+STATES = {
+    "bag": ("backpack", "bag", "handbag"),
+    "lower_color": tuple(f"down{c}" for c in sorted(LOWER_COLORS)),
+    "upper_color": ("upblack", "upblue", "upgreen", "upgray", "uppurple", "upred", "upwhite",
+                    "upyellow"),
+}  # fmt: skip
+"""Group to its columns in ASMR's order, which is that of the fields of the train struct."""
+
+
 def _stated() -> list[list[Attribute]]:
     """Return the ten groups of label set ``39``, each with all of its states."""
     groups = [[_BY_NAME[name] for name in AGES]]
-    for group, none in NONE.items():
-        members = [a for a in SCHEMA.attributes if a.group == group]
-        groups.append([none, *members])
+    groups += [[none, *(_BY_NAME[n] for n in STATES[group])] for group, none in NONE.items()]
     groups += [[other, _BY_NAME[name]] for name, other in OPPOSITES.items()]
     return groups
 

@@ -185,16 +185,16 @@ def _place(folder: str, root: Path) -> dict[str, str]:
     homes = [root / name for name in FOLDERS.get(domain, (domain,)) if (root / name).is_dir()]
     if not homes:
         raise UserError(f"{root}: no folder {domain}, whose pictures the tables name; {AGAIN}")
-    home = homes[0]
-    inside = next((r for r in (rest, *INSIDE.get(domain, ())) if (home / r).is_dir()), rest)
-    if not (home / inside).is_dir() and domain == "PETA":
-        sources = peta_folders.find_sources(home)
-        if sources is not None:
-            listed = peta_folders.list_pictures(root, sources)
-            return {f"{number:05d}": p.path for number, p in enumerate(listed, start=1)}
-    place = (home / inside).relative_to(root).as_posix()
-    found = pictures(home / inside, AGAIN)
-    return {stem: f"{place}/{name}" for stem, name in found.items()}
+    home, found = homes[0], {}
+    for inside in (rest, *INSIDE.get(domain, ())):
+        if (home / inside).is_dir() and not found:
+            place = (home / inside).relative_to(root).as_posix()
+            found = {k: f"{place}/{v}" for k, v in pictures(home / inside, AGAIN).items()}
+    sources = peta_folders.find_sources(home) if domain == "PETA" and not found else None
+    if sources is not None:
+        listed = peta_folders.list_pictures(root, sources)
+        return {f"{number:05d}": p.path for number, p in enumerate(listed, start=1)}
+    return found
 
 
 SOURCE = Source(
