@@ -231,6 +231,10 @@ def _set(config: Config, key: str, value: Any) -> None:
     if len(fits) > 1:
         raise UserError(f"configuration key '{key}' is ambiguous; write {' or '.join(fits)}")
     *path, last = fits[0].split(".")
+    if (*path, last) in TYPED and isinstance(value, Mapping):
+        for inner, part_value in value.items():
+            _set(config, f"{fits[0]}.{inner}", part_value)
+        return
     section = config
     for part in path:
         section = section[part]

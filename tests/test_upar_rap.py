@@ -13,7 +13,6 @@ from clear_bench.data import rap, rapv1, rapv2, upar
 from clear_bench.data.upar_labels import CATEGORIES, SCHEMA
 from clear_bench.errors import UserError
 
-
 COLORS = "Black Blue Brown Green Grey Orange Pink Purple Red White Yellow Other"
 
 

@@ -185,7 +185,8 @@ def _place(folder: str, root: Path) -> dict[str, str]:
     homes = [root / name for name in FOLDERS.get(domain, (domain,)) if (root / name).is_dir()]
     if not homes:
         raise UserError(f"{root}: no folder {domain}, whose pictures the tables name; {AGAIN}")
-    home, found = homes[0], {}
+    home = homes[0]
+    found: dict[str, str] = {}
     for inside in (rest, *INSIDE.get(domain, ())):
         if (home / inside).is_dir() and not found:
             place = (home / inside).relative_to(root).as_posix()
