@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from clear_bench import recognition_run
 from clear_bench.cache import Cache
 from clear_bench.cost import cost_of
-from clear_bench.data.dataset import categories
-from clear_bench.engine import SELECTED, fit, main_process
+from clear_bench.distributed import main_process, wait_for_all
+from clear_bench.engine import SELECTED, fit
 from clear_bench.errors import UserError
+from clear_bench.galleries import gallery_of, order_of
 from clear_bench.inference import embed, encode, rank_split
-from clear_bench.metrics.gallery import gallery_order, removed_images
 from clear_bench.metrics.retrieval import RetrievalResult
 from clear_bench.provenance import file_sha256, provenance
 from clear_bench.recognition_run import artefacts, checkpoints, save_arrays, split_rows
@@ -85,61 +85,12 @@ def stage(run: Run, cache: Cache) -> Staged:
     text = run.section.get("text")
     splits = {}
     for s, seen in (("val", rows["train"]), ("test", known)):
-        rows[s] = rows[s][_order(run, rows[s])]
-        splits[s] = _gallery(run, cache, rows[s], seen)
+        rows[s] = rows[s][order_of(run, rows[s])]
+        splits[s] = gallery_of(run, cache, rows[s], seen)
         splits[s] |= {k: np.asarray(found[k][rows[s]]) for k in names[:2]}
     train = cache.queries(run.dataset.schema, run.dataset.labels[rows["train"]], text)
     mean = np.asarray(found["features"][rows["train"]]).mean(axis=0)
     return Staged(folder, rows, train, splits, mean)
-
-
-def _order(run: Run, rows: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Return the order of a gallery by the protocol's rule."""
-    _, category = categories(run.dataset.labels[rows])
-    paths = run.dataset.manifest["path"].to_numpy()[rows]
-    return gallery_order(run.rules.gallery_order, category, paths, run.dataset.queries(rows))
-
-
-def _gallery(run: Run, cache: Cache, rows: NDArray[np.intp], seen: NDArray[np.intp]) -> Arrays:
-    """Return queries and gallery of a split, but for features, as `rank_split` wants them.
-
-    Args:
-        run: The run.
-        cache: For texts.
-        rows: ``(N,)`` images of the gallery, in its order.
-        seen: Rows of images whose categories count as seen.
-    """
-    dataset, rules = run.dataset, run.rules
-    labels = dataset.labels[rows]
-    found = cache.queries(dataset.schema, labels, run.section.get("text"))
-    asked = np.ones(len(found["vectors"]), bool)
-    if rules.queries == "unseen-categories":
-        old = {vector.tobytes() for vector in dataset.labels[seen]}
-        asked = np.array([v.tobytes() not in old for v in found["vectors"]])
-        if not asked.any():
-            raise UserError(f"{dataset.name}: every category is seen; see protocol.queries")
-    category = found["category"]
-    # The rule speaks of first images, which is meant in the order of the data set.
-    back = np.argsort(rows)
-    manifest = dataset.manifest.iloc[rows[back]]
-    removed = np.empty(len(rows), bool)
-    removed[back] = removed_images(
-        rules.removal,
-        category[back],
-        manifest["person"].to_numpy(),
-        manifest["camera"].to_numpy(),
-        dataset.queries(rows[back]),
-    )
-    removed &= asked[category]
-    number = np.cumsum(asked) - 1
-    return {
-        **{k: found[k][asked] for k in ("vectors", "one_hot", "text")},
-        "category": category,
-        "query_category": np.flatnonzero(asked),
-        "removed_query": number[category[removed]],
-        "removed_image": np.flatnonzero(removed),
-        "gallery_vectors": labels,
-    }
 
 
 def val_rows(run: Run, rows: dict[str, NDArray[np.intp]]) -> NDArray[np.intp]:
@@ -174,6 +125,7 @@ def make(run: Run, cache: Cache, launcher: str) -> Record:
     table = {k: staged.queries[k] for k in ("vectors", "one_hot", "text")}
     if main_process():
         save_arrays(run.folder / "table.npz", {**table, "feature_mean": staged.mean})
+    wait_for_all()
     model = model_config(run)
     history = _train(run, cache, launcher, model, staged)
     metric = run.config["protocol"]["select_retrieval"]
@@ -248,6 +200,7 @@ def _train(
     val = run.folder / "val.npz"
     if main_process():
         save_arrays(val, staged.splits["val"])
+    wait_for_all()
     rule = run.rules.ranking
     history = fit(
         folder=run.folder,
