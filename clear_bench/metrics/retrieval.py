@@ -145,21 +145,14 @@ def metrics_of_scores(
             is not a number; a convention is unknown.
         ValueError: ``chunk`` is below 1; ``score`` returns another shape.
     """
-    if ap not in ("mean", "trapezoid"):
-        raise unknown("convention of average precision", ap, ("mean", "trapezoid"))
-    if chunk < 1:
-        raise ValueError(f"chunk must be at least 1, not {chunk}")
+    _check_rules(ap, ties, chunk)
     query_category, gallery_category = np.asarray(query_category), np.asarray(gallery_category)
-    if ties not in ("index", "reversed"):
-        raise unknown("rule for equal scores", ties, ("index", "reversed"))
-    total = len(query_category)
     parts = []
-    for start in range(0, total, chunk):
-        stop = min(start + chunk, total)
-        kept = _kept(removed, start, stop, len(gallery_category))
-        positive = (query_category[start:stop, None] == gallery_category) & kept
-        query, rank = _ranks(np.asarray(score(start, stop)), positive, kept, ties)
-        parts.append((*_measure(query, rank, positive.sum(axis=1), ap), positive.any(axis=1)))
+    for start in range(0, len(query_category), chunk):
+        asked = query_category[start : start + chunk]
+        kept = _kept(removed, start, start + len(asked), len(gallery_category))
+        positive = (asked[:, None] == gallery_category) & kept
+        parts.append(_measure(score(start, start + len(asked)), positive, kept, ap, ties))
     if not parts:
         raise UserError("nothing to rank: there are no queries")
     precision, first, inverse, answerable = (np.concatenate(p) for p in zip(*parts, strict=True))
@@ -169,6 +162,16 @@ def metrics_of_scores(
     metrics |= {f"rank{k}": float((first[counted] <= k).mean()) for k in TOP}
     metrics |= {"mINP": float(inverse[counted].mean()), "queries": float(counted.sum())}
     return RetrievalResult(metrics, precision, first)
+
+
+def _check_rules(ap: str, ties: str, chunk: int) -> None:
+    """Raise if a rule or the size of a chunk is none."""
+    if ap not in ("mean", "trapezoid"):
+        raise unknown("convention of average precision", ap, ("mean", "trapezoid"))
+    if ties not in ("index", "reversed"):
+        raise unknown("rule for equal scores", ties, ("index", "reversed"))
+    if chunk < 1:
+        raise ValueError(f"chunk must be at least 1, not {chunk}")
 
 
 def _counted(answerable: NDArray[np.bool_], no_positives: NoPositives) -> NDArray[np.bool_]:
@@ -199,20 +202,27 @@ def _kept(removed: Pairs | None, start: int, stop: int, images: int) -> NDArray[
 
 
 def _measure(
-    query: NDArray[np.intp], rank: NDArray[np.intp], count: NDArray[np.intp], ap: AveragePrecision
-) -> tuple[Floats, Floats, Floats]:
-    """Return the metrics of a chunk of ``n`` queries.
+    scores: NDArray[np.floating[Any]],
+    positive: NDArray[np.bool_],
+    kept: NDArray[np.bool_],
+    ap: AveragePrecision,
+    ties: Ties,
+) -> tuple[Floats, Floats, Floats, NDArray[np.bool_]]:
+    """Rank a chunk of queries.
 
     Args:
-        query: ``(P,)`` query of each positive.
-        rank: ``(P,)`` its rank, rising within a query.
-        count: ``(n,)`` positives.
+        scores: ``(n, N)``.
+        positive: ``(n, N)``.
+        kept: ``(n, N)``; a positive is kept.
         ap: See `metrics_of_scores`.
+        ties: See `metrics_of_scores`.
 
     Returns:
-        Average precision, rank of the first positive, and positives over the rank of the last,
-        each ``(n,)``; 0, infinity and 0 for a query without positives.
+        Average precision, rank of the first positive, positives over the rank of the last, and
+        whether there are any, each ``(n,)``; 0, infinity and 0 for a query without positives.
     """
+    query, rank = _ranks(np.asarray(scores), positive, kept, ties)
+    count = positive.sum(axis=1)
     end = np.cumsum(count)
     nth = np.arange(1, len(rank) + 1) - (end - count)[query]  # 1 for a query's first positive
     precision = nth / rank
@@ -227,7 +237,7 @@ def _measure(
     average[some] = summed[some] / count[some]
     first[some] = rank[(end - count)[some]]
     inverse[some] = count[some] / rank[end[some] - 1]
-    return average, first, inverse
+    return average, first, inverse, some
 
 
 def _ranks(
