@@ -1,6 +1,7 @@
 """Every data set as its official release would be, small: what the contract tests run on."""
 
 import json
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -222,6 +223,8 @@ def write_upar(root: Path, *, first: str = "# image,", short: bool = False) -> N
         short: Whether the tables lie in the root and not where the release has them.
     """
     rng = np.random.default_rng(4)
+    written: dict[str, list[str]] = {}
+    every = []
     known = ("Market1501", "PA100k", "PETA", "RAP2")
     parts = {"train": (known, 0, 1), "val": (known, 1, 11), "test": (("MEVID",), 0, 21)}
     for part, (domains, kind, start) in parts.items():
@@ -234,6 +237,27 @@ def write_upar(root: Path, *, first: str = "# image,", short: bool = False) -> N
         place = root / (f"{part}.csv" if short else f"annotations/task1/{part}/gt.csv")
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        written[part] = paths
+        every.append(labels)
+    write_upar_pickle(root, written, np.concatenate(every))
+
+
+def write_upar_pickle(root: Path, parts: dict[str, list[str]], labels: np.ndarray) -> None:
+    """Write ``dataset_all.pkl``: partition k uses every picture, test a list of one array each."""
+    paths = [path for part in parts.values() for path in part]
+    ends = np.cumsum([0, *map(len, parts.values())])
+    rows = {p: np.arange(a, b) for p, a, b in zip(parts, ends[:-1], ends[1:], strict=True)}
+    content = {
+        "image_name": paths,
+        "label": labels[:, ::-1],
+        "attr_name": UPAR.names[::-1],
+        "partition": {
+            "train": [rows["train"]] * 9,
+            "test": [[rows["val"][:20], rows["val"][20:]]] * 9,
+        },
+        "dataset_ids": np.zeros(len(paths), np.int64),
+    }
+    (root / "dataset_all.pkl").write_bytes(pickle.dumps(content, 3))
 
 
 MARKET = "attribute/market_attribute.mat"

@@ -1,5 +1,6 @@
 """UPAR's tables, domains and splits; RAP's unsure labels, tracks and the mixing of its versions."""
 
+import pickle
 import shutil
 
 import numpy as np
@@ -48,7 +49,7 @@ def test_forty_labels_in_twelve_categories():
     assert SCHEMA.names[8:20] == [f"UpperBody-Color-{c}" for c in COLORS.split()]
 
 
-@pytest.mark.parametrize("split", upar.SPLITS)
+@pytest.mark.parametrize("split", upar.OURS)
 def test_who_trains_and_who_tests(whole, split):
     dataset = upar.read_upar(whole, split, "40")
     trained, tested = domains(dataset, "train", "val"), domains(dataset, "test")
@@ -142,6 +143,33 @@ def test_a_split_without_pictures_and_a_test_domain_that_is_not_new(whole, tmp_p
     path.write_text(path.read_text().replace("MEVID", "PETA"))
     with pytest.raises(UserError, match=r"test\.csv has PETA, as train\.csv has"):
         upar.read_upar(root, "upar2024", "40", images=False)
+
+
+@pytest.mark.parametrize("number", [0, 8])
+def test_partitions_of_the_first_release(whole, number):
+    """The file lists labels in another order, and test pictures as one array a domain."""
+    ours = upar.read_upar(whole, "all", "40")
+    theirs = upar.read_upar(whole, f"partition{number}", "40")
+    assert theirs.schema == ours.schema
+    assert theirs.checksum == ours.checksum
+
+
+def test_a_broken_first_release(whole, tmp_path):
+    content = pickle.loads((whole / "dataset_all.pkl").read_bytes())  # noqa: S301 - ours
+    path = tmp_path / "dataset_all.pkl"
+    with pytest.raises(UserError, match=r"dataset_all\.pkl: no such file"):
+        upar.read_upar(tmp_path, "partition1", "40", images=False)
+    for changed, message in (
+        ({"attr_name": content["attr_name"][1:]}, "and 39 names"),
+        ({"attr_name": None}, "not UPAR's annotation"),
+        ({"label": content["label"] * 2}, "is 2, must be 0 or 1"),
+        ({"partition": {"train": []}}, "not UPAR's annotation"),
+        ({"partition": {"train": [[0]] * 9, "test": [[0]] * 9}}, "or one of another part"),
+    ):
+        path.write_bytes(pickle.dumps({**content, **changed}))
+        with pytest.raises(UserError, match=message) as caught:
+            upar.read_upar(tmp_path, "partition1", "40", images=False)
+        assert str(path) in str(caught.value)
 
 
 def test_unsure_labels_follow_the_label_set(tmp_path, monkeypatch):

@@ -15,9 +15,12 @@ pictures may be the renumbered ones or the original ten folders.
   - ``upar2024``: train on ``train.csv``, select on ``val.csv``, test on ``test.csv``, whose domain
     must be a new one (in the challenge MEVID).
 
-  What ``cv`` and ``loo`` train and test on follows the description of the protocols; the release
-  itself keeps its partitions in a pickle, which is not read (inferred).  But for ``upar2024``, val
-  is a tenth of the persons of the train part.
+  - ``partition0`` to ``partition8``: those of the first release, from its ``dataset_all.pkl``, see
+    `clear_bench.data.upar_release`; 0 is all data, 1, 3, 5, 7 cross-validation, the others leave
+    one out.
+
+  What ``cv`` and ``loo`` train and test on follows the description of the protocols (inferred).
+  Where a split brings no val part, it is a tenth of the persons of the train part.
 - *Persons* are known for Market-1501 and, where ``PETA.mat`` is there, for PETA.  Every other
   picture counts as a person of its own.
 """
@@ -35,6 +38,7 @@ from clear_bench.data.files import pictures
 from clear_bench.data.matfile import load_struct, member
 from clear_bench.data.split_rules import hold_out
 from clear_bench.data.upar_labels import SCHEMA
+from clear_bench.data.upar_release import PARTITIONS, read_partition
 from clear_bench.errors import UserError, unknown
 
 DOMAINS = {"market1501": "Market1501", "pa100k": "PA100k", "peta": "PETA", "rapv2": "RAP2"}
@@ -51,7 +55,8 @@ FOLDERS = {
 
 INSIDE = {"PA100k": ("release_data/release_data", "release_data", "data")}
 TABLES = ("{0}.csv", "task1/{0}/gt.csv", "phase1/{0}/{0}.csv")
-SPLITS = ("all", *(f"{kind}-{d}" for kind in ("cv", "loo") for d in DOMAINS), "upar2024")
+OURS = ("all", *(f"{kind}-{d}" for kind in ("cv", "loo") for d in DOMAINS), "upar2024")
+SPLITS = (*OURS, *PARTITIONS)
 AGAIN = "get the UPAR release (github.com/speckean) and its sub-data sets again"
 
 
@@ -71,19 +76,26 @@ def read_upar(root: Path, split_name: str, label_set: str, *, images: bool = Tru
         raise unknown("split", split_name, SPLITS)
     if label_set != "40":
         raise unknown("label set", label_set, ["40"])
-    parts = ("train", "val", "test") if split_name == "upar2024" else ("train", "val")
-    tables = {part: _read_table(root, part) for part in parts}
-    table = pd.concat(tables, names=["part", "row"]).reset_index(level="part")
+    release = split_name in PARTITIONS
+    table = read_partition(root, split_name) if release else _labelled(root, split_name)
     table["domain"] = table["path"].str.split("/").str[0]
-    table["split"] = _split(table, split_name, root)
+    if not release:
+        table["split"] = _split(table, split_name, root)
     table = table[table["split"] != ""].reset_index(drop=True)
     table["person"], table["camera"] = _persons(table, root)
-    if split_name != "upar2024":
-        held = hold_out(table["split"].to_numpy(str), table["person"].to_numpy(str), 10)
-        table["split"] = held
+    split = table["split"].to_numpy(str)
+    if "val" not in split:
+        table["split"] = hold_out(split, table["person"].to_numpy(str), 10)
     if images:
         table["path"] = _find(table["path"].tolist(), root)
     return Dataset("upar", split_name, "40", root, SCHEMA, table[[*COLUMNS, *SCHEMA.names]])
+
+
+def _labelled(root: Path, split_name: str) -> pd.DataFrame:
+    """Return part, path and labels of each row of the tables that a split needs."""
+    parts = ("train", "val", "test") if split_name == "upar2024" else ("train", "val")
+    tables = {part: _read_table(root, part) for part in parts}
+    return pd.concat(tables, names=["part", "row"]).reset_index(level="part")
 
 
 def _read_table(root: Path, part: str) -> pd.DataFrame:
