@@ -145,7 +145,7 @@ def metrics_of_scores(
             is not a number; a convention is unknown.
         ValueError: ``chunk`` is below 1; ``score`` returns another shape.
     """
-    _check_rules(ap, ties, chunk)
+    _check_rules(ap, ties, chunk, len(query_category))
     query_category, gallery_category = np.asarray(query_category), np.asarray(gallery_category)
     parts = []
     for start in range(0, len(query_category), chunk):
@@ -153,8 +153,6 @@ def metrics_of_scores(
         kept = _kept(removed, start, start + len(asked), len(gallery_category))
         positive = (asked[:, None] == gallery_category) & kept
         parts.append(_measure(score(start, start + len(asked)), positive, kept, ap, ties))
-    if not parts:
-        raise UserError("nothing to rank: there are no queries")
     precision, first, inverse, answerable = (np.concatenate(p) for p in zip(*parts, strict=True))
     counted = _counted(answerable, no_positives)
     precision[~counted], first[~counted] = np.nan, np.nan
@@ -164,8 +162,10 @@ def metrics_of_scores(
     return RetrievalResult(metrics, precision, first)
 
 
-def _check_rules(ap: str, ties: str, chunk: int) -> None:
-    """Raise if a rule or the size of a chunk is none."""
+def _check_rules(ap: str, ties: str, chunk: int, queries: int) -> None:
+    """Raise if a rule or the size of a chunk is none, or there are no queries."""
+    if not queries:
+        raise UserError("nothing to rank: there are no queries")
     if ap not in ("mean", "trapezoid"):
         raise unknown("convention of average precision", ap, ("mean", "trapezoid"))
     if ties not in ("index", "reversed"):
