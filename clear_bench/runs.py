@@ -12,6 +12,7 @@ from clear_bench.data.dataset import Dataset
 from clear_bench.data.sources import find_root, load_dataset
 from clear_bench.errors import UserError, unknown
 from clear_bench.method import ENGINES
+from clear_bench.protocol import Protocol, signature
 from clear_bench.provenance import code_hash
 from clear_bench.record import FILE, Record, find_run
 
@@ -75,35 +76,21 @@ class Run:
         return file.is_file() and Record.load(file).status == "finished"
 
     @cached_property
+    def rules(self) -> Protocol:
+        """The rules of its protocol; what an older record does not say is the default."""
+        return Protocol.model_validate(self.config["protocol"])
+
+    @cached_property
     def protocol(self) -> str:
         """One line that says how the numbers are made; only equal lines may be compared."""
-        data, rule = self.config["data"], self.config["protocol"]
-        height, width = data["image_size"]
-        parts = [
-            self.config["dataset"],
-            data["split"],
-            f"attrs{len(self.dataset.schema)}:{data['label_set']}",
-            f"img{height}x{width}:{_resampling()}",
-            f"train-ids{100 * data['identities']:g}%",
-        ]
-        if data["skip_unreadable"]:
-            parts.append("skip-unreadable")
-        if self.task == "recognition":
-            parts += [
-                f"select:val.{rule['select_recognition']}",
-                f"thr{rule['threshold']:g}",
-                f"undefined:{rule['undefined']}",
-            ]
-        else:
-            parts += [
-                "query:test-categories",
-                "gallery:test",
-                f"select:val-{rule['val_identities']}-ids.{rule['select_retrieval']}",
-                f"ap:{rule['ap']}",
-                "ties:index",
-                f"no-positives:{rule['no_positives']}",
-            ]
-        return "|".join([*parts, "v1"])
+        return signature(
+            self.rules,
+            self.task,
+            dataset=self.config["dataset"],
+            attributes=len(self.dataset.schema),
+            data=self.config["data"],
+            resampling=_resampling(),
+        )
 
     def record(self, **found: Any) -> Record:
         """Return a record of this run with what was found."""
