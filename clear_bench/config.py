@@ -23,7 +23,7 @@ Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
 PROFILES: dict[str, Config] = {
     "smoke": {
-        "data": {"image_size": [64, 32], "identities": 0.3},
+        "data": {"identities": 0.3},
         "recognition": {"train": {"epochs": 2, "warmup_epochs": 1}},
         "retrieval": {"train": {"epochs": 2}},
     },
@@ -46,7 +46,7 @@ class Data(Section):
 
     split: str = ""  # "" becomes the data set's first
     label_set: str = ""
-    image_size: tuple[Positive, Positive] = (128, 64)  # height, width
+    image_size: tuple[Positive, Positive] = (64, 32)  # height, width
     identities: Share = 1.0  # share of training identities kept, nested, same for every seed
     skip_unreadable: bool = False  # True leaves broken images out, and the record says so
 
@@ -66,7 +66,7 @@ class Protocol(Section):
 class Augment(Section):
     """Training augmentation of images."""
 
-    pad: Annotated[int, Field(ge=0)] = 5
+    pad: Annotated[int, Field(ge=0)] = 2
     flip: bool = True
 
 
@@ -74,7 +74,7 @@ class Train(Section):
     """How parameters learn."""
 
     epochs: Annotated[int, Field(ge=0)] = 12  # 0: the method has nothing to learn
-    batch_size: Positive = 64
+    batch_size: Positive = 64  # of all processes together
     optimizer: Literal["Adam", "AdamW", "SGD"] = "AdamW"
     lr: Annotated[float, Field(gt=0)] = 5e-4
     weight_decay: Annotated[float, Field(ge=0)] = 0.05
@@ -136,6 +136,7 @@ def compose(
     if profile not in PROFILES:
         raise unknown("profile", profile, PROFILES)
     config: Config = {"method": method, "dataset": dataset, "profile": profile, "seed": seed}
+    config["threads"] = 1  # of a run on a CPU; more are faster alone but give other last digits
     config |= {"data": Data().model_dump(), "protocol": Protocol().model_dump()}
     for task in plugin.tasks:
         config[task] = _task_defaults(task, getattr(plugin, task))
@@ -150,6 +151,8 @@ def compose(
     config["data"]["label_set"] = _choice(
         "label set", config["data"]["label_set"], source.label_sets
     )
+    if config["threads"] < 1:
+        raise UserError(f"threads={config['threads']}: must be at least 1")
     return _validated(config)
 
 

@@ -1,6 +1,6 @@
 """From a resolved configuration to an mmengine Runner, and from a checkpoint back to a model."""
 
-import os
+from multiprocessing import get_start_method
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import Runner
 
 from clear_bench.data.batches import loader
+from clear_bench.distributed import share_of_batch, wait_for_all
 from clear_bench.errors import UserError
 from clear_bench.hooks import LAST, SELECTED, SelectionHook
 from clear_bench.metrics import evaluators  # noqa: F401 - registers metrics and loops
@@ -50,14 +51,19 @@ def fit(
 
     Raises:
         Diverged: If the loss stops being finite.
+        UserError: If the batch cannot be shared among the processes.
     """
     last = folder / LAST
-    batch, workers = train["batch_size"], train["workers"]
+    batch, workers = share_of_batch(train["batch_size"]), train["workers"]
     config = {
         "work_dir": str(folder / "mmengine"),
         "experiment_name": folder.name,
         "launcher": launcher,
         "log_level": "ERROR",  # our own progress lines say what matters
+        "env_cfg": {
+            "dist_cfg": {"backend": "nccl"},
+            "mp_cfg": {"mp_start_method": get_start_method(allow_none=True) or "fork"},
+        },
         "randomness": {"seed": seed, "deterministic": True},
         "model": model,
         "train_dataloader": loader(
@@ -82,9 +88,17 @@ def fit(
         "resume": last.exists(),
         "load_from": str(last) if last.exists() else None,
     }  # fmt: skip
+    if launcher != "none" and not torch.cuda.is_available():
+        # mmengine's own default names a GPU.
+        config["model_wrapper_cfg"] = {
+            "type": "MMDistributedDataParallel",
+            "device_ids": None,
+            "broadcast_buffers": False,
+        }
     init_default_scope("mmengine")
     runner = Runner.from_cfg(Config(config))
     runner.train()
+    wait_for_all()  # the main process writes the checkpoints
     hook = next(h for h in runner.hooks if isinstance(h, SelectionHook))
     return hook.history
 
@@ -123,11 +137,6 @@ def device() -> torch.device:
 def unwrap(model: Any) -> Any:
     """Return the model inside a distributed wrapper."""
     return model.module if is_model_wrapper(model) else model
-
-
-def main_process() -> bool:
-    """Return whether this process is the one that writes files."""
-    return int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0"))) == 0
 
 
 def _optimizer(train: dict[str, Any]) -> dict[str, Any]:
@@ -172,4 +181,4 @@ def _ema(train: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"type": "EMAHook", "ema_type": "ExponentialMovingAverage", "momentum": train["ema"]}]
 
 
-__all__ = ["LAST", "SELECTED", "build", "device", "fit", "load", "main_process", "unwrap"]
+__all__ = ["LAST", "SELECTED", "build", "device", "fit", "load", "unwrap"]

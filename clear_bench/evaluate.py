@@ -39,7 +39,7 @@ def evaluate(
     for folder, record in finished:
         found = again(folder, runs_root, data_root, Cache(cache))
         moved += [f"{record.run_id}: {m}" for m in differences(record.metrics, found)]
-    show([record for _, record in finished], runs_root)
+    show([record for _, record in finished])
     if moved:
         raise UserError(f"{len(moved)} metrics are not those of the record: {'; '.join(moved[:5])}")
     print(f"{len(finished)} runs evaluated again from their checkpoints, every metric equal")
@@ -50,11 +50,14 @@ def evaluate(
 
 def again(folder: Path, root: Path, data_root: Path | None, cache: Any) -> dict[str, Any]:
     """Return the metrics of a run's checkpoints, computed from its images now."""
+    import torch
+
     from clear_bench import recognition_run, retrieval_run
     from clear_bench.plugins import load
     from clear_bench.runs import reopen
 
     run = reopen(folder, root, data_root)
+    torch.set_num_threads(run.config["threads"])  # the last digits depend on it
     load("method", run.config["method"])
     if run.parent:
         load("method", run.parent.config["method"])

@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from filelock import FileLock
 from rich.console import Console
 
+from clear_bench import plugins
 from clear_bench.cache import Cache
 from clear_bench.errors import UserError
 from clear_bench.record import Record
@@ -26,11 +26,14 @@ def execute(runs: Sequence[Run], cache: Cache, launcher: str = "none") -> list[R
     Raises:
         UserError: If a loss diverged; the failed record keeps the reason.
     """
-    return [_once(run, cache, launcher) for run in runs]
+    from clear_bench.distributed import join
+
+    join(launcher)
+    return [once(run, cache, launcher) for run in runs]
 
 
-def _once(run: Run, cache: Cache, launcher: str) -> Record:
-    """Return a run's record, after making it if need be."""
+def once(run: Run, cache: Cache, launcher: str = "none") -> Record:
+    """Return a run's record, after making it if need be; see `execute`."""
     if run.finished:
         console.print(f"{run.id}: finished before, not run again", highlight=False, soft_wrap=True)
         return Record.load(run.folder)
@@ -43,27 +46,35 @@ def _once(run: Run, cache: Cache, launcher: str) -> Record:
 
 def _make(run: Run, cache: Cache, launcher: str) -> Record:
     """Train and evaluate, and mirror the record to MLflow."""
+    import torch
+
     from clear_bench import recognition_run, retrieval_run
-    from clear_bench.engine import main_process
+    from clear_bench.cost import forget_peak_memory
+    from clear_bench.distributed import main_process, wait_for_all
     from clear_bench.hooks import Diverged
     from clear_bench.track import mirror
 
+    for each in filter(None, (run.parent, run)):
+        plugins.load("method", each.config["method"])  # registers its models
     task = {"recognition": recognition_run, "retrieval": retrieval_run}[run.task]
+    torch.set_num_threads(run.config["threads"])
+    forget_peak_memory()
     started = time.perf_counter()
     try:
         record = task.make(run, cache, launcher)
     except Diverged as error:
         run.record(status="failed", reason=str(error)).save(run.folder)
         raise UserError(f"{run.id}: {error}; try a smaller train.lr") from None
-    record.cost["wall_seconds"] = time.perf_counter() - started
     if main_process():
+        record.cost["wall_seconds"] = time.perf_counter() - started
         record.save(run.folder)
         mirror(run.folder, Record.load(run.folder))
         (run.folder / ".lock").unlink(missing_ok=True)
-    return record
+    wait_for_all()  # the next run may read what this one wrote
+    return Record.load(run.folder)
 
 
-def show(records: Sequence[Record], root: Path) -> None:
+def show(records: Sequence[Record]) -> None:
     """Print the test metrics of records as one table a task, in per cent."""
     from rich.table import Table
 
@@ -75,4 +86,5 @@ def show(records: Sequence[Record], root: Path) -> None:
             for checkpoint, splits in record.metrics.items():
                 values = [f"{100 * splits['test'][n]:.2f}" for n in names]
                 table.add_row(record.run_id, checkpoint, *values)
-        Console(width=None).print(table)
+        wide = Console()
+        (wide if wide.is_terminal else Console(width=160)).print(table)

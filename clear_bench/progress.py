@@ -11,6 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.progress import track as progress_track
 
 T = TypeVar("T")
+quiet = False
+"""Whether this process shows nothing, because several of them share a terminal."""
 
 
 class EpochProgress:
@@ -25,7 +27,7 @@ class EpochProgress:
 
     def __init__(self, title: str, log: Path, epochs: int, steps: int) -> None:
         self.title, self.log, self.epochs, self.steps = title, log, epochs, steps
-        self.console = Console(stderr=True)
+        self.console = Console(stderr=True, quiet=quiet)
         self.bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -83,5 +85,5 @@ class EpochProgress:
 def track(steps: Sequence[T], title: str) -> Iterable[T]:
     """Iterate with a bar on a terminal; silent elsewhere, and where there are few steps."""
     console = Console(stderr=True)
-    quiet = len(steps) < 8 or not console.is_terminal
-    return progress_track(steps, title, console=console, transient=True, disable=quiet)
+    silent = quiet or len(steps) < 8 or not console.is_terminal
+    return progress_track(steps, title, console=console, transient=True, disable=silent)

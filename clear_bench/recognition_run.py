@@ -12,7 +12,8 @@ from clear_bench.config import Config
 from clear_bench.cost import cost_of
 from clear_bench.data.batches import keep_identities
 from clear_bench.data.images import Images, image_store
-from clear_bench.engine import LAST, SELECTED, build, fit, load, main_process
+from clear_bench.distributed import main_process
+from clear_bench.engine import LAST, SELECTED, build, fit, load
 from clear_bench.errors import UserError
 from clear_bench.inference import encode
 from clear_bench.metrics.recognition import per_attribute, recognition_metrics

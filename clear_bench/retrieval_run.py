@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from clear_bench import recognition_run
 from clear_bench.cache import Cache
 from clear_bench.cost import cost_of
-from clear_bench.engine import SELECTED, fit, main_process
+from clear_bench.distributed import main_process, wait_for_all
+from clear_bench.engine import SELECTED, fit
 from clear_bench.errors import UserError
 from clear_bench.inference import embed, encode, rank_split
 from clear_bench.metrics.retrieval import RetrievalResult
@@ -133,6 +134,7 @@ def make(run: Run, cache: Cache, launcher: str) -> Record:
     table = training_table(run, staged)
     if main_process():
         save_arrays(run.folder / "table.npz", table)
+    wait_for_all()
     model = model_config(run)
     history = _train(run, cache, launcher, model, staged)
     metric = run.config["protocol"]["select_retrieval"]
@@ -206,6 +208,7 @@ def _train(
     val = run.folder / "val.npz"
     if main_process():
         save_arrays(val, staged.splits["val"])
+    wait_for_all()
     rule = {k: run.config["protocol"][k] for k in ("ap", "no_positives")}
     history = fit(
         folder=run.folder,

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 from clear_bench import plugins
 from clear_bench.config import Config, compose, digest, for_task
 from clear_bench.data.dataset import Dataset
-from clear_bench.data.sources import load_dataset
+from clear_bench.data.sources import find_root, load_dataset
 from clear_bench.errors import UserError, unknown
 from clear_bench.method import ENGINES
 from clear_bench.provenance import code_hash
@@ -149,7 +149,7 @@ def plan(
     """
     config = compose(method, dataset, profile, seed, overrides)
     data = config["data"]
-    loaded = load_dataset(dataset, data_root, data["split"], data["label_set"])
+    loaded = _read(dataset, _place(dataset, data_root), data["split"], data["label_set"])
     runs: list[Run] = []
     if "recognition" in config:
         runs.append(Run(config, "recognition", loaded, root))
@@ -170,6 +170,17 @@ def plan(
             runs.append(Run(other, "recognition", loaded, root))
         runs.append(Run(config, "retrieval", loaded, root, parent=runs[-1]))
     return runs
+
+
+def _place(dataset: str, data_root: Path | None) -> Path:
+    """Return the full path of a data set, made first if it is an embedded one."""
+    return find_root(dataset, data_root).resolve()
+
+
+@lru_cache
+def _read(dataset: str, root: Path, split: str, label_set: str) -> Dataset:
+    """Return a data set, read once a process: all methods and seeds share it."""
+    return load_dataset(dataset, root, split, label_set)
 
 
 def _check_text(method: str, recipe: Mapping[str, Any]) -> None:
@@ -202,7 +213,8 @@ def reopen(folder: Path, root: Path, data_root: Path | None = None) -> Run:
     """
     record = Record.load(folder)
     data = record.config["data"]
-    dataset = load_dataset(record.dataset, data_root, data["split"], data["label_set"])
+    place = _place(record.dataset, data_root)
+    dataset = _read(record.dataset, place, data["split"], data["label_set"])
     wanted = record.data.get("fingerprint")
     if dataset.fingerprint != wanted:
         raise UserError(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from filelock import FileLock
 
 from clear_bench.cli import main
 from clear_bench.record import FILE, Record, records
@@ -29,7 +30,8 @@ def mirror(folder: Path, record: Record) -> None:
     from mlflow.exceptions import MlflowException
 
     try:
-        _mirror(folder, record)
+        with FileLock("mlflow.lock"):  # SQLite's schema is made by whoever comes first
+            _mirror(folder, record)
     except (MlflowException, OSError) as error:
         cause = str(error).strip().splitlines()[0]
         print(

@@ -30,6 +30,9 @@ def train(
     ] = None,
     show_config: Annotated[bool, typer.Option(help="print the configuration and leave")] = False,
     dry_run: Annotated[bool, typer.Option(help="print what would run and leave")] = False,
+    workers: Annotated[
+        int, typer.Option(min=0, help="runs side by side; 0 chooses by cores and threads")
+    ] = 0,
     launcher: Annotated[str, typer.Option(help="none, pytorch (torchrun) or slurm")] = "none",
     runs_root: Annotated[Path, typer.Option("--runs", help="folder of runs")] = Path("runs"),
     cache: Annotated[Path, typer.Option(help="folder of derived files")] = Path(".cache"),
@@ -50,20 +53,29 @@ def train(
         return
     from clear_bench.runs import plan
 
-    experiments = [
-        plan(name, dataset, profile, s, changed, root=runs_root, data_root=data_root)
+    planned = [
+        run
         for name in methods
         for s in chosen
+        for run in plan(name, dataset, profile, s, changed, root=runs_root, data_root=data_root)
     ]
     if dry_run:
-        for run in [run for runs in experiments for run in runs]:
+        for run in {run.id: run for run in planned}.values():
             print(f"{'finished' if run.finished else 'to do   '}  {run.folder}")
         return
     from clear_bench.cache import Cache
+    from clear_bench.distributed import leave, main_process
     from clear_bench.execute import execute, show
+    from clear_bench.schedule import default_workers, execute_all
 
-    found = [r for runs in experiments for r in execute(runs, Cache(cache), launcher)]
-    show(list({record.run_id: record for record in found}.values()), runs_root)
+    several = 1 if launcher != "none" else workers or default_workers(planned)
+    if several > 1:
+        found = execute_all(planned, Cache(cache), several)
+    else:
+        found = execute(planned, Cache(cache), launcher)
+    if main_process():
+        show(list({record.run_id: record for record in found}.values()))
+    leave()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Properties of a run: the same bits again, exact resume after kill -9, a stop at NaN."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 from layouts import write_market
 
 from clear_bench.cache import Cache
+from clear_bench.distributed import share_of_batch
 from clear_bench.errors import UserError
 from clear_bench.execute import execute
 from clear_bench.record import Record
@@ -88,25 +90,65 @@ def test_another_seed_is_another_run(data, reference, tmp_path):
     assert records[0].history[0]["loss"] != reference[1][0].history[0]["loss"]
 
 
+def words(data, overrides=None):
+    """Return the command line of what `go` does."""
+    changed = TINY | (overrides or {})
+    where = ["--dataset=market1501", f"--data-root={data}", "--runs=runs", "--cache=cache"]
+    return [*where, "--profile=smoke", *(f"--set={k}={json.dumps(v)}" for k, v in changed.items())]
+
+
+def kill(data, where, number, overrides=None):
+    """Train in another process until it dies, see ``killed.py``."""
+    script = Path(__file__).with_name("killed.py")
+    command = [sys.executable, str(script), where, str(number), *words(data, overrides)]
+    died = subprocess.run(command, capture_output=True, text=True)
+    assert died.returncode == -9, died.stderr
+
+
 @pytest.mark.parametrize(("where", "number"), [("step", 3), ("save", 4), ("step", 10)])
 def test_killed_and_resumed_is_as_never_interrupted(data, reference, tmp_path, where, number):
     """Killed inside epoch 2, between two checkpoints of one epoch, and inside retrieval."""
-    words = [f"--set={k}={json.dumps(v)}" for k, v in TINY.items()]
-    options = [
-        "--dataset=market1501",
-        "--profile=smoke",
-        f"--data-root={data}",
-        "--runs=runs",
-        "--cache=cache",
-    ]
-    script = Path(__file__).with_name("killed.py")
-    command = [sys.executable, str(script), where, str(number), *options, *words]
-    died = subprocess.run(command, capture_output=True, text=True)
-    assert died.returncode == -9, died.stderr
+    kill(data, where, number)
     runs, records = go(data, Path("runs"))
     assert [numbers(r) for r in records] == [numbers(r) for r in reference[1]]
     assert not list(Path("runs").rglob("*.tmp*"))
     assert all(run.finished for run in runs)
+
+
+def test_averaged_weights_and_plateau_resume_exactly_too(data, tmp_path):
+    changed = {"recognition.train.ema": 0.2, "recognition.train.schedule": "plateau"}
+    changed |= {"retrieval.train.ema": 0.2, "retrieval.train.epochs": 2}
+    _, straight = go(data, tmp_path / "straight", changed)
+    kill(data, "step", 4, changed)
+    _, resumed = go(data, Path("runs"), changed)
+    assert [numbers(r) for r in resumed] == [numbers(r) for r in straight]
+    assert numbers(straight[0]) != numbers(go(data, tmp_path / "plain", {})[1][0])
+
+
+def test_two_processes_share_one_run(data, tmp_path):
+    command = ["torchrun", "--standalone", "--nproc-per-node=2", "-m", "clear_bench.train",
+               "--launcher=pytorch", *words(data)]  # fmt: skip
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "PATH": path}
+    done = subprocess.run(command, capture_output=True, text=True, env=env)
+    assert done.returncode == 0, done.stderr[-2000:]
+    records = [Record.load(file) for file in sorted(Path("runs").rglob("record.json"))]
+    assert [r.task for r in records] == ["recognition", "retrieval"]
+    for record in records:
+        assert record.cost["processes"] == 2
+        assert len(record.history) == 3
+        assert record.metrics["selected"]["test"]
+    assert done.stdout.count("recognition, test") == 1  # one process speaks
+
+
+def test_a_batch_that_cannot_be_shared_is_said(monkeypatch):
+    from torch import distributed
+
+    monkeypatch.setattr(distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(distributed, "get_world_size", lambda: 3)
+    assert share_of_batch(63) == 21
+    with pytest.raises(UserError, match="set a multiple of 3"):
+        share_of_batch(64)
 
 
 def test_finished_is_not_run_again(data, reference, capsys, monkeypatch):
