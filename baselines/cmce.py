@@ -47,6 +47,7 @@ class Cmce(JointSpace):
         self, table: str, feature_dropout: float, dim: int, width: int, scale: float
     ) -> None:
         super().__init__(table, feature_dropout)
+        self.alone("each process would have a buffer of its own")
         self.scale = scale
         self.visual = mlp([self.feature_size, width, dim])
         self.attribute = mlp([self.vectors.shape[1], width, dim])

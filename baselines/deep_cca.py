@@ -56,6 +56,7 @@ class DeepCca(JointSpace):
         decay: float,
     ) -> None:
         super().__init__(table, feature_dropout)
+        self.alone("each process would have covariances of its own")
         self.dim, self.ridge, self.decay = dim, ridge, decay
         self.visual = mlp([self.feature_size, width, dim])
         self.attribute = mlp([self.vectors.shape[1], width, dim])

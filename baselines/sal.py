@@ -82,6 +82,7 @@ class Sal(JointSpace):
         stages: Sequence[float],
     ) -> None:
         super().__init__(table, feature_dropout)
+        self.alone("parts that rest in a stage have no gradient for processes to share")
         self.noise, self.fakes, self.stages = noise, fakes, list(stages)
         self.done = 1.0  # share of training behind us; a run sets it, see `forward`
         categories, attributes = self.vectors.shape

@@ -136,6 +136,15 @@ def test_a_last_batch_of_one_trains(tmp_path, key):
     assert torch.isfinite(loss)
 
 
+@pytest.mark.parametrize("key", ["cmce", "deep_cca", "sal"])
+def test_what_several_processes_would_not_share_is_refused(tmp_path, key, monkeypatch):
+    write_table(tmp_path)
+    monkeypatch.setattr("clear_bench.models.joint_space.get_world_size", lambda: 2)
+    with pytest.raises(UserError, match="in one process"):
+        make_model(key, tmp_path)
+    assert make_model("asmr", tmp_path)
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     root = tmp_path_factory.mktemp("world")
