@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from clear_bench import plugins
 from clear_bench.errors import UserError, unknown
 from clear_bench.method import TASKS, Method
+from clear_bench.protocol import Protocol, named
 
 Config = dict[str, Any]
 Positive = Annotated[int, Field(gt=0)]
@@ -49,18 +50,6 @@ class Data(Section):
     image_size: tuple[Positive, Positive] = (64, 32)  # height, width
     identities: Share = 1.0  # share of training identities kept, nested, same for every seed
     skip_unreadable: bool = False  # True leaves broken images out, and the record says so
-
-
-class Protocol(Section):
-    """How a number is made.  All of it stands in the protocol signature."""
-
-    threshold: Annotated[float, Field(ge=0, lt=1)] = 0.5  # positive if probability > threshold
-    undefined: Literal["half", "drop"] = "half"  # mA of an attribute without positives
-    select_recognition: Literal["mA", "f1", "accuracy"] = "mA"  # on val; never on test
-    select_retrieval: Literal["mAP", "rank1"] = "mAP"
-    val_identities: Literal["new", "all"] = "new"  # retrieval val: only persons not in train
-    ap: Literal["mean", "trapezoid"] = "mean"
-    no_positives: Literal["error", "skip", "zero"] = "error"
 
 
 class Augment(Section):
@@ -101,7 +90,7 @@ class Text(Section):
     template: str = "positives"
 
 
-TYPED: dict[tuple[str, ...], type[Section]] = {
+TYPED: dict[tuple[str, ...], type[BaseModel]] = {
     ("data",): Data,
     ("protocol",): Protocol,
     ("recognition", "train"): Train,
@@ -138,7 +127,7 @@ def compose(
         raise unknown("profile", profile, PROFILES)
     config: Config = {"method": method, "dataset": dataset, "profile": profile, "seed": seed}
     config["threads"] = 1  # of a run on a CPU; more are faster alone but give other last digits
-    config |= {"data": Data().model_dump(), "protocol": Protocol().model_dump()}
+    config |= {"data": Data().model_dump(), "protocol": _protocol(overrides or {})}
     for task in plugin.tasks:
         config[task] = _task_defaults(task, getattr(plugin, task))
     for task in plugin.tasks:
@@ -184,6 +173,14 @@ def digest(value: Any) -> str:
     """Return the sha256 of any plain value, independent of key order."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _protocol(overrides: Mapping[str, Any]) -> Config:
+    """Return the rules of the protocol that the overrides name, or of the default one."""
+    section = overrides.get("protocol")
+    inside = section.get("name") if isinstance(section, Mapping) else None
+    name = overrides.get("protocol.name", inside)
+    return (Protocol() if name is None else named(str(name))).model_dump()
 
 
 def _task_defaults(task: str, recipe: Mapping[str, Any]) -> Config:
@@ -238,6 +235,10 @@ def _set(config: Config, key: str, value: Any) -> None:
     if len(fits) > 1:
         raise UserError(f"configuration key '{key}' is ambiguous; write {' or '.join(fits)}")
     *path, last = fits[0].split(".")
+    if (*path, last) in TYPED and isinstance(value, Mapping):
+        for inner, part_value in value.items():
+            _set(config, f"{fits[0]}.{inner}", part_value)
+        return
     section = config
     for part in path:
         section = section[part]

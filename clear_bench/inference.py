@@ -1,13 +1,15 @@
 """Trained models on whole splits: encode images, embed queries, rank a gallery."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from clear_bench.metrics.retrieval import RetrievalResult, metrics_of_scores, retrieval_metrics
+from clear_bench.metrics.retrieval import RetrievalResult, dot_products, metrics_of_scores
+from clear_bench.metrics.upar import challenge_score, mean_adm
 from clear_bench.progress import track
 
 BATCH = 256  # fixed, so that a feature never depends on which rows were asked for with it
@@ -61,22 +63,34 @@ def score(model: Any, split: Arrays, start: int, stop: int) -> NDArray[np.floati
     return model.scores(vectors, features, probabilities).cpu().numpy()
 
 
-def rank_split(model: Any, split: Arrays, *, ap: str, no_positives: str) -> RetrievalResult:
-    """Rank a split's images for each of its categories and return the metrics.
+def rank_split(
+    model: Any,
+    split: Arrays,
+    *,
+    ap: str,
+    no_positives: str,
+    ties: str = "index",
+    madm: bool = False,
+) -> RetrievalResult:
+    """Rank a split's images for each of its queries and return the metrics.
 
     Args:
         model: A `RetrievalModel` in eval mode.
         split: ``features`` ``(N, D)``, ``probabilities`` ``(N, A)`` and ``category`` ``(N,)`` of
-            the gallery; ``vectors`` ``(Q, A)``, ``one_hot`` ``(Q, H)`` and ``text`` ``(Q, T)`` of
-            the queries.  Query q is category q.
-        ap: Convention of average precision, see `retrieval_metrics`.
-        no_positives: What becomes of a query without positives, see `retrieval_metrics`.
+            the gallery; ``vectors`` ``(Q, A)``, ``one_hot`` ``(Q, H)``, ``text`` ``(Q, T)`` and
+            ``query_category`` ``(Q,)`` of the queries; ``removed_query`` and ``removed_image``
+            ``(R,)``, see `metrics_of_scores`; ``gallery_vectors`` ``(N, A)``.
+        ap: Convention of average precision, see `metrics_of_scores`.
+        no_positives: What becomes of a query without positives, see `metrics_of_scores`.
+        ties: Order of images of equal score, see `metrics_of_scores`.
+        madm: Whether to add ``mADM`` and ``challenge``, see `clear_bench.metrics.upar`.
     """
-    own = np.arange(len(split["vectors"]))
-    rule: Any = {"ap": ap, "no_positives": no_positives}
-    if model.embeds:
-        queries, images = embed(model, split)
-        return retrieval_metrics(queries, images, own, split["category"], **rule)
-    return metrics_of_scores(
-        lambda start, stop: score(model, split, start, stop), own, split["category"], **rule
-    )
+    scores = dot_products(*embed(model, split)) if model.embeds else partial(score, model, split)
+    rule: Any = {"ap": ap, "no_positives": no_positives, "ties": ties}
+    rule["removed"] = (split["removed_query"], split["removed_image"])
+    found = metrics_of_scores(scores, split["query_category"], split["category"], **rule)
+    if madm:
+        metrics = found.metrics
+        metrics["mADM"] = mean_adm(scores, split["vectors"], split["gallery_vectors"])
+        metrics["challenge"] = challenge_score(metrics["mAP"], metrics["rank1"])
+    return found

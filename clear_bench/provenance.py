@@ -13,6 +13,12 @@ from pathlib import Path
 from typing import Any
 
 OWN = ("clear_bench", "baselines", "ablations")
+IDLE = frozenset(
+    f"clear_bench.{name}"
+    for name in ("cost", "errors", "made_once", "plugins", "progress", "provenance", "record")
+)
+"""Modules that compute no number: a change of theirs makes no run stale."""
+
 LIBRARIES = ("torch", "torchvision", "timm", "transformers", "mmengine", "numpy", "pandas",
              "scipy", "opencv-python-headless", "mlflow", "optuna")  # fmt: skip
 
@@ -21,22 +27,29 @@ LIBRARIES = ("torch", "torchvision", "timm", "transformers", "mmengine", "numpy"
 def code_hash(*modules: str) -> str:
     """Return the sha256 of modules and of all of this project's modules that they import.
 
-    Docstrings, comments and layout do not count, so a better sentence makes no run stale.
+    Docstrings, comments, layout and the modules in `IDLE` do not count, so a better sentence or
+    another column of a table makes no run stale.
 
     Args:
         modules: Dotted names.
     """
+    found = closure(*modules)
+    text = "\n".join(f"{name} {found[name]}" for name in sorted(found))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def closure(*modules: str) -> dict[str, str]:
+    """Return the modules that `code_hash` covers, each with its code as plain text."""
     seen: dict[str, str] = {}
     todo = list(modules)
     while todo:
         name = todo.pop()
-        if name in seen:
+        if name in seen or name in IDLE:
             continue
         tree = _without_docstrings(ast.parse(_file(name).read_text(encoding="utf-8")))
         seen[name] = ast.dump(tree)
         todo += _own_imports(tree)
-    text = "\n".join(f"{name} {seen[name]}" for name in sorted(seen))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return seen
 
 
 def file_sha256(path: Path) -> str:

@@ -19,6 +19,10 @@ SCHEMA: Literal[1] = 1
 FILE = "record.json"
 
 
+COSTS = ("parameters", "flops_per_image", "images_per_second", "train_seconds")
+"""What of a run's cost stands beside its accuracy in a table."""
+
+
 class Record(BaseModel):
     """Everything that is known of one run.
 
@@ -118,7 +122,10 @@ def find_run(root: Path, name: str) -> Path:
 
 
 def frame(root: Path) -> "pd.DataFrame":
-    """Return one row a (run, checkpoint, split, metric) of all finished runs below a folder."""
+    """Return one row a (run, checkpoint, split, metric) of all finished runs below a folder.
+
+    Each row also says what its run cost, by the names in `COSTS`.
+    """
     import pandas as pd
 
     rows = [
@@ -134,6 +141,7 @@ def frame(root: Path) -> "pd.DataFrame":
             "split": split,
             "metric": metric,
             "value": value,
+            **{name: r.cost.get(name, 0) for name in COSTS},
         }
         for _, r in records(root)
         if r.status == "finished"

@@ -13,6 +13,7 @@ from clear_bench.cost import cost_of
 from clear_bench.distributed import main_process, wait_for_all
 from clear_bench.engine import SELECTED, fit
 from clear_bench.errors import UserError
+from clear_bench.galleries import gallery_of, order_of
 from clear_bench.inference import embed, encode, rank_split
 from clear_bench.metrics.retrieval import RetrievalResult
 from clear_bench.provenance import file_sha256, provenance
@@ -79,16 +80,16 @@ def stage(run: Run, cache: Cache) -> Staged:
     found = {n: np.load(folder / f"{n}.npy", mmap_mode="r") for n in names}
     rows = split_rows(run, np.asarray(found["readable"]))
     rows["val"] = val_rows(run, rows)
+    known = np.concatenate([rows["train"], run.dataset.rows("val")])
     text = run.section.get("text")
-    queries = {
-        s: cache.queries(run.dataset.schema, run.dataset.labels[r], text) for s, r in rows.items()
-    }
-    splits = {
-        s: {**queries[s], **{k: np.asarray(found[k][rows[s]]) for k in names[:2]}}
-        for s in ("val", "test")
-    }
+    splits = {}
+    for s, seen in (("val", rows["train"]), ("test", known)):
+        rows[s] = rows[s][order_of(run, rows[s])]
+        splits[s] = gallery_of(run, cache, rows[s], seen)
+        splits[s] |= {k: np.asarray(found[k][rows[s]]) for k in names[:2]}
+    train = cache.queries(run.dataset.schema, run.dataset.labels[rows["train"]], text)
     mean = np.asarray(found["features"][rows["train"]]).mean(axis=0)
-    return Staged(folder, rows, queries["train"], splits, mean)
+    return Staged(folder, rows, train, splits, mean)
 
 
 def val_rows(run: Run, rows: dict[str, NDArray[np.intp]]) -> NDArray[np.intp]:
@@ -117,12 +118,22 @@ def model_config(run: Run) -> dict[str, Any]:
     return {**model, "table": str(run.folder / "table.npz")}
 
 
+def training_table(run: Run, staged: Staged) -> Arrays:
+    """Return what a retrieval model reads of the training split, see `RetrievalModel`."""
+    table = {k: staged.queries[k] for k in ("vectors", "one_hot", "text")}
+    groups = np.zeros(len(run.dataset.schema), np.int64)
+    for number, columns in enumerate(run.dataset.schema.groups):
+        groups[columns] = number
+    counts = np.bincount(staged.queries["category"], minlength=len(table["vectors"]))
+    return {**table, "counts": counts, "groups": groups, "feature_mean": staged.mean}
+
+
 def make(run: Run, cache: Cache, launcher: str) -> Record:
     """Train and evaluate one retrieval run and return its record."""
     staged = stage(run, cache)
-    table = {k: staged.queries[k] for k in ("vectors", "one_hot", "text")}
+    table = training_table(run, staged)
     if main_process():
-        save_arrays(run.folder / "table.npz", {**table, "feature_mean": staged.mean})
+        save_arrays(run.folder / "table.npz", table)
     wait_for_all()
     model = model_config(run)
     history = _train(run, cache, launcher, model, staged)
@@ -158,6 +169,7 @@ def evaluate(run: Run, model: dict[str, Any], staged: Staged) -> dict[str, Any]:
         "rows": staged.rows["test"],
         "vectors": test["vectors"],
         "category": test["category"],
+        "query_category": test["query_category"],
         "average_precision": found["selected"]["test"].average_precision,
     }
     if trained["selected"].embeds:
@@ -176,7 +188,7 @@ def remeasure(run: Run, cache: Cache) -> dict[str, dict[str, dict[str, float]]]:
 
 def measure(run: Run, model: Any, staged: Staged) -> dict[str, RetrievalResult]:
     """Return a model's ranking results on val and test."""
-    rule: Any = {k: run.config["protocol"][k] for k in ("ap", "no_positives")}
+    rule = run.rules.ranking
     return {split: rank_split(model, arrays, **rule) for split, arrays in staged.splits.items()}
 
 
@@ -198,7 +210,7 @@ def _train(
     if main_process():
         save_arrays(val, staged.splits["val"])
     wait_for_all()
-    rule = {k: run.config["protocol"][k] for k in ("ap", "no_positives")}
+    rule = run.rules.ranking
     history = fit(
         folder=run.folder,
         title=run.id,

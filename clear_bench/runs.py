@@ -12,6 +12,7 @@ from clear_bench.data.dataset import Dataset
 from clear_bench.data.sources import find_root, load_dataset
 from clear_bench.errors import UserError, unknown
 from clear_bench.method import ENGINES
+from clear_bench.protocol import Protocol, signature
 from clear_bench.provenance import code_hash
 from clear_bench.record import FILE, Record, find_run
 
@@ -75,35 +76,21 @@ class Run:
         return file.is_file() and Record.load(file).status == "finished"
 
     @cached_property
+    def rules(self) -> Protocol:
+        """The rules of its protocol; what an older record does not say is the default."""
+        return Protocol.model_validate(self.config["protocol"])
+
+    @cached_property
     def protocol(self) -> str:
         """One line that says how the numbers are made; only equal lines may be compared."""
-        data, rule = self.config["data"], self.config["protocol"]
-        height, width = data["image_size"]
-        parts = [
-            self.config["dataset"],
-            data["split"],
-            f"attrs{len(self.dataset.schema)}:{data['label_set']}",
-            f"img{height}x{width}:{_resampling()}",
-            f"train-ids{100 * data['identities']:g}%",
-        ]
-        if data["skip_unreadable"]:
-            parts.append("skip-unreadable")
-        if self.task == "recognition":
-            parts += [
-                f"select:val.{rule['select_recognition']}",
-                f"thr{rule['threshold']:g}",
-                f"undefined:{rule['undefined']}",
-            ]
-        else:
-            parts += [
-                "query:test-categories",
-                "gallery:test",
-                f"select:val-{rule['val_identities']}-ids.{rule['select_retrieval']}",
-                f"ap:{rule['ap']}",
-                "ties:index",
-                f"no-positives:{rule['no_positives']}",
-            ]
-        return "|".join([*parts, "v1"])
+        return signature(
+            self.rules,
+            self.task,
+            dataset=self.config["dataset"],
+            attributes=len(self.dataset.schema),
+            data=self.config["data"],
+            resampling=_resampling(),
+        )
 
     def record(self, **found: Any) -> Record:
         """Return a record of this run with what was found."""
@@ -155,15 +142,20 @@ def plan(
         _check_phrases(method, config["recognition"].get("text"))
         runs.append(Run(config, "recognition", loaded, root))
     if "retrieval" in config:
-        _check_text(config["retrieval"].get("text"))
+        _check_text(method, config["retrieval"])
         parent = config["retrieval"]["parent"]
-        if parent != method:
+        if parent != method or not runs:
             shared = {
                 f"{section}.{key}": value
                 for section in ("data", "protocol")
                 for key, value in config[section].items()
             }
+            shared["threads"] = config["threads"]
             other = compose(parent, dataset, profile, seed, shared)
+            if "recognition" not in other:
+                raise UserError(
+                    f"retrieval.parent={parent}: has no recognition run whose features to use"
+                )
             runs.append(Run(other, "recognition", loaded, root))
         runs.append(Run(config, "retrieval", loaded, root, parent=runs[-1]))
     return runs
@@ -180,12 +172,17 @@ def _read(dataset: str, root: Path, split: str, label_set: str) -> Dataset:
     return load_dataset(dataset, root, split, label_set)
 
 
-def _check_text(settings: Mapping[str, str] | None) -> None:
+def _check_text(method: str, recipe: Mapping[str, Any]) -> None:
     """Raise a `UserError` for a text that cannot be made, before anything is trained."""
     from clear_bench.text.descriptions import TEMPLATES
     from clear_bench.text.encoders import identity
 
-    if settings is None or settings["encoder"] == "none":
+    settings = recipe.get("text")
+    if settings is None:
+        return
+    if settings["encoder"] == "none":
+        if recipe["model"].get("embedding") not in ("both", "hard"):
+            raise UserError(f"{method}: reads text alone; text.encoder=none leaves it nothing")
         return
     if settings["template"] not in TEMPLATES:
         raise unknown("template", settings["template"], TEMPLATES)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from clear_bench.record import write_text
+from clear_bench.record import COSTS, write_text
 
 COLUMNS = {
     "recognition": ("mA", "accuracy", "precision", "recall", "f1", "f1_instance"),
@@ -17,6 +17,12 @@ HEADS = {
     "f1_instance": "F1 (instance)", "rank1": "R@1", "rank5": "R@5", "rank10": "R@10",
     "mAP": "mAP", "mINP": "mINP",
 }  # fmt: skip
+COST_HEADS = {  # head, unit, digits
+    "parameters": ("params (M)", 1e-6, 2),
+    "flops_per_image": ("MFLOPs", 1e-6, 0),
+    "images_per_second": ("images/s", 1.0, 0),
+    "train_seconds": ("train (s)", 1.0, 1),
+}
 KEYS = ["protocol", "method", "checkpoint"]
 
 
@@ -28,7 +34,8 @@ def summarise(frame: pd.DataFrame, task: str) -> pd.DataFrame:
         task: ``recognition`` or ``retrieval``.
 
     Returns:
-        Columns (metric, "mean" | "std"), in per cent, and ("n", ""); std of one seed is NaN.
+        Columns (metric, "mean" | "std"), in per cent, ("n", "") and (cost, "") for each cost, mean
+        over seeds; std of one seed is NaN.  The best method on the first metric comes first.
     """
     chosen = frame[(frame["task"] == task) & (frame["split"] == "test")]
     chosen = chosen[chosen["metric"].isin(COLUMNS[task])]
@@ -41,9 +48,19 @@ def summarise(frame: pd.DataFrame, task: str) -> pd.DataFrame:
         for statistic in ("mean", "std")
     }
     columns[("n", "")] = found["count"].max(axis=1).astype(int)
+    costs = chosen.groupby(KEYS)[list(COSTS)].mean()
+    columns |= {(name, ""): costs[name] for name in COSTS}
     table = pd.DataFrame(columns, index=found["mean"].index)
     table.columns = pd.MultiIndex.from_tuples(list(columns))
-    return table
+    return _ranked(table, (COLUMNS[task][0], "mean"))
+
+
+def _ranked(table: pd.DataFrame, by: tuple[str, str]) -> pd.DataFrame:
+    """Return the rows by falling value of each method's selected checkpoint, that one first."""
+    selected = table.index.get_level_values("checkpoint") == "selected"
+    best = table[by].where(selected).groupby(["protocol", "method"]).transform("max")
+    order = pd.DataFrame({"best": -best, "last": ~selected, "row": range(len(table))})
+    return table.iloc[order.sort_values(["best", "last", "row"])["row"].to_numpy()]
 
 
 def cells(table: pd.DataFrame, task: str, plus_minus: str) -> pd.DataFrame:
@@ -62,7 +79,12 @@ def cells(table: pd.DataFrame, task: str, plus_minus: str) -> pd.DataFrame:
         HEADS[m]: [text(a, b) for a, b in zip(table[(m, "mean")], table[(m, "std")], strict=True)]
         for m in COLUMNS[task]
     }
-    return pd.DataFrame({**pairs, "seeds": table[("n", "")].to_numpy()}, index=table.index)
+    costs = {
+        head: [f"{unit * value:.{digits}f}" for value in table[(name, "")]]
+        for name, (head, unit, digits) in COST_HEADS.items()
+    }
+    seeds = {"seeds": table[("n", "")].to_numpy()}
+    return pd.DataFrame({**pairs, **seeds, **costs}, index=table.index)
 
 
 def caption(dataset: str, task: str, protocol: str) -> str:
@@ -112,6 +134,7 @@ def _latex(table: pd.DataFrame, head: str, label: str) -> str:
         label=f"tab:{label}",
         position="t",
         position_float="centering",
+        environment="table*",
         column_format="ll" + "r" * (plain.shape[1] - 2),
     ).replace("%", r"\%")
 

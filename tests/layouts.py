@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 from scipy.io import savemat
 
-from clear_bench.data import peta
+from clear_bench.data.peta_words import NAMES
 
 
 def cells(values: list[object]) -> np.ndarray:
@@ -17,22 +17,30 @@ def cells(values: list[object]) -> np.ndarray:
     return found
 
 
-def peta_names() -> list[str]:
-    """Return 105 names that the reader knows; the order of the first 35 is not the official one."""
-    colored = [part + color for part in peta.COLORED for color in peta.COLORS]
-    special = ["personalMale", "personalFemale", "hairLong", "accessoryNothing", "carryingNothing"]
-    return [*peta.AGES, *special, *peta.PHRASES, *colored]
+def person_labels(rng: np.random.Generator, images: int, attributes: int) -> np.ndarray:
+    """Return labels of persons with two images each; the first two have nothing and everything."""
+    labels = rng.integers(0, 2, (images // 2, attributes), dtype=np.uint8)
+    labels[:2] = [[0], [1]]
+    return np.repeat(labels, 2, axis=0)
+
+
+def draw(path: Path, rng: np.random.Generator) -> None:
+    """Write a tiny picture of noise; the suffix, of any case, gives its format."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kind = {".png": "PNG", ".bmp": "BMP"}.get(path.suffix.lower(), "JPEG")
+    pixels = rng.integers(0, 256, (24, 12, 3), dtype=np.uint8)
+    with path.open("wb") as stream:
+        Image.fromarray(pixels).save(stream, format=kind)
 
 
 def write_peta(root: Path, count: int, *, suffix: str = ".png", seed: int = 0) -> None:
     """Write ``PETA.mat`` and ``count`` tiny images; the caller sets `peta.IMAGES` to ``count``."""
     rng = np.random.default_rng(seed)
-    names = peta_names()
+    names = NAMES
     data = np.zeros((count, 4 + len(names)), np.uint16)
     data[:, 0] = np.arange(1, count + 1)
     data[:, 1] = np.arange(count) // 2 + 1
-    data[:, 4:] = rng.integers(0, 2, (count, len(names)))
-    data[:2, 4:] = [[0], [1]]
+    data[:, 4:] = person_labels(rng, count, len(names))
     partitions = []
     for _ in range(5):
         order = rng.permutation(count)[:, None].astype(np.uint16) + 1
@@ -40,15 +48,14 @@ def write_peta(root: Path, count: int, *, suffix: str = ".png", seed: int = 0) -
         partitions.append({"train": order[:a], "val": order[a:b], "test": order[b:]})
     content = {
         "data": data,
-        "attribute": cells(names),
+        "attribute": cells(list(names)),
         "selected_attribute": np.arange(5, 40, dtype=np.uint8)[None],
         "partion_attribute": cells(partitions),
     }
     (root / "images").mkdir(parents=True)
     savemat(root / "PETA.mat", {"peta": content})
     for number in range(1, count + 1):
-        pixels = rng.integers(0, 256, (24, 12, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(root / "images" / f"{number:05d}{suffix}")
+        draw(root / "images" / f"{number:05d}{suffix}", rng)
 
 
 MARKET_FIELDS = {

@@ -64,6 +64,8 @@ def test_likelihood_is_a_naive_sum(tmp_path):
         "one_hot": np.eye(4),
         "text": np.zeros((4, 0)),
         "feature_mean": np.zeros(3),
+        "counts": np.ones(4),
+        "groups": np.arange(4),
     }
     np.savez(tmp_path / "table.npz", **{k: v.astype(np.float32) for k, v in table.items()})
     model = MODELS.build({"type": "Likelihood", "table": str(tmp_path / "table.npz")})

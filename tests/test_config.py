@@ -1,13 +1,17 @@
 """Composition of configurations, plugins, provenance."""
 
+import importlib
 import json
+from pathlib import Path
 
 import pytest
+import yaml
 
 from clear_bench import plugins
 from clear_bench.config import compose, digest, for_task, parse_overrides
 from clear_bench.errors import UserError
-from clear_bench.provenance import code_hash
+from clear_bench.method import ENGINES
+from clear_bench.provenance import closure, code_hash
 
 
 def test_layers_and_defaults():
@@ -96,6 +100,16 @@ def test_code_hash_sees_code_and_not_words(tmp_path, monkeypatch):
     assert hashed('"""Other words."""\n# a comment\nX  =  1\n') == before
     assert hashed('"""Words."""\nX = 2\n') != before
     code_hash.cache_clear()
+
+
+def test_the_pipeline_depends_on_all_code_that_makes_numbers():
+    root = Path(__file__).parents[1]
+    stages = yaml.safe_load((root / "dvc.yaml").read_text())["stages"]
+    watched = [root / dep for dep in stages["train"]["do"]["deps"] if "$" not in dep]
+    for key, module in plugins.available("method").items():
+        for name in closure(module, *ENGINES.values()):
+            file = Path(importlib.import_module(name).__file__)
+            assert any(file == w or w in file.parents for w in watched), f"{key} needs {file}"
 
 
 def test_a_whole_section_can_be_set():

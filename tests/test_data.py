@@ -152,8 +152,13 @@ def test_verify_counts_and_complains(root):
     assert found.facts["images test, person in train+val"] == shared
     assert len(found.wrong) == 2
     assert "official release has 41" in found.wrong[0]
-    assert len(found.notes) == 1
-    assert "is the same file as" in found.notes[0]
+    twins = [note for note in found.notes if "is the same file as" in note]
+    assert twins == [
+        f"{dataset.manifest['path'][rows['test'][0]]} (test) is the same file as "
+        f"{dataset.manifest['path'][rows['train'][0]]} (train)"
+    ]
+    people = [set(dataset.manifest["person"][rows[part]]) for part in ("train", "test")]
+    assert f"{len(people[0] & people[1])} persons are in both train and test" in found.notes
     column = dataset.labels[rows["val"]].sum(axis=0)
     assert (found.attributes["val"].to_numpy() == column).all()
 

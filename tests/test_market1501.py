@@ -116,3 +116,81 @@ def test_official_annotation_gives_the_published_categories():
     assert np.isin(
         market1501.SCHEMA.names, market1501.read_attributes(OFFICIAL, "test").columns
     ).all()
+
+
+def test_27_has_a_column_a_field_and_39_every_state_of_ten_groups(root):
+    thirty, twenty_seven, thirty_nine = (
+        market1501.SOURCE.read(root, "ids6", labels) for labels in ("30", "27", "39")
+    )
+    table = thirty.manifest
+    assert len(twenty_seven.schema) == 27
+    grown = table["adult"] | table["old"]
+    assert (twenty_seven.manifest["grown_up"] == grown).all()
+    shared = [n for n in twenty_seven.schema.names if n != "grown_up"]
+    assert (twenty_seven.manifest[shared] == table[shared]).all(axis=None)
+    groups = thirty_nine.schema.groups
+    assert [len(g) for g in groups] == [4, 4, 10, 9, 2, 2, 2, 2, 2, 2]
+    for group in groups:
+        assert (thirty_nine.labels[:, group].sum(axis=1) == 1).all()
+    none = table[[n for n in thirty.schema.names if n.startswith("down")]].sum(axis=1) == 0
+    assert (thirty_nine.manifest["no_lower_color"] == none).all()
+    with pytest.raises(UserError, match="unknown label set '28'"):
+        market1501.SOURCE.read(root, "ids6", "28")
+
+
+def asmr_code(struct, person):
+    """Return ASMR's 39-d one-hot code of a person, one group after the other, from the file."""
+
+    def value(field):
+        return int(struct[field][0, person])
+
+    def pick(size, chosen):
+        return [int(k == chosen) for k in range(size)]
+
+    colors = {
+        "down": "black blue brown gray green pink purple white yellow",
+        "up": "black blue green gray purple red white yellow",
+    }
+    code = pick(4, value("age") - 1)
+    bags = [k + 1 for k, n in enumerate(("backpack", "bag", "handbag")) if value(n) == 2]
+    code += pick(4, bags[0] if bags else 0)
+    for part, text in colors.items():
+        names = text.split()
+        worn = [k + 1 for k, n in enumerate(names) if value(part + n) == 2]
+        code += pick(len(names) + 1, worn[0] if worn else 0)
+    for field in ("clothes", "down", "up", "hair", "hat", "gender"):
+        code += pick(2, value(field) - 1)
+    return code
+
+
+ASMR_ORDER = (
+    "young teenager adult old no_bag backpack bag handbag no_lower_color downblack downblue "
+    "downbrown downgray downgreen downpink downpurple downwhite downyellow no_upper_color upblack "
+    "upblue upgreen upgray uppurple upred upwhite upyellow dress pants long_lower short_lower "
+    "long_sleeves short_sleeves short_hair long_hair no_hat hat male female"
+)
+
+
+@pytest.mark.skipif(not OFFICIAL.is_file(), reason=f"no official annotation in {OFFICIAL}")
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_official_39_is_asmrs_code(part):
+    from clear_bench.data.market1501_labels import relabel
+
+    struct = loadmat(OFFICIAL)["market_attribute"][0, 0][part][0, 0]
+    table = relabel(market1501.read_attributes(OFFICIAL, part), "39")
+    assert list(table.columns) == ASMR_ORDER.split()
+    expected = [asmr_code(struct, k) for k in range(len(table))]
+    assert table.to_numpy().tolist() == expected
+
+
+@pytest.mark.skipif(not OFFICIAL.is_file(), reason=f"no official annotation in {OFFICIAL}")
+@pytest.mark.parametrize("labels", ["30", "39"])
+def test_official_annotation_alone_passes(labels):
+    from clear_bench.data.sources import load_dataset
+    from clear_bench.data.verify import verify
+
+    dataset = load_dataset("market1501", OFFICIAL.parent, label_set=labels, images=False)
+    found = verify(dataset, market1501.SOURCE.official[f"ids6/{labels}"], images=False)
+    assert found.wrong == []
+    assert (found.facts["categories train+val"], found.facts["categories test"]) == (508, 484)
+    assert "test: nobody has downpurple; their mA is undefined there" in found.notes

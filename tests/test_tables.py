@@ -12,6 +12,8 @@ def frame(task="recognition", protocols=("a|v1",), seeds=(0, 1, 2)):
             "run_id": f"m-{seed}", "method": "my_method", "task": task, "dataset": "synthped",
             "profile": "default", "seed": seed, "protocol": protocol, "checkpoint": checkpoint,
             "split": split, "metric": metric, "value": 0.5 + 0.01 * seed + 0.1 * k,
+            "parameters": 2_500_000, "flops_per_image": 4e7, "images_per_second": 100.0 + seed,
+            "train_seconds": 60.0,
         }
         for protocol in protocols
         for seed in seeds
@@ -54,3 +56,16 @@ def test_latex_escapes_names_and_keeps_booktabs(tmp_path):
     assert "my_method" not in text
     assert all(rule in text for rule in (r"\toprule", r"\midrule", r"\bottomrule"))
     assert r"51.00 $\pm$ 1.00" in text
+
+
+def test_the_best_method_comes_first_and_costs_stand_beside():
+    good, bad = frame(), frame()
+    bad["method"], bad["value"] = "a_worse_one", bad["value"] - 0.2
+    table = summarise(pd.concat([bad, good]), "recognition").droplevel("protocol")
+    assert list(table.index) == [
+        ("my_method", "selected"), ("my_method", "last"),
+        ("a_worse_one", "selected"), ("a_worse_one", "last"),
+    ]  # fmt: skip
+    row = cells(table, "recognition", " ± ").iloc[0]
+    assert row["params (M)"] == "2.50"
+    assert row["images/s"] == "101"

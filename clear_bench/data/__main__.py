@@ -27,7 +27,7 @@ def list_sources() -> None:
     from clear_bench.data.sources import find_source
     from clear_bench.plugins import available
 
-    table = Table("data set", "splits", "label sets", "how to obtain it")
+    table = Table("data set", "splits", "label sets", "how to obtain it, terms")
     for name in available("data set"):
         source = find_source(name)
         table.add_row(name, " ".join(source.splits), " ".join(source.label_sets), source.obtain)
@@ -53,7 +53,15 @@ def prepare(
 
 
 @app.command()
-def verify(name: Name, data_root: Root = None, split: Split = "", label_set: LabelSet = "") -> None:
+def verify(
+    name: Name,
+    data_root: Root = None,
+    split: Split = "",
+    label_set: LabelSet = "",
+    annotation_only: Annotated[
+        bool, typer.Option("--annotation-only", help="the labels are there, the pictures are not")
+    ] = False,
+) -> None:
     """Compare a copy with the official release; status 2 and a list if something is wrong."""
     from rich.console import Console
     from rich.table import Table
@@ -62,9 +70,9 @@ def verify(name: Name, data_root: Root = None, split: Split = "", label_set: Lab
     from clear_bench.data.verify import verify as check
     from clear_bench.errors import UserError
 
-    dataset = load_dataset(name, data_root, split, label_set)
+    dataset = load_dataset(name, data_root, split, label_set, images=not annotation_only)
     official = find_source(name).official.get(f"{dataset.split_name}/{dataset.label_set}", {})
-    found = check(dataset, official)
+    found = check(dataset, official, images=not annotation_only)
     title = f"{name}, split {dataset.split_name}, label set {dataset.label_set}"
     table = Table("fact", "here", "official", title=title)
     for fact, count in found.facts.items():

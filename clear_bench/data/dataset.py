@@ -31,6 +31,8 @@ class Dataset:
         manifest: One row an image: ``path`` (posix, relative to ``root``), ``split`` (train, val
             or test), ``person`` (identity, as text), ``camera`` (as text, "" if unknown), then one
             uint8 column an attribute, in schema order, of 0 and 1.
+        query_folder: Folder of the release's own query images, which are part of the test split;
+            "" if the release has none.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Dataset:
     root: Path
     schema: Schema
     manifest: pd.DataFrame
+    query_folder: str = ""
 
     def __post_init__(self) -> None:
         wanted = [*COLUMNS, *self.schema.names]
@@ -64,6 +67,14 @@ class Dataset:
     def rows(self, split: str) -> NDArray[np.intp]:
         """Return the manifest row numbers of a split, in manifest order."""
         return np.flatnonzero((self.manifest["split"] == split).to_numpy())
+
+    def queries(self, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Return which rows are query images ``(R,)``; all, if the release names none of them."""
+        if not self.query_folder:
+            return np.ones(len(rows), bool)
+        folder = f"{self.query_folder}/"
+        found = self.manifest["path"].iloc[rows].str.startswith(folder).to_numpy(dtype=bool)
+        return found if found.any() else np.ones(len(rows), bool)
 
     @cached_property
     def checksum(self) -> str:
@@ -128,6 +139,8 @@ class Source:
         label_sets: Names of the label sets it knows; the first is the default.
         obtain: One line: where the official release comes from and under which terms.
         cite: One line: the paper to cite.
+        annotation: Like ``read``, of a copy that has the annotation but no pictures; None if that
+            is not to be had.
         official: Facts that an official copy must show, by ``"split/label set"``, then as named
             by `clear_bench.data.verify.facts`.
         publish_images: Whether the terms allow its pictures in a report.
@@ -140,6 +153,7 @@ class Source:
     label_sets: tuple[str, ...]
     obtain: str
     cite: str
+    annotation: Callable[[Path, str, str], Dataset] | None = None
     official: dict[str, dict[str, int]] = field(default_factory=dict)
     publish_images: bool = False
     generate: Callable[[Path, int], None] | None = None

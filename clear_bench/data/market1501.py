@@ -1,19 +1,18 @@
-"""Market-1501 with its attribute annotations: 30 binary labels an identity, 1,501 identities.
+"""Market-1501 with its attribute annotations: 27 fields an identity, 1,501 identities.
 
 Files, as in the official release: ``bounding_box_train/``, ``bounding_box_test/`` and ``query/``
 with pictures like ``0002_c1s1_000451_03.jpg`` (identity, camera, sequence, frame, box), and
 ``market_attribute.mat`` beside them or in ``attribute/``.
 
-- *Labels* are per identity.  The file has 27 fields; age (four values) becomes four columns, which
-  gives 30.  A binary field is 1 where the file has code 2, so columns agree with published work
-  that subtracts one.  The train and the test struct order their fields differently; columns are
-  therefore found by name and put in the order of `SCHEMA`.
+- *Labels* are per identity; see `clear_bench.data.market1501_labels` for the label sets ``30``,
+  ``27`` and ``39``.  A binary field is 1 where the file has code 2, so columns agree with published
+  work that subtracts one.  The train and the test struct order their fields differently; columns
+  are therefore found by name and put in the order of the schema.
 - *Splits*: test is ``bounding_box_test`` and ``query`` together.  The release has no validation
   part: ``ids6`` holds out a sixth of the training identities, see `held_out_sixth`.
 - *Dropped pictures* are those of the identities in `DROPPED`, and no others.
 """
 
-import hashlib
 import re
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -23,8 +22,15 @@ import numpy as np
 import pandas as pd
 
 from clear_bench.data.dataset import COLUMNS, Dataset, Source
+from clear_bench.data.market1501_labels import (
+    SCHEMA,
+    SCHEMAS,
+    coded_field,
+    relabel,
+    schema_of,
+)
 from clear_bench.data.matfile import load_struct, member, member_struct
-from clear_bench.data.schema import Attribute, Schema
+from clear_bench.data.split_rules import by_hash
 from clear_bench.errors import UserError, unknown
 
 FOLDERS = {"bounding_box_train": "train", "bounding_box_test": "test", "query": "test"}
@@ -33,49 +39,7 @@ FOLDERS = {"bounding_box_train": "train", "bounding_box_test": "test", "query": 
 DROPPED = {"-1": "junk: a box that shows too little of a person", "0000": "distractor: no person"}
 """Identities without attributes, whose pictures never enter the manifest, and why."""
 
-UPPER_COLORS = ("black", "white", "red", "purple", "yellow", "gray", "blue", "green")
-LOWER_COLORS = ("black", "white", "pink", "purple", "yellow", "gray", "blue", "green", "brown")
-
-PICTURE = re.compile(r"(-1|\d{4})_c([1-6])s\d_\d{6}_\d{2}\.jpg")
-
-
-def _color(field: str, color: str, noun: str, article: str, group: str) -> Attribute:
-    """Return the attribute of one colour of the upper or the lower body."""
-    phrase = f"{color} {noun}"
-    return Attribute(f"{field}{color}", "wearing", article + phrase, f"no {phrase}", group=group)
-
-
-SCHEMA = Schema(
-    (
-        Attribute("female", "person", "woman", "man", opposite=True),
-        Attribute("young", "age", "young", "not young", group="age"),
-        Attribute("teenager", "age", "teenage", "not teenage", group="age"),
-        Attribute("adult", "age", "adult", "not adult", group="age"),
-        Attribute("old", "age", "old", "not old", group="age"),
-        Attribute("long_hair", "with", "long hair", "short hair", opposite=True),
-        *(_color("up", color, "top", "a ", "upper_color") for color in UPPER_COLORS),
-        Attribute("short_sleeves", "wearing", "short sleeves", "long sleeves", opposite=True),
-        *(_color("down", color, "bottoms", "", "lower_color") for color in LOWER_COLORS),
-        Attribute("short_lower", "wearing", "short bottoms", "long bottoms", opposite=True),
-        Attribute("pants", "wearing", "trousers", "a dress", opposite=True),
-        Attribute("hat", "wearing", "a hat", "no hat"),
-        Attribute("backpack", "carrying", "a backpack", "no backpack", group="bag"),
-        Attribute("bag", "carrying", "a bag", "no bag", group="bag"),
-        Attribute("handbag", "carrying", "a handbag", "no handbag", group="bag"),
-    )
-)
-
-RENAMED = {
-    "female": "gender",
-    "long_hair": "hair",
-    "short_sleeves": "up",
-    "short_lower": "down",
-    "pants": "clothes",
-}
-"""Column to the field whose code 2 it is; the others are called as in the file, but for age."""
-
-AGES = ("young", "teenager", "adult", "old")
-"""Columns of the field ``age``, whose codes are 1 to 4."""
+PICTURE = re.compile(r"(-1|\d{4})_c([1-6])s\d_\d{6}_\d{2}\.(?i:jpg)")
 
 
 def held_out_sixth(identities: Iterable[str]) -> set[str]:
@@ -84,19 +48,12 @@ def held_out_sixth(identities: Iterable[str]) -> set[str]:
     They are the first ``n // 6`` of the identities ordered by the sha256 of their text: the same
     everywhere and for ever, without a random generator.
     """
-    ordered = sorted(identities, key=lambda text: hashlib.sha256(text.encode()).hexdigest())
+    ordered = by_hash(identities)
     return set(ordered[: len(ordered) // 6])
 
 
 SPLITS: dict[str, Callable[[Iterable[str]], set[str]]] = {"ids6": held_out_sixth}
 """Split name to the function from the training identities to those that are validation."""
-
-
-def coded_field(column: str) -> tuple[str, int]:
-    """Return the field of the annotation file and the code that mean label 1 in a column."""
-    if column in AGES:
-        return "age", AGES.index(column) + 1
-    return RENAMED.get(column, column), 2
 
 
 def read_attributes(path: Path, part: str) -> pd.DataFrame:
@@ -170,7 +127,7 @@ def list_pictures(folder: Path) -> list[tuple[str, str, str]]:
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; unpack the official Market-1501 release again")
-    names = sorted(path.name for path in folder.glob("*.jpg"))
+    names = sorted(path.name for path in folder.iterdir() if path.suffix.lower() == ".jpg")
     if not names:
         raise UserError(f"{folder}: no .jpg in it; unpack the official Market-1501 release again")
     rows = []
@@ -190,7 +147,7 @@ def read_market(root: Path, split_name: str, label_set: str, *, name: str) -> Da
     Args:
         root: The folder.
         split_name: Key of `SPLITS`.
-        label_set: ``"30"``.
+        label_set: Key of `SCHEMAS`.
         name: Key of the data set that is being read.
 
     Raises:
@@ -199,18 +156,44 @@ def read_market(root: Path, split_name: str, label_set: str, *, name: str) -> Da
     """
     if split_name not in SPLITS:
         raise unknown("split", split_name, SPLITS)
-    if label_set != "30":
-        raise unknown("label set", label_set, ["30"])
+    schema = schema_of(label_set)
     annotation = find_annotation(root)
     labels = {part: read_attributes(annotation, part) for part in ("train", "test")}
     held_out = SPLITS[split_name](labels["train"].index)
     tables = []
     for folder, part in FOLDERS.items():
-        table = _folder_table(root / folder, labels[part], annotation)
+        wanted = relabel(labels[part], label_set)
+        table = _folder_table(root / folder, wanted, annotation)
         table["split"] = np.where(table["person"].isin(held_out) & (part == "train"), "val", part)
         tables.append(table)
-    manifest = pd.concat(tables, ignore_index=True)[[*COLUMNS, *SCHEMA.names]]
-    return Dataset(name, split_name, label_set, root, SCHEMA, manifest)
+    manifest = pd.concat(tables, ignore_index=True)[[*COLUMNS, *schema.names]]
+    return Dataset(name, split_name, label_set, root, schema, manifest, query_folder="query")
+
+
+def read_annotation(root: Path, split_name: str, label_set: str) -> Dataset:
+    """Read ``market_attribute.mat`` alone: one row an identity, whose path is no picture.
+
+    Args:
+        root: Its folder.
+        split_name: Key of `SPLITS`.
+        label_set: Key of `SCHEMAS`.
+
+    Raises:
+        UserError: If a name is unknown or the file is missing or broken.
+    """
+    if split_name not in SPLITS:
+        raise unknown("split", split_name, SPLITS)
+    schema, annotation = schema_of(label_set), find_annotation(root)
+    tables = []
+    for part in ("train", "test"):
+        labels = read_attributes(annotation, part)
+        held_out = SPLITS[split_name](labels.index) if part == "train" else set()
+        split = np.where(labels.index.isin(held_out), "val", part)
+        head = {"path": part + "/" + labels.index, "split": split, "person": labels.index}
+        table = pd.DataFrame({**head, "camera": ""}, index=labels.index)
+        tables.append(pd.concat([table, relabel(labels, label_set)], axis=1))
+    manifest = pd.concat(tables, ignore_index=True)
+    return Dataset("market1501", split_name, label_set, root, schema, manifest)
 
 
 def _folder_table(folder: Path, labels: pd.DataFrame, annotation: Path) -> pd.DataFrame:
@@ -227,11 +210,27 @@ def _folder_table(folder: Path, labels: pd.DataFrame, annotation: Path) -> pd.Da
     return table.join(labels, on="person")
 
 
+COUNTS = {
+    "images": 29419,
+    "images train+val": 12936,
+    "images test": 16483,
+    "images test, person in train+val": 0,
+    "persons train+val": 751,
+    "persons test": 750,
+}
+CATEGORIES = {
+    "categories": 823,
+    "categories train+val": 508,
+    "categories test": 484,
+    "categories test, not in train+val": 315,
+}
+
 SOURCE = Source(
     title="Market-1501",
     read=partial(read_market, name="market1501"),
+    annotation=read_annotation,
     splits=tuple(SPLITS),
-    label_sets=("30",),
+    label_sets=tuple(SCHEMAS),
     obtain=(
         "pictures: Market-1501-v15.09.15, from the project page of Zheng et al., for research "
         "only; labels: market_attribute.mat of github.com/vana77/Market-1501_Attribute"
@@ -242,14 +241,8 @@ SOURCE = Source(
         "Recognition 2019"
     ),
     official={
-        "ids6/30": {
-            "images": 29419,
-            "images train+val": 12936,
-            "images test": 16483,
-            "persons train+val": 751,
-            "persons test": 750,
-            "categories train+val": 508,
-            "categories test": 484,
-        }
+        "ids6/30": {**COUNTS, **CATEGORIES},
+        "ids6/27": COUNTS,
+        "ids6/39": {**COUNTS, **CATEGORIES},
     },
 )

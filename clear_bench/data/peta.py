@@ -1,255 +1,224 @@
 """PETA: 19,000 images of 8,699 persons from ten sources; 35 of 105 binary labels are evaluated.
 
-Files: ``PETA.mat`` and ``images/00001.png`` to ``images/19000.png`` (``.jpg`` reads as well), the
-renumbered release that the field uses.
+Files, either of two layouts:
+
+- ``PETA.mat`` and ``images/00001.png`` to ``images/19000.png`` (``.jpg`` reads as well), the
+  renumbered release that the field uses;
+- the original ten folders with ``Label.txt``, see `clear_bench.data.peta_folders`; with
+  ``PETA.mat`` beside them it has every split, without it those that need no official partition.
 
 - *Label sets*: ``35`` are those that the file itself selects, in its order; ``105`` are all.
 - *Splits*: ``random0`` to ``random4`` are the file's partitions.  They are random over images, so
-  most test persons are in training too.
+  most test persons are in training too.  ``ids0`` is this project's own: nobody is in two parts
+  (a tenth of the persons in val, two fifths in test).  ``zs`` is PETA-zs (Jia et al.), from its
+  file, see `clear_bench.data.supplied`.  ``sal200`` is SAL's for retrieval (Cao et al., ECCV 2020).
 - *Persons* are the file's second column.  Cameras are not recorded.
 """
 
-import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from clear_bench.data import peta_folders
 from clear_bench.data.dataset import COLUMNS, Dataset, Source
-from clear_bench.data.matfile import load_struct, member, only_struct
-from clear_bench.data.schema import Attribute, Schema, Slot
+from clear_bench.data.files import find_pictures
+from clear_bench.data.matfile import check_labels, load_struct, member, only_struct, texts
+from clear_bench.data.peta_words import EVALUATED, NAMES, attribute
+from clear_bench.data.schema import Schema
+from clear_bench.data.split_rules import by_hash, from_rows, persons_apart
+from clear_bench.data.supplied import zero_shot_split
 from clear_bench.errors import UserError, unknown
 
-IMAGES, ATTRIBUTES, EVALUATED = 19000, 105, 35
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
-SPLITS = tuple(f"random{k}" for k in range(5))
-COLORS = ("Black", "Blue", "Brown", "Green", "Grey", "Orange", "Pink", "Purple", "Red", "White",
-          "Yellow")  # fmt: skip
-COLORED = {"upperBody": "upper clothing", "lowerBody": "lower clothing", "hair": "hair",
-           "footwear": "footwear"}  # fmt: skip
-
-AGES = {
-    "personalLess15": "very young",
-    "personalLess30": "young",
-    "personalLess45": "adult",
-    "personalLess60": "middle-aged",
-    "personalLarger60": "elderly",
-}
-
-PHRASES: dict[str, tuple[Slot, str]] = {
-    "carryingBackpack": ("carrying", "a backpack"),
-    "carryingOther": ("carrying", "an unusual item"),
-    "lowerBodyCasual": ("wearing", "casual lower clothing"),
-    "upperBodyCasual": ("wearing", "casual upper clothing"),
-    "lowerBodyFormal": ("wearing", "formal lower clothing"),
-    "upperBodyFormal": ("wearing", "formal upper clothing"),
-    "accessoryHat": ("wearing", "a hat"),
-    "upperBodyJacket": ("wearing", "a jacket"),
-    "lowerBodyJeans": ("wearing", "jeans"),
-    "footwearLeatherShoes": ("wearing", "leather shoes"),
-    "upperBodyLogo": ("wearing", "a top with a logo"),
-    "carryingMessengerBag": ("carrying", "a messenger bag"),
-    "accessoryMuffler": ("wearing", "a muffler"),
-    "upperBodyPlaid": ("wearing", "a plaid top"),
-    "carryingPlasticBags": ("carrying", "plastic bags"),
-    "footwearSandals": ("wearing", "sandals"),
-    "footwearShoes": ("wearing", "ordinary shoes"),
-    "lowerBodyShorts": ("wearing", "shorts"),
-    "upperBodyShortSleeve": ("wearing", "short sleeves"),
-    "lowerBodyShortSkirt": ("wearing", "a short skirt"),
-    "footwearSneaker": ("wearing", "sneakers"),
-    "upperBodyThinStripes": ("wearing", "a thinly striped top"),
-    "accessorySunglasses": ("wearing", "sunglasses"),
-    "lowerBodyTrousers": ("wearing", "trousers"),
-    "upperBodyTshirt": ("wearing", "a t-shirt"),
-    "upperBodyOther": ("wearing", "an unusual top"),
-    "upperBodyVNeck": ("wearing", "a v-neck"),
-    "accessoryHeadphone": ("wearing", "headphones"),
-    "carryingBabyBuggy": ("doing", "pushing a baby buggy"),
-    "hairBald": ("with", "a bald head"),
-    "footwearBoots": ("wearing", "boots"),
-    "lowerBodyCapri": ("wearing", "capri trousers"),
-    "carryingShoppingTro": ("doing", "pulling a shopping trolley"),
-    "carryingUmbrella": ("carrying", "an umbrella"),
-    "carryingFolder": ("carrying", "a folder"),
-    "accessoryHairBand": ("wearing", "a hair band"),
-    "lowerBodyHotPants": ("wearing", "hot pants"),
-    "accessoryKerchief": ("wearing", "a kerchief"),
-    "lowerBodyLongSkirt": ("wearing", "a long skirt"),
-    "upperBodyLongSleeve": ("wearing", "long sleeves"),
-    "lowerBodyPlaid": ("wearing", "plaid lower clothing"),
-    "lowerBodyThinStripes": ("wearing", "thinly striped lower clothing"),
-    "carryingLuggageCase": ("carrying", "a luggage case"),
-    "upperBodyNoSleeve": ("wearing", "a sleeveless top"),
-    "hairShort": ("with", "short hair"),
-    "footwearStocking": ("wearing", "stockings"),
-    "upperBodySuit": ("wearing", "a suit jacket"),
-    "carryingSuitcase": ("carrying", "a suitcase"),
-    "lowerBodySuits": ("wearing", "suit trousers"),
-    "upperBodySweater": ("wearing", "a sweater"),
-    "upperBodyThickStripes": ("wearing", "a thickly striped top"),
-}
-"""Slot and English of the plain binaries; what is missing here has a rule in `attribute`."""
+IMAGES, ATTRIBUTES = 19000, 105
+RANDOM = tuple(f"random{k}" for k in range(5))
+LABEL_SETS = ("35", "105")
+AGAIN = "get the official release again"
 
 
-def attribute(name: str, label_set: str) -> Attribute:
-    """Return the meaning of a label of ``PETA.mat``."""
-    if name in AGES:
-        return Attribute(name, "age", AGES[name], f"not {AGES[name]}", group="age")
-    if name == "personalMale":  # among all 105, "female" is a label of its own
-        opposite = label_set == "35"
-        return Attribute(name, "person", "man", "woman" if opposite else "not a man", opposite)
-    if name == "personalFemale":
-        return Attribute(name, "person", "woman", "not a woman")
-    if name == "hairLong":
-        return Attribute(name, "with", "long hair", "no long hair")
-    if name == "accessoryNothing":
-        return Attribute(name, "wearing", "no accessories", "accessories")
-    if name == "carryingNothing":
-        return Attribute(name, "carrying", "nothing", "something")
-    if name in PHRASES:
-        slot, present = PHRASES[name]
-    else:
-        slot, present = _colored(name)
-    bare = present.removeprefix("a ").removeprefix("an ")
-    return Attribute(name, slot, present, f"not {bare}" if slot == "doing" else f"no {bare}")
-
-
-def _colored(name: str) -> tuple[Slot, str]:
-    """Return slot and English of a colour label such as ``upperBodyBlack``."""
-    for part, noun in COLORED.items():
-        color = name.removeprefix(part)
-        if color != name and color in COLORS:
-            return "with" if part == "hair" else "wearing", f"{color.lower()} {noun}"
-    raise UserError(f"PETA.mat: attribute '{name}' is none of PETA's 105; get the release again")
-
-
-def read_peta(root: Path, split_name: str, label_set: str) -> Dataset:
-    """Read a folder with ``PETA.mat`` and ``images/``.
+def read_peta(root: Path, split_name: str, label_set: str, *, images: bool = True) -> Dataset:
+    """Read a folder of either layout.
 
     Args:
         root: The folder.
-        split_name: One of `SPLITS`.
+        split_name: Key of `SPLITS`.
         label_set: ``"35"`` or ``"105"``.
+        images: Whether the pictures are there; without, the annotation alone is read.
 
     Raises:
         UserError: If a name is unknown, or a file is missing, broken or of another size.
     """
     if split_name not in SPLITS:
         raise unknown("split", split_name, SPLITS)
-    if label_set not in ("35", "105"):
-        raise unknown("label set", label_set, ["35", "105"])
-    path = root / "PETA.mat"
-    content = load_struct(path, "peta")
-    data, names = _labels(content, path)
-    chosen = _evaluated(content, path) if label_set == "35" else np.arange(ATTRIBUTES)
-    schema = Schema(tuple(attribute(names[k], label_set) for k in chosen))
-    labels = pd.DataFrame(data[:, 4:][:, chosen].astype(np.uint8), columns=schema.names)
-    head = pd.DataFrame(
-        {
-            "path": _image_files(root / "images"),
-            "split": _partition(content, SPLITS.index(split_name), path),
-            "person": [str(p) for p in data[:, 1]],
-            "camera": "",
-        }
-    )
-    manifest = pd.concat([head[list(COLUMNS)], labels], axis=1)
+    if label_set not in LABEL_SETS:
+        raise unknown("label set", label_set, LABEL_SETS)
+    table, labels = _table(root, images=images)
+    table["split"] = SPLITS[split_name](root, table, labels)
+    chosen = _evaluated(root) if label_set == "35" else np.arange(ATTRIBUTES)
+    schema = Schema(tuple(attribute(NAMES[k], label_set) for k in chosen))
+    columns = pd.DataFrame(labels[:, chosen], columns=schema.names)
+    manifest = pd.concat([table[list(COLUMNS)], columns], axis=1)
+    manifest = manifest[manifest["split"] != ""].reset_index(drop=True)
     return Dataset("peta", split_name, label_set, root, schema, manifest)
 
 
-def _labels(content: np.void, path: Path) -> tuple[NDArray[np.integer], list[str]]:
-    """Return ``data`` ``(19000, 4 + 105)`` and the names of its label columns."""
+def _table(root: Path, *, images: bool) -> tuple[pd.DataFrame, NDArray[np.uint8]]:
+    """Return path, person and camera of each image, in number order, and labels ``(N, 105)``."""
+    home = peta_folders.find_sources(root) if images else None
+    stems = [f"{number + 1:05d}" for number in range(IMAGES)]
+    if home is None:
+        paths = (
+            find_pictures(root, root / "images", stems, "unpack the numbered PETA images again")
+            if images
+            else [f"images/{stem}.png" for stem in stems]
+        )
+        data = _annotation(root)
+        return _head(paths, [str(p) for p in data[:, 1]]), data[:, 4:].astype(np.uint8)
+    pictures = peta_folders.list_pictures(root, home)
+    if len(pictures) != IMAGES:
+        raise UserError(f"{home}: {len(pictures)} images, must be {IMAGES}; {peta_folders.AGAIN}")
+    labels = peta_folders.read_labels(home, pictures)
+    return _head([p.path for p in pictures], peta_folders.person_numbers(pictures)), labels
+
+
+def _head(paths: list[str], persons: list[str]) -> pd.DataFrame:
+    """Return the columns of the manifest that are not labels, but for the split."""
+    return pd.DataFrame({"path": paths, "person": persons, "camera": ""})
+
+
+def _annotation(root: Path) -> NDArray[np.integer]:
+    """Return ``data`` ``(19000, 4 + 105)`` of ``PETA.mat``, its columns checked by name."""
+    path = root / "PETA.mat"
+    content = load_struct(path, "peta")
     data = member(content, "data", path)
-    cells = member(content, "attribute", path)
-    if data.shape != (IMAGES, 4 + ATTRIBUTES) or cells.size != ATTRIBUTES:
+    names = texts(member(content, "attribute", path), f"{path}: attribute")
+    if data.shape != (IMAGES, 4 + ATTRIBUTES) or len(names) != ATTRIBUTES:
         raise UserError(
-            f"{path}: data is {data.shape} with {cells.size} attribute names, must be "
-            f"{(IMAGES, 4 + ATTRIBUTES)} with {ATTRIBUTES}; get the official release again"
+            f"{path}: data is {data.shape} with {len(names)} attribute names, must be "
+            f"{(IMAGES, 4 + ATTRIBUTES)} with {ATTRIBUTES}; {AGAIN}"
         )
-    bad = np.argwhere(data[:, 4:] > 1)
-    names = [str(cell.item()) for cell in cells.reshape(-1)]
-    if len(bad):
-        row, column = bad[0]
+    moved = [(a, b) for a, b in zip(names, NAMES, strict=True) if a != b]
+    if moved:
         raise UserError(
-            f"{path}: image {row + 1:05d}: {names[column]} is {data[row, 4 + column]}, must be 0 "
-            "or 1; get the official release again"
+            f"{path}: attribute '{moved[0][0]}' stands where the official release has "
+            f"'{moved[0][1]}'; {AGAIN}"
         )
-    return data, names
+    check_labels(data[:, 4:], names, 1, str(path))
+    return data
 
 
-def _evaluated(content: np.void, path: Path) -> NDArray[np.integer]:
+def _evaluated(root: Path) -> NDArray[np.integer]:
     """Return the columns (from 0) of the evaluated attributes, in the file's order."""
-    chosen = member(content, "selected_attribute", path).reshape(-1).astype(int) - 5
-    if len(chosen) != EVALUATED or not np.isin(chosen, np.arange(ATTRIBUTES)).all():
+    path = root / "PETA.mat"
+    if not path.is_file():  # the original layout does not list them
+        return np.arange(len(EVALUATED))
+    chosen = member(load_struct(path, "peta"), "selected_attribute", path).reshape(-1).astype(int)
+    if len(chosen) != len(EVALUATED) or not np.isin(chosen - 5, np.arange(ATTRIBUTES)).all():
         raise UserError(
-            f"{path}: selected_attribute names {len(chosen)} columns, must be {EVALUATED} of the "
-            f"label columns 5 to {4 + ATTRIBUTES}; get the official release again"
+            f"{path}: selected_attribute names {len(chosen)} columns, must be {len(EVALUATED)} of "
+            f"the label columns 5 to {4 + ATTRIBUTES}; {AGAIN}"
         )
-    return chosen
+    return chosen - 5
 
 
-def _partition(content: np.void, number: int, path: Path) -> NDArray[np.str_]:
-    """Return the split of each image under one of the five partitions."""
-    cells = member(content, "partion_attribute", path).reshape(-1)
-    if len(cells) != len(SPLITS):
-        raise UserError(f"{path}: {len(cells)} partitions, must be {len(SPLITS)}")
-    parts = only_struct(cells[number], f"{path}: partition {number}")
-    split = np.full(IMAGES, "", dtype="<U5")
-    for part in ("train", "val", "test"):
-        rows = member(parts, part, path).reshape(-1).astype(int) - 1
-        if rows.min() < 0 or rows.max() >= IMAGES or (split[rows] != "").any():
-            raise UserError(f"{path}: partition {number}: {part} has an image twice or unknown")
-        split[rows] = part
-    if (split == "").any():
-        raise UserError(f"{path}: partition {number}: {(split == '').sum()} images in no part")
+SplitRule = Callable[[Path, pd.DataFrame, NDArray[np.uint8]], NDArray[np.str_]]
+
+
+def _official(number: int) -> SplitRule:
+    """Return the rule of one of the five partitions of the file."""
+
+    def split(root: Path, _: pd.DataFrame, __: NDArray[np.uint8]) -> NDArray[np.str_]:
+        path = root / "PETA.mat"
+        cells = member(load_struct(path, "peta"), "partion_attribute", path).reshape(-1)
+        if len(cells) != len(RANDOM):
+            raise UserError(f"{path}: {len(cells)} partitions, must be {len(RANDOM)}; {AGAIN}")
+        where = f"{path}: partition {number}"
+        parts = only_struct(cells[number], where)
+        rows = {p: member(parts, p, path).astype(int) - 1 for p in ("train", "val", "test")}
+        return from_rows(rows, IMAGES, where)
+
     return split
 
 
-def _image_files(folder: Path) -> list[str]:
-    """Return the path of each numbered image, relative to the release."""
-    if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder; unpack the numbered PETA images there")
-    found: dict[str, str] = {}
-    for name in sorted(os.listdir(folder)):  # noqa: PTH208 - ten times faster than iterdir
-        stem, suffix = os.path.splitext(name)  # noqa: PTH122
-        if suffix.lower() not in SUFFIXES or stem.startswith("."):
-            continue
-        if stem in found:
-            raise UserError(f"{folder}: {found[stem]} and {name} are one image; remove either")
-        found[stem] = name
-    wanted = [f"{number + 1:05d}" for number in range(IMAGES)]
-    missing = [stem for stem in wanted if stem not in found]
-    if missing:
-        raise UserError(
-            f"{folder}: {len(missing)} of {IMAGES} images missing, the first is {missing[0]}; "
-            "unpack the numbered PETA images again"
-        )
-    return [f"{folder.name}/{found[stem]}" for stem in wanted]
+def _ids0(_: Path, table: pd.DataFrame, __: NDArray[np.uint8]) -> NDArray[np.str_]:
+    """Return a split in which nobody is in two parts."""
+    return persons_apart(table["person"].to_numpy(dtype=str), val=0.1, test=0.4)
 
+
+def _zero_shot(root: Path, table: pd.DataFrame, _: NDArray[np.uint8]) -> NDArray[np.str_]:
+    """Return the split of the supplied file, which counts images as the numbered release does."""
+    return zero_shot_split(root, [f"{row + 1:05d}" for row in range(len(table))])
+
+
+def _sal200(_: Path, __: pd.DataFrame, labels: NDArray[np.uint8]) -> NDArray[np.str_]:
+    """Return SAL's retrieval split: 200 categories are test, images of lone ones are unused.
+
+    The categories (over all 105 labels, whatever the label set) that have at least two images are
+    numbered by their first image; numpy's generator with seed 1 draws those that train, as SAL's
+    released code does.  SAL has no val part; here it is a tenth of the training categories.
+    """
+    vectors, category, count = np.unique(labels, axis=0, return_inverse=True, return_counts=True)
+    category = category.reshape(-1)
+    first = np.full(len(vectors), len(labels))
+    np.minimum.at(first, category, np.arange(len(labels)))
+    shared = sorted(np.flatnonzero(count > 1), key=first.__getitem__)
+    generator = np.random.RandomState(1)  # what this generator draws is the split
+    drawn = generator.choice(len(shared), len(shared) - min(200, len(shared) // 2), replace=False)
+    train = {shared[k] for k in drawn}
+    ordered = by_hash(vectors[k].tobytes().hex() for k in train)
+    held = set(ordered[: len(ordered) // 10])
+    part = np.full(len(vectors), "", "<U5")
+    for k in shared:
+        part[k] = "test" if k not in train else "train"
+        if k in train and vectors[k].tobytes().hex() in held:
+            part[k] = "val"
+    return part[category]
+
+
+SPLITS: dict[str, SplitRule] = {
+    **{name: _official(number) for number, name in enumerate(RANDOM)},
+    "ids0": _ids0,
+    "zs": _zero_shot,
+    "sal200": _sal200,
+}
+"""Split name to the rule ``(root, table, labels of all 105) -> (N,)``; "" leaves an image out."""
+
+ZS = {"images train": 11241, "images val": 3826, "images test": 3933}
+SAL = {"images train+val": 11886, "categories train+val": 1890, "images test": 1435}
+IDS = {"images": IMAGES, "persons": 8699, "images test, person in train+val": 0}
 
 SOURCE = Source(
     title="PETA",
     read=read_peta,
-    splits=SPLITS,
-    label_sets=("35", "105"),
+    annotation=partial(read_peta, images=False),
+    splits=tuple(SPLITS),
+    label_sets=LABEL_SETS,
     obtain=(
         "from the PETA project page of Deng et al. (mmlab.ie.cuhk.edu.hk/projects/PETA.html), "
         "research use only; PETA.mat and numbered images as used by the field's code"
     ),
     cite="Deng et al., Pedestrian Attribute Recognition At Far Distance, ACM Multimedia 2014",
     official={
-        f"{split}/35": {
-            "images": IMAGES,
-            "images train": 9500,
-            "images val": 1900,
-            "images test": 7600,
-            "persons": 8699,
-            "categories train+val": train,
-            "categories test": test,
-        }
-        for split, train, test in zip(
-            SPLITS, (2847, 2827, 2828, 2827, 2860), (2242, 2245, 2232, 2249, 2226), strict=True
-        )
+        **{
+            f"{split}/35": {
+                "images": IMAGES,
+                "images train": 9500,
+                "images val": 1900,
+                "images test": 7600,
+                "persons": 8699,
+                "categories train+val": train,
+                "categories test": test,
+            }
+            for split, train, test in zip(
+                RANDOM, (2847, 2827, 2828, 2827, 2860), (2242, 2245, 2232, 2249, 2226), strict=True
+            )
+        },
+        "random0/105": {"images": IMAGES, "persons": 8699, "categories": 7769},
+        "ids0/35": IDS,
+        "zs/35": {**ZS, "images test, person in train+val": 0},
+        "sal200/105": {**SAL, "categories test": 200, "categories test, not in train+val": 200},
     },
 )

@@ -44,7 +44,12 @@ def find_root(name: str, data_root: Path | None) -> Path:
 
 
 def load_dataset(
-    name: str, data_root: Path | None = None, split: str = "", label_set: str = ""
+    name: str,
+    data_root: Path | None = None,
+    split: str = "",
+    label_set: str = "",
+    *,
+    images: bool = True,
 ) -> Dataset:
     """Return a data set, read from its official files.
 
@@ -53,10 +58,14 @@ def load_dataset(
         data_root: See `find_root`.
         split: Name of the partition; "" is the data set's default.
         label_set: Name of the label set; "" is the data set's default.
+        images: Whether the pictures are there; without, the annotation alone is read.
 
     Raises:
         UserError: For any name or file that is wrong.
     """
     source = find_source(name)
     root = find_root(name, data_root)
-    return source.read(root, split or source.splits[0], label_set or source.label_sets[0])
+    read = source.read if images else source.annotation
+    if read is None:
+        raise UserError(f"{name}: has no annotation that could be read without its pictures")
+    return read(root, split or source.splits[0], label_set or source.label_sets[0])

@@ -1,8 +1,10 @@
 """Is this copy the official release?  Counts, files, labels, persons and duplicates, as tables."""
 
 import hashlib
-from collections.abc import Sequence
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,8 @@ from clear_bench.progress import track
 PARTS = {"train": ("train",), "val": ("val",), "test": ("test",), "train+val": ("train", "val")}
 """Name of a part to the splits that it joins."""
 
+BLOCK = 256
+
 
 @dataclass(frozen=True)
 class Findings:
@@ -25,8 +29,9 @@ class Findings:
         facts: Counts by name, see `facts`.
         attributes: One row an attribute: positives in train, val and test.
         wrong: One line for each thing that is not as it must be; empty if all is well.
-        notes: One line for each thing that a reader of the numbers should know: images of the
-            test split that are in another split as well (some official releases have such).
+        notes: One line for each thing that a reader of the numbers should know: what two splits
+            have in common (some official releases have such), and attributes that a split has
+            nobody or everybody of.
     """
 
     facts: dict[str, int]
@@ -59,47 +64,90 @@ def facts(dataset: Dataset) -> dict[str, int]:
     return found
 
 
-def verify(dataset: Dataset, official: dict[str, int]) -> Findings:
+def verify(dataset: Dataset, official: dict[str, int], *, images: bool = True) -> Findings:
     """Return what a copy holds and what is wrong with it.
-
-    Every image file is read and decoded.
 
     Args:
         dataset: The copy, as its reader gives it (which checks labels and their ranges).
         official: Facts of the official release.
+        images: Whether to read and decode every image file; without, counts of images are not
+            compared either.
     """
     found = facts(dataset)
+    compared = {n: c for n, c in official.items() if images or not n.startswith("images")}
     wrong = [
         f"{name}: {found[name]}, the official release has {count}"
-        for name, count in official.items()
+        for name, count in compared.items()
         if found[name] != count
     ]
-    digests, unreadable = _digests(dataset)
-    wrong += unreadable
     labels = pd.DataFrame(dataset.labels, columns=dataset.schema.names)
     positives = labels.groupby(dataset.manifest["split"]).sum().reindex(SPLITS, fill_value=0).T
-    return Findings(found, positives, wrong, _duplicates(dataset, digests))
+    notes = [*_overlaps(dataset, found), *_constant(dataset, positives)]
+    if images:
+        digests, unreadable = _digests(dataset)
+        wrong += unreadable
+        notes += _duplicates(dataset, digests)
+    return Findings(found, positives, wrong, notes)
+
+
+def _overlaps(dataset: Dataset, found: dict[str, int]) -> list[str]:
+    """Return a line for each two splits that share persons."""
+    persons = dataset.manifest.groupby("split")["person"].agg(set)
+    lines = []
+    for one, other in combinations([s for s in SPLITS if s in persons.index], 2):
+        shared = len(persons[one] & persons[other])
+        if shared:
+            lines.append(f"{shared} persons are in both {one} and {other}")
+    known, test = found["images test, person in train+val"], found["images test"]
+    if known:
+        share = 100 * known / test
+        lines.append(f"{share:.1f} % of the test images show a person who is in train+val")
+    return lines
+
+
+def _constant(dataset: Dataset, positives: pd.DataFrame) -> list[str]:
+    """Return a line for each split with attributes that tell nothing there."""
+    lines = []
+    for split in SPLITS:
+        count = len(dataset.rows(split))
+        for what, names in (
+            ("nobody has", positives.index[positives[split] == 0]),
+            ("everybody has", positives.index[positives[split] == count]),
+        ):
+            if count and len(names):
+                lines.append(f"{split}: {what} {', '.join(names)}; their mA is undefined there")
+    return lines
 
 
 def _digests(dataset: Dataset) -> tuple[pd.Series, list[str]]:
     """Return the sha256 of each image file, and a line for each that cannot be decoded."""
-    found: dict[int, str] = {}
-    wrong = []
-    rows: Sequence[int] = range(len(dataset.manifest))
     paths: list[Path] = [dataset.root / path for path in dataset.manifest["path"]]
-    for row in track(rows, f"read {dataset.name}"):
+
+    def one(row: int) -> tuple[str, str]:
         try:
             read_image(paths[row], (8, 4))
-            found[row] = hashlib.sha256(paths[row].read_bytes()).hexdigest()
+            return hashlib.sha256(paths[row].read_bytes()).hexdigest(), ""
         except UserError as error:
-            wrong.append(str(error))
-    return pd.Series(found), wrong
+            return "", str(error)
+
+    starts = range(0, len(paths), BLOCK)
+    found: list[tuple[str, str]] = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # decoding and hashing leave Python's lock
+        for start in track(starts, f"read {dataset.name}"):
+            found += pool.map(one, range(start, min(start + BLOCK, len(paths))))
+    digests = pd.Series([digest or None for digest, _ in found], dtype=object)
+    return digests, [cause for _, cause in found if cause]
 
 
 def _duplicates(dataset: Dataset, digests: pd.Series) -> list[str]:
-    """Return a line for each image file of the test split that is in another split as well."""
+    """Return a line for each image file that is in two splits, named where it is last."""
     files = dataset.manifest[["path", "split"]].assign(digest=digests).dropna()
-    known = files[files["split"] != "test"].drop_duplicates("digest")
-    test = files[files["split"] == "test"].merge(known, on="digest", suffixes=("", "_known"))
-    pairs = zip(test["path"], test["path_known"], strict=True)
-    return [f"{path} (test) is the same file as {other}" for path, other in pairs]
+    lines = []
+    for one, other in combinations(SPLITS, 2):
+        first = files[files["split"] == one].drop_duplicates("digest")
+        pairs = files[files["split"] == other].merge(first, on="digest", suffixes=("", "_other"))
+        lines += [
+            f"{path} ({other}) is the same file as {twin} ({one})"
+            for path, twin in zip(pairs["path"], pairs["path_other"], strict=True)
+        ]
+    return lines

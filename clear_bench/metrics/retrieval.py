@@ -1,8 +1,8 @@
 """Metrics of rankings: one query per attribute category, all images of a split as the gallery.
 
 An image is a positive of a query if both have the same category.  Images are ranked by falling
-score; images of equal score keep the order of the gallery, so that a result is reproducible even
-for a model that scores every image alike.
+score; images of equal score keep the order of the gallery (or its reverse, if asked), so that a
+result is reproducible even for a model that scores every image alike.
 """
 
 from collections.abc import Callable
@@ -17,6 +17,9 @@ from clear_bench.errors import UserError, unknown
 Floats = NDArray[np.float64]
 AveragePrecision = Literal["mean", "trapezoid"]
 NoPositives = Literal["error", "skip", "zero"]
+Ties = Literal["index", "reversed"]
+Pairs = tuple[NDArray[np.integer[Any]], NDArray[np.integer[Any]]]
+Score = Callable[[int, int], NDArray[np.floating[Any]]]
 TOP = (1, 5, 10)  # of rank-k
 
 
@@ -44,6 +47,8 @@ def retrieval_metrics(
     *,
     ap: AveragePrecision = "mean",
     no_positives: NoPositives = "error",
+    ties: Ties = "index",
+    removed: Pairs | None = None,
     chunk: int = 64,
 ) -> RetrievalResult:
     """Return the metrics of ranking images by their dot product with each query.
@@ -59,6 +64,8 @@ def retrieval_metrics(
         gallery_category: ``(N,)``.
         ap: See `metrics_of_scores`.
         no_positives: See `metrics_of_scores`.
+        ties: See `metrics_of_scores`.
+        removed: See `metrics_of_scores`.
         chunk: Queries to rank at once.
 
     Raises:
@@ -67,23 +74,42 @@ def retrieval_metrics(
     """
     if len(queries) != len(query_category) or len(images) != len(gallery_category):
         raise ValueError("every query and every image needs one category")
+    return metrics_of_scores(
+        dot_products(queries, images),
+        query_category,
+        gallery_category,
+        ap=ap,
+        no_positives=no_positives,
+        ties=ties,
+        removed=removed,
+        chunk=chunk,
+    )
+
+
+def dot_products(queries: NDArray[np.float32], images: NDArray[np.float32]) -> Score:
+    """Return the function that gives the products of some queries with all images, in float32.
+
+    Args:
+        queries: ``(Q, d)``.
+        images: ``(N, d)``.
+    """
     gallery = np.asarray(images, np.float64).T
 
     def score(start: int, stop: int) -> NDArray[np.float32]:
         return (np.asarray(queries[start:stop], np.float64) @ gallery).astype(np.float32)
 
-    return metrics_of_scores(
-        score, query_category, gallery_category, ap=ap, no_positives=no_positives, chunk=chunk
-    )
+    return score
 
 
 def metrics_of_scores(
-    score: Callable[[int, int], NDArray[np.floating[Any]]],
+    score: Score,
     query_category: NDArray[np.integer[Any]],
     gallery_category: NDArray[np.integer[Any]],
     *,
     ap: AveragePrecision = "mean",
     no_positives: NoPositives = "error",
+    ties: Ties = "index",
+    removed: Pairs | None = None,
     chunk: int = 64,
 ) -> RetrievalResult:
     """Return the metrics of ranking images by given scores.
@@ -103,6 +129,10 @@ def metrics_of_scores(
         ap: Convention of average precision, see above.
         no_positives: A query without positives is an ``"error"``, leaves every mean
             (``"skip"``) or counts as 0 in every mean (``"zero"``).
+        ties: Images of equal score come in the order of the gallery (``"index"``) or in its
+            reverse (``"reversed"``).
+        removed: ``(R,)`` queries and ``(R,)`` images: pairs to leave out, so that the ranks are
+            those of a gallery without that image.
         chunk: Queries to rank at once; memory grows with it, the result is the same.
 
     Returns:
@@ -115,24 +145,33 @@ def metrics_of_scores(
             is not a number; a convention is unknown.
         ValueError: ``chunk`` is below 1; ``score`` returns another shape.
     """
-    if ap not in ("mean", "trapezoid"):
-        raise unknown("convention of average precision", ap, ("mean", "trapezoid"))
-    if chunk < 1:
-        raise ValueError(f"chunk must be at least 1, not {chunk}")
+    _check_rules(ap, ties, chunk, len(query_category))
     query_category, gallery_category = np.asarray(query_category), np.asarray(gallery_category)
-    counted = _counted(np.isin(query_category, gallery_category), no_positives)
-    total = len(query_category)
     parts = []
-    for start in range(0, total, chunk):
-        stop = min(start + chunk, total)
-        positive = query_category[start:stop, None] == gallery_category
-        parts.append(_measure(score(start, stop), positive, ap))
-    precision, first, inverse = (np.concatenate(part) for part in zip(*parts, strict=True))
+    for start in range(0, len(query_category), chunk):
+        asked = query_category[start : start + chunk]
+        kept = _kept(removed, start, start + len(asked), len(gallery_category))
+        positive = (asked[:, None] == gallery_category) & kept
+        parts.append(_measure(score(start, start + len(asked)), positive, kept, ap, ties))
+    precision, first, inverse, answerable = (np.concatenate(p) for p in zip(*parts, strict=True))
+    counted = _counted(answerable, no_positives)
     precision[~counted], first[~counted] = np.nan, np.nan
     metrics = {"mAP": float(precision[counted].mean())}
     metrics |= {f"rank{k}": float((first[counted] <= k).mean()) for k in TOP}
     metrics |= {"mINP": float(inverse[counted].mean()), "queries": float(counted.sum())}
     return RetrievalResult(metrics, precision, first)
+
+
+def _check_rules(ap: str, ties: str, chunk: int, queries: int) -> None:
+    """Raise if a rule or the size of a chunk is none, or there are no queries."""
+    if not queries:
+        raise UserError("nothing to rank: there are no queries")
+    if ap not in ("mean", "trapezoid"):
+        raise unknown("convention of average precision", ap, ("mean", "trapezoid"))
+    if ties not in ("index", "reversed"):
+        raise unknown("rule for equal scores", ties, ("index", "reversed"))
+    if chunk < 1:
+        raise ValueError(f"chunk must be at least 1, not {chunk}")
 
 
 def _counted(answerable: NDArray[np.bool_], no_positives: NoPositives) -> NDArray[np.bool_]:
@@ -152,21 +191,37 @@ def _counted(answerable: NDArray[np.bool_], no_positives: NoPositives) -> NDArra
     return counted
 
 
+def _kept(removed: Pairs | None, start: int, stop: int, images: int) -> NDArray[np.bool_]:
+    """Return which images each query of a chunk sees ``(stop - start, images)``."""
+    kept = np.ones((stop - start, images), bool)
+    if removed is not None:
+        query, image = np.asarray(removed[0]), np.asarray(removed[1])
+        here = (query >= start) & (query < stop)
+        kept[query[here] - start, image[here]] = False
+    return kept
+
+
 def _measure(
-    scores: NDArray[np.floating[Any]], positive: NDArray[np.bool_], ap: AveragePrecision
-) -> tuple[Floats, Floats, Floats]:
+    scores: NDArray[np.floating[Any]],
+    positive: NDArray[np.bool_],
+    kept: NDArray[np.bool_],
+    ap: AveragePrecision,
+    ties: Ties,
+) -> tuple[Floats, Floats, Floats, NDArray[np.bool_]]:
     """Rank a chunk of queries.
 
     Args:
         scores: ``(n, N)``.
         positive: ``(n, N)``.
+        kept: ``(n, N)``; a positive is kept.
         ap: See `metrics_of_scores`.
+        ties: See `metrics_of_scores`.
 
     Returns:
-        Average precision, rank of the first positive, and positives over the rank of the last,
-        each ``(n,)``; 0, infinity and 0 for a query without positives.
+        Average precision, rank of the first positive, positives over the rank of the last, and
+        whether there are any, each ``(n,)``; 0, infinity and 0 for a query without positives.
     """
-    query, rank = _ranks(np.asarray(scores), positive)
+    query, rank = _ranks(np.asarray(scores), positive, kept, ties)
     count = positive.sum(axis=1)
     end = np.cumsum(count)
     nth = np.arange(1, len(rank) + 1) - (end - count)[query]  # 1 for a query's first positive
@@ -182,17 +237,29 @@ def _measure(
     average[some] = summed[some] / count[some]
     first[some] = rank[(end - count)[some]]
     inverse[some] = count[some] / rank[end[some] - 1]
-    return average, first, inverse
+    return average, first, inverse, some
 
 
 def _ranks(
-    scores: NDArray[np.floating[Any]], positive: NDArray[np.bool_]
+    scores: NDArray[np.floating[Any]],
+    positive: NDArray[np.bool_],
+    kept: NDArray[np.bool_],
+    ties: Ties,
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return query and rank, from 1, of every positive ``(P,)``, by query and then by rank."""
+    """Return query and rank, from 1, of every positive ``(P,)``, by query and then by rank.
+
+    A rank counts kept images only.
+    """
     if scores.shape != positive.shape:
         raise ValueError(f"scores have shape {scores.shape}, expected {positive.shape}")
     if np.isnan(scores).any():
         raise UserError("a score is not a number; the model has diverged, lower train.lr")
-    order = np.argsort(-scores, axis=1, kind="stable")
+    if ties == "index":
+        order = np.argsort(-scores, axis=1, kind="stable")
+    else:
+        order = np.argsort(scores, axis=1, kind="stable")[:, ::-1]
     query, position = np.nonzero(np.take_along_axis(positive, order, axis=1))
-    return query, position + 1
+    if kept.all():
+        return query, position + 1
+    places = np.cumsum(np.take_along_axis(kept, order, axis=1), axis=1, dtype=np.intp)
+    return query, places[query, position]

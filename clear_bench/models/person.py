@@ -200,6 +200,8 @@ class RetrievalModel(BaseModel):
     text: Tensor
     text_mean: Tensor
     feature_mean: Tensor
+    groups: Tensor
+    counts: Tensor
 
     def __init__(self, table: str) -> None:
         """Load the training table.
@@ -207,13 +209,17 @@ class RetrievalModel(BaseModel):
         Args:
             table: An ``.npz`` file with the training categories' ``vectors`` ``(C, A)``, their
                 ``one_hot`` code ``(C, H)`` and ``text`` ``(C, T)`` embeddings (T is 0 for methods
-                that read no text), and ``feature_mean`` ``(D,)`` of the training images.
+                that read no text), how many training images each has, ``counts`` ``(C,)``, the
+                number of each attribute's exclusive group, ``groups`` ``(A,)``, and
+                ``feature_mean`` ``(D,)`` of the training images.
         """
         super().__init__()
         with np.load(table, allow_pickle=False) as arrays:
-            for name in ("vectors", "one_hot", "text"):
+            for name in ("vectors", "one_hot", "text", "counts"):
                 values = torch.from_numpy(arrays[name]).float()
                 self.register_buffer(name, values, persistent=False)
+            groups = torch.from_numpy(arrays["groups"]).long()
+            self.register_buffer("groups", groups, persistent=False)
             self.register_buffer("text_mean", self.text.mean(dim=0))
             self.register_buffer("feature_mean", torch.from_numpy(arrays["feature_mean"]))
 

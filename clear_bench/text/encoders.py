@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from clear_bench.errors import UserError, unknown
 
-POOLINGS = ("mean", "last", "prompt", "weighted")
+POOLINGS = ("mean", "last", "prompt", "weighted", "clip")
 """Mean over tokens; last token; last token after a prompt that asks for one word (PromptEOL, Jiang
-et al. 2024); mean weighted by position (SGPT, Muennighoff 2022)."""
+et al. 2024); mean weighted by position (SGPT, Muennighoff 2022); a CLIP model's own projection of
+its text tower, which lies in one space with its images."""
 
 PROMPT = 'This sentence: "{}" means in one word: "'
 BATCH, MULTIPLE = 16, 8
@@ -63,6 +64,10 @@ def load(name: str) -> Encoder:
     base, pooling = _parse(name)
     if base in PACKAGED:
         return PACKAGED[base].make(_folder(base), pooling)
+    if pooling == "clip":
+        from clear_bench.text.clip import ClipText
+
+        return ClipText(base)
     return Transformer(base, pooling)
 
 
@@ -93,6 +98,8 @@ def _parse(name: str) -> tuple[str, str]:
         raise UserError(f"text encoder {base}: has one vector a word; pooling cannot be chosen")
     if pooling and pooling not in POOLINGS:
         raise unknown("pooling", pooling, POOLINGS)
+    if pooling == "clip" and base in PACKAGED:
+        raise UserError(f"text encoder {base}: is no CLIP model; @clip needs a hub id of one")
     return base, pooling or default
 
 

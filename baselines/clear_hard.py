@@ -1,0 +1,18 @@
+"""CLEAR with the hard embedding alone: the query is its grouped one-hot code, no text is read.
+
+One of the two halves of CLEAR's query (Bui et al., Pattern Recognition 2025), everything else as
+in CLEAR's own recipe, from which this one is made.  Cost: seconds on cached features.
+"""
+
+from typing import Any
+
+from clear_bench.method import Method
+from clear_bench.models.clear import METHOD as CLEAR
+
+RECIPE: dict[str, Any] = {k: v for k, v in (CLEAR.retrieval or {}).items() if k != "text"}
+METHOD = Method(
+    title="CLEAR, hard only",
+    cite=CLEAR.cite,
+    retrieval={**RECIPE, "model": {**RECIPE["model"], "embedding": "hard"}},
+    profiles={"paper": {"retrieval": CLEAR.profiles["paper"]["retrieval"]}},
+)

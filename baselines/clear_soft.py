@@ -1,0 +1,18 @@
+"""CLEAR with the soft embedding alone: the query is its pseudo-description, without the one-hot.
+
+One of the two halves of CLEAR's query (Bui et al., Pattern Recognition 2025), everything else as
+in CLEAR's own recipe, from which this one is made.  Cost: seconds on cached features.
+"""
+
+from typing import Any
+
+from clear_bench.method import Method
+from clear_bench.models.clear import METHOD as CLEAR
+
+RECIPE: dict[str, Any] = dict(CLEAR.retrieval or {})
+METHOD = Method(
+    title="CLEAR, soft only",
+    cite=CLEAR.cite,
+    retrieval={**RECIPE, "model": {**RECIPE["model"], "embedding": "soft"}},
+    profiles={"paper": {"retrieval": CLEAR.profiles["paper"]["retrieval"]}},
+)

@@ -1,0 +1,36 @@
+"""L1 distance: images ranked by how far their probabilities are from the query.
+
+The baseline rule of the UPAR challenge (Cormier et al., 2023): ``distance = sum_a |q_a - p_a|``.
+
+Departures: the probabilities are those of one shared parent (``retrieval.parent``, CLEAR's
+recognition run if not said otherwise) instead of the challenge's own network.  Cost: nothing is
+trained.
+"""
+
+from mmengine.registry import MODELS
+from torch import Tensor
+
+from clear_bench.method import Method
+from clear_bench.models.person import RetrievalModel
+
+
+@MODELS.register_module()
+class L1Distance(RetrievalModel):
+    """Scores an image by minus the L1 distance of its probabilities from the query."""
+
+    embeds = False
+
+    def scores(self, vectors: Tensor, features: Tensor, probabilities: Tensor) -> Tensor:
+        """Return ``(Q, N)`` negative distances.
+
+        As ``|q - p|`` is p where q is 0 and 1 - p where q is 1, they are one matrix product.
+        """
+        queried, p = vectors.double(), probabilities.double()
+        return -(queried @ (1 - p).T + (1 - queried) @ p.T)
+
+
+METHOD = Method(
+    title="L1 distance",
+    cite="baseline of the UPAR challenge, Cormier et al. 2023",
+    retrieval={"parent": "clear", "model": {"type": "L1Distance"}, "train": {"epochs": 0}},
+)

@@ -1,0 +1,268 @@
+"""SAL: two adversarial parts, one that makes missing pairs and one that aligns the common space.
+
+Cao, Wang, Chen, Gong: "Symbiotic Adversarial Learning for Attribute-Based Person Search", ECCV
+2020.  Networks, losses and their weights as in its released code.
+
+Branches: image feature x and attribute feature a = G(y) of one width, encoders Ev(x) and Ea(a) into
+the common space, one attribute and one category classifier shared by both branches (binary and
+softmax cross-entropy with label smoothing 0.1, one half each).
+Synthesis GAN: x^ = GX(a, noise) and a^ = GA(x), judged as pairs (a, x) by D against real ones, with
+a cycle GA(x^) = a and with consistency of their encodings with those of both real partners.
+Alignment GAN: DS tells image encodings from attribute encodings, Ea learns to pass for Ev.
+Unseen categories: attribute vectors y~ drawn from the training priors, each exclusive group and
+each lone attribute by itself; they go through G, GX, D, DS and the attribute classifier.
+Symbiosis: each GAN's output trains the other: made features enter alignment and classifiers, and
+the encoders that alignment shapes judge what synthesis makes.
+Stages: image branch alone; both branches; everything.
+
+How it is optimised: the code takes one optimiser a part and steps them in turn.  Here one backward
+pass gives each parameter the gradient of its own part's objective and of no other (detached
+inputs, and `fixed` networks for what a generator is judged by), and Adam, whose state is a
+parameter's own, steps them all at once.  So there is one optimiser, and a run resumes exactly.
+
+Departures: x is the frozen cached feature of a shared parent (``retrieval.parent``), standardised
+and bounded like everything made, instead of the output of a trained ResNet-50; the common epochs,
+which the stages share as the code's 100, 100 and 60; one learning rate for all parts, between the
+code's 1e-3 and 1e-2 of the second stage, which the common schedule has brought to about its 1e-4
+when the adversaries come in (at a higher one they undo what was learned); no normalisation in the
+two judges, which see real and made samples in one step.  Cost: seconds on cached features.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from mmengine.logging import MessageHub
+from mmengine.registry import MODELS
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from clear_bench.method import Method
+from clear_bench.models.joint_space import BatchNorm, JointSpace, fixed, mlp
+
+SMOOTHING = 0.1
+STAGES = ("image", "both", "adversarial")
+
+
+class Bounded(nn.Sequential):
+    """An `mlp` with batch normalisation whose outputs lie in (-1, 1)."""
+
+    def __init__(self, *widths: int) -> None:
+        super().__init__(mlp(widths, norm=True), nn.Tanh())
+
+
+def judge(inputs: int) -> nn.Sequential:
+    """Return a discriminator that maps ``(N, inputs)`` to one logit each."""
+    return nn.Sequential(
+        nn.Linear(inputs, 512), nn.LeakyReLU(0.2),
+        nn.Linear(512, 256), nn.LeakyReLU(0.2),
+        nn.Linear(256, 1),
+    )  # fmt: skip
+
+
+@MODELS.register_module()
+class Sal(JointSpace):
+    """All networks of SAL.  For retrieval only the branches and encoders are used.
+
+    Args:
+        table: The training table, see `RetrievalModel`.
+        feature_dropout: See `JointSpace`.
+        dim: Of the common space.
+        noise: Width of the noise that goes into GX.
+        fakes: Attribute vectors drawn from the priors in each step.
+        stages: Shares of training after which the second and the third stage begin.
+    """
+
+    def __init__(
+        self,
+        table: str,
+        feature_dropout: float,
+        dim: int,
+        noise: int,
+        fakes: int,
+        stages: Sequence[float],
+    ) -> None:
+        super().__init__(table, feature_dropout)
+        self.noise, self.fakes, self.stages = noise, fakes, list(stages)
+        self.done = 1.0  # share of training behind us; a run sets it, see `forward`
+        categories, attributes = self.vectors.shape
+        width = self.feature_size
+        self.image = nn.Sequential(BatchNorm(width, affine=False), nn.Tanh())
+        self.attribute = Bounded(attributes, 64, 128, 256, width)
+        self.encode_image = Bounded(width, 512, 256, dim)
+        self.encode_attribute = Bounded(width, 512, 256, dim)
+        self.attributes_of = nn.Linear(dim, attributes)
+        self.category_of = nn.Linear(dim, categories)
+        self.to_image = Bounded(width + noise, 256, 128, 256, width)
+        self.to_attribute = Bounded(width, 256, 128, 256, width)
+        self.judge_pair = judge(2 * width)
+        self.judge_space = judge(dim)
+
+    @property
+    def stage(self) -> str:
+        """The stage of training we are in."""
+        return STAGES[sum(self.done >= begin for begin in self.stages)]
+
+    def forward(
+        self,
+        features: Tensor,
+        mirrored: Tensor,
+        category: Tensor,
+        rows: Tensor,
+        mode: str = "loss",
+    ) -> dict[str, Tensor]:
+        """Take the share of training done from mmengine's runtime facts, then as every model."""
+        hub = MessageHub.get_current_instance()
+        self.done = hub.get_info("epoch") / hub.get_info("max_epochs")
+        return super().forward(features, mirrored, category, rows, mode)
+
+    def embed_queries(self, vectors: Tensor, one_hot: Tensor, text: Tensor) -> Tensor:
+        """Map attribute vectors to unit vectors ``(Q, dim)``."""
+        return F.normalize(self.encode_attribute(self.attribute(vectors)), dim=1)
+
+    def embed_images(self, features: Tensor, probabilities: Tensor) -> Tensor:
+        """Map features to unit vectors ``(N, dim)``; the probabilities are not used."""
+        return F.normalize(self.encode_image(self.image(self.centred(features))), dim=1)
+
+    def draw(self, count: int) -> Tensor:
+        """Return ``(count, A)`` attribute vectors drawn from the training images' priors.
+
+        Each group takes the values of a random training image, independently of other groups:
+        a categorical draw for an exclusive group, a Bernoulli draw for a lone attribute.
+        """
+        groups = int(self.groups.max()) + 1
+        drawn = torch.multinomial(self.counts.cpu(), count * groups, replacement=True)
+        donor = drawn.view(count, groups).to(self.groups.device)[:, self.groups]
+        return self.vectors.gather(0, donor)
+
+    def loss(self, features: Tensor, category: Tensor) -> dict[str, Tensor]:
+        """Return the losses of the stage we are in."""
+        x = self.image(self.centred(features))
+        code_x = self.encode_image(x)
+        losses = {"loss_image": self._classify(code_x, category)}
+        if self.stage == "image":
+            return losses
+        a = self.attribute(self.vectors[category])
+        if self.stage == "both":
+            seen = self._classify(self.encode_attribute(a), category)
+            return {**losses, "loss_attribute": seen}
+        drawn = self.draw(self.fakes)
+        unseen = self.attribute(drawn)
+        share = len(x) / (len(x) + len(drawn))
+        made = self._make(x.detach(), a.detach(), unseen.detach())
+        losses |= self._synthesis(x.detach(), a.detach(), unseen.detach(), made, share)
+        code_x_made = self.encode_image(made["x"].detach())
+        code_x_unseen = fixed(self.encode_image, made["x_unseen"])
+        images = [(1.0, code_x), (share, code_x_made), (1 - share, code_x_unseen)]
+        queries = [(share, a), (1.0, made["a"]), (1 - share, unseen)]
+        losses |= self._alignment(images, queries)
+        named = smooth_bce(self.attributes_of(self.encode_attribute(unseen)), drawn) / 2
+        losses["loss_image"] += self._classify(code_x_made, category)
+        losses["loss_attribute"] = (
+            share * self._classify(self.encode_attribute(a), category)
+            + self._classify(self.encode_attribute(made["a"].detach()), category)
+            + (1 - share) * named
+        )
+        return losses
+
+    def _classify(self, common: Tensor, category: Tensor) -> Tensor:
+        """Return half of the attribute loss and half of the category loss of encodings."""
+        attributes = smooth_bce(self.attributes_of(common), self.vectors[category])
+        categories = F.cross_entropy(self.category_of(common), category, label_smoothing=SMOOTHING)
+        return (attributes + categories) / 2
+
+    def _make(self, x: Tensor, a: Tensor, unseen: Tensor) -> dict[str, Tensor]:
+        """Return the features that the synthesis GAN makes of those of a batch."""
+
+        def with_noise(feature: Tensor) -> Tensor:
+            noise = torch.randn(len(feature), self.noise).to(feature.device)
+            return torch.cat([feature, noise], dim=1)
+
+        return {
+            "x": self.to_image(with_noise(a)),
+            "a": self.to_attribute(x),
+            "x_unseen": self.to_image(with_noise(unseen)),
+        }
+
+    def _synthesis(
+        self, x: Tensor, a: Tensor, unseen: Tensor, made: dict[str, Tensor], share: float
+    ) -> dict[str, Tensor]:
+        """Return the losses of the pair judge and of both generators."""
+        pairs = [
+            (1.0, a, x, True),
+            (share, a, made["x"], False),
+            (1 - share, unseen, made["x_unseen"], False),
+            (1.0, made["a"], x, False),
+        ]
+        judged, fooled = x.new_zeros(()), x.new_zeros(())
+        for weight, left, right, real in pairs:
+            pair = torch.cat([left, right], dim=1)
+            judged = judged + weight * told(self.judge_pair(pair.detach()), real)
+            if not real:
+                fooled = fooled + weight * told(fixed(self.judge_pair, pair), True)
+        code_x, code_a = fixed(self.encode_image, x), fixed(self.encode_attribute, a)
+        code_unseen = fixed(self.encode_attribute, unseen)
+        code_x_made = fixed(self.encode_image, made["x"])
+        code_a_made = fixed(self.encode_attribute, made["a"])
+        code_x_unseen = fixed(self.encode_image, made["x_unseen"])
+        consistent = (
+            share * F.mse_loss(code_x_made, code_a)
+            + F.mse_loss(code_x_made, code_x)
+            + (1 - share) * F.mse_loss(code_x_unseen, code_unseen)
+            + F.mse_loss(code_a_made, code_x)
+            + F.mse_loss(code_a_made, code_a)
+        )
+        cycle = share * F.mse_loss(self.to_attribute(made["x"]), a)
+        cycle = cycle + (1 - share) * F.mse_loss(self.to_attribute(made["x_unseen"]), unseen)
+        return {"loss_judge_pair": judged, "loss_made": fooled + consistent + cycle}
+
+    def _alignment(
+        self, images: list[tuple[float, Tensor]], queries: list[tuple[float, Tensor]]
+    ) -> dict[str, Tensor]:
+        """Return the losses of the space judge and of the attribute encoder that it judges.
+
+        Args:
+            images: (weight, encodings ``(N, dim)``) of real and made images.
+            queries: (weight, attribute features ``(N, width)``).
+        """
+        judged = torch.zeros((), device=self.feature_mean.device)
+        fooled = torch.zeros_like(judged)
+        for weight, code in images:
+            judged = judged + weight * told(self.judge_space(code.detach()), True)
+        for weight, feature in queries:
+            code = self.encode_attribute(feature.detach())
+            judged = judged + weight * told(self.judge_space(code.detach()), False)
+            fooled = fooled + weight * told(fixed(self.judge_space, code), True)
+        return {"loss_judge_space": judged, "loss_aligned": fooled}
+
+
+def smooth_bce(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return binary cross-entropy ``(N, K)`` with labels ``(1 - e) y + e / K``, e = 0.1.
+
+    Summed over the K labels, averaged over N.
+    """
+    smooth = (1 - SMOOTHING) * labels + SMOOTHING / labels.shape[1]
+    loss = F.binary_cross_entropy_with_logits(logits, smooth, reduction="none")
+    return loss.sum(dim=1).mean()
+
+
+def told(logits: Tensor, real: bool) -> Tensor:
+    """Return a judge's loss on samples ``(N, 1)`` of one kind, labels smoothed as in the code."""
+    return smooth_bce(logits, torch.full_like(logits, float(real)))
+
+
+METHOD = Method(
+    title="SAL",
+    cite="Cao et al., ECCV 2020",
+    retrieval={
+        "parent": "clear",
+        "model": {
+            "type": "Sal",
+            "feature_dropout": 0.1,
+            "dim": 128,
+            "noise": 400,
+            "fakes": 128,
+            "stages": [0.38, 0.76],
+        },
+        "train": {"epochs": 12, "batch_size": 128, "lr": 3e-3, "warmup_epochs": 0},
+    },
+)

@@ -1,0 +1,85 @@
+"""What the published retrieval methods share: centred features and small networks."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional as F
+
+from clear_bench.models.person import RetrievalModel
+
+
+class JointSpace(RetrievalModel):
+    """A retrieval model that maps centred features and queries into one space.
+
+    Every method of this kind gets the same features in the same form as CLEAR: minus their mean
+    over the training images, with the same dropout, since a frozen backbone has seen the training
+    images and its features of them are sharper than those of new people.
+
+    Args:
+        table: The training table, see `RetrievalModel`.
+        feature_dropout: On the image feature.
+    """
+
+    def __init__(self, table: str, feature_dropout: float) -> None:
+        super().__init__(table)
+        self.feature_dropout = nn.Dropout(feature_dropout)
+
+    @property
+    def feature_size(self) -> int:
+        """D, width of the frozen features."""
+        return len(self.feature_mean)
+
+    def centred(self, features: Tensor) -> Tensor:
+        """Return ``(N, D)`` features without their training mean, some dropped in training."""
+        return self.feature_dropout(features - self.feature_mean)
+
+    def mix(self, own: Tensor, donors: Tensor, take: Tensor) -> Tensor:
+        """Return attribute vectors some of whose groups come from donors.
+
+        Whole groups change hands, so exclusive attributes stay exclusive.
+
+        Args:
+            own: ``(N, A)``.
+            donors: ``(N, A)``.
+            take: ``(N, G)`` bool, which groups each row takes from its donor.
+        """
+        return torch.where(take[:, self.groups], donors, own)
+
+
+class BatchNorm(nn.BatchNorm1d):
+    """Batch normalisation; a batch of one, as the last may be, gets the running averages."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Map ``(N, D)`` to ``(N, D)``."""
+        if self.training and len(input) == 1:
+            return F.batch_norm(
+                input, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+            )
+        return super().forward(input)
+
+
+def mlp(widths: Sequence[int], *, norm: bool = False) -> nn.Sequential:
+    """Return linear layers of these widths with ReLU (after `BatchNorm`, if ``norm``) between."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(widths[:-1]):
+        layers += [nn.Linear(inputs, outputs), *([BatchNorm(outputs)] if norm else []), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
+
+
+def fixed(module: nn.Module, inputs: Tensor) -> Tensor:
+    """Apply a module as a constant function: the gradient goes to the inputs alone.
+
+    A generator learns from a discriminator that must not learn from it.  Both then stand in one
+    backward pass, each parameter with the gradient of its own objective, and one optimiser that
+    keeps its state a parameter (Adam) does what one for each of them would do.  Normalisation uses
+    its running averages and does not change them.
+    """
+    training = module.training
+    module.eval()
+    constant = {name: p.detach() for name, p in module.named_parameters()}
+    found = functional_call(module, constant, (inputs,))
+    module.train(training)
+    return found
