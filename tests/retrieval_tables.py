@@ -63,6 +63,9 @@ def write_table(
         "features": shown.astype(np.float32),
         "probabilities": rng.random((images, attributes)).astype(np.float32),
         "category": category.astype(np.int64),
+        "query_category": np.arange(categories),
+        "removed_query": np.zeros(0, np.int64),
+        "removed_image": np.zeros(0, np.int64),
     }
     table = {k: split[k] for k in ("vectors", "one_hot", "text")}
     counts = np.bincount(category, minlength=categories)
