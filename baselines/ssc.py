@@ -169,7 +169,7 @@ METHOD = Method(
             "spatial": 0.1,
             "semantic": 0.1,
         },
-        "train": {"lr": 1e-3},
+        "train": {"lr": 2e-3},
     },
     profiles={
         "paper": {

@@ -12,19 +12,10 @@ from clear_bench.engine import build
 from clear_bench.plugins import available, load
 from clear_bench.recognition_run import PHRASES, model_config
 
-FROM_A_HUB = {"clip_zero_shot"}
-"""Methods that are nothing without weights of a hub; their own tests bring a small model."""
-
-RECOGNITION = [
-    key
-    for key in sorted(set(available("method")) - FROM_A_HUB)
-    if load("method", key).METHOD.recognition is not None
-]
-TRAINED = [
-    key
-    for key in RECOGNITION
-    if load("method", key).METHOD.recognition.get("train") != {"epochs": 0}
-]
+RECIPES = {key: load("method", key).METHOD.recognition for key in sorted(available("method"))}
+# A recipe with a ``source`` is published weights and nothing else; its own tests deal with it.
+RECOGNITION = [k for k, recipe in RECIPES.items() if recipe and "source" not in recipe["model"]]
+TRAINED = [k for k in RECOGNITION if RECIPES[k].get("train") != {"epochs": 0}]
 
 
 def schema_of(attributes: int, *, grouped: bool = False) -> Schema:

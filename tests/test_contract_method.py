@@ -31,8 +31,7 @@ def test_every_image_size_of_the_cpu_profiles_works(key, size, tmp_path):
     assert probabilities.shape == (2, 8)
 
 
-@pytest.mark.parametrize("grouped", [False, True])
-@pytest.mark.parametrize("attributes", [26, 35, 105])
+@pytest.mark.parametrize(("attributes", "grouped"), [(26, False), (35, True), (105, False)])
 @pytest.mark.parametrize("key", RECOGNITION)
 def test_any_schema_fits(key, attributes, grouped, tmp_path):
     model = build_method(key, tmp_path, attributes, grouped=grouped)
