@@ -21,13 +21,14 @@ def train(
     seed: Annotated[
         list[int] | None, typer.Option(help="of everything random; 0 if not given")
     ] = None,
-    seeds: Annotated[int, typer.Option(help="train seeds 0 to N-1 (instead of --seed)")] = 0,
+    seeds: Annotated[int, typer.Option(min=0, help="train seeds 0 to N-1 (instead of --seed)")] = 0,
     data_root: Annotated[
         Path | None, typer.Option(help="folder of the official release; none for synthped")
     ] = None,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", help="KEY=VALUE, see --show-config")
     ] = None,
+    show_list: Annotated[bool, typer.Option("--list", help="print the methods and leave")] = False,
     show_config: Annotated[bool, typer.Option(help="print the configuration and leave")] = False,
     dry_run: Annotated[bool, typer.Option(help="print what would run and leave")] = False,
     workers: Annotated[
@@ -42,6 +43,9 @@ def train(
     --method and --seed may be given several times.  A method with a retrieval half makes two runs
     a seed: recognition first, then retrieval on its frozen features.
     """
+    if show_list:
+        list_methods()
+        return
     from clear_bench.config import compose, parse_overrides
 
     methods = method or ["clear"]
@@ -76,6 +80,19 @@ def train(
     if main_process():
         show(list({record.run_id: record for record in found}.values()))
     leave()
+
+
+def list_methods() -> None:
+    """Print the name and the first line of each method's file; none of them is imported."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from clear_bench.plugins import available, summary
+
+    table = Table("method", "what it is")
+    for name in available("method"):
+        table.add_row(name, summary("method", name))
+    Console().print(table)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from PIL import Image
 from clear_bench import evaluate, predict, report, track, train
 from clear_bench.cli import main
 from clear_bench.data import __main__ as data_command
+from clear_bench.plugins import available
 
 SMALL = ["--set=recognition.train={epochs: 1, warmup_epochs: 0}", "--set=retrieval.train.epochs=1",
          "--set=recognition.model.depth=0", "--set=text.encoder=glove"]  # fmt: skip
@@ -187,3 +188,9 @@ def test_help_answers_without_heavy_imports(module):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "Usage" in done.stdout
+
+
+def test_methods_are_listed(monkeypatch, capsys):
+    assert call(monkeypatch, train.app, "--list") == 0
+    listed = capsys.readouterr().out
+    assert all(f" {name} " in listed for name in available("method"))
