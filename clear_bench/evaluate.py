@@ -1,6 +1,8 @@
 """Evaluate a finished run again from its checkpoint: ``python -m clear_bench.evaluate RUN``."""
 
 import json
+import os
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,16 +31,27 @@ def evaluate(
     from clear_bench.cache import Cache
     from clear_bench.errors import UserError
     from clear_bench.execute import show
+    from clear_bench.progress import track
     from clear_bench.record import FILE, Record, find_run, write_text
+    from clear_bench.schedule import process_pool
 
     inside = sorted(f.parent for f in Path(run).rglob(FILE)) if Path(run).is_dir() else []
     folders = inside or [find_run(runs_root, run)]
     loaded = [Record.load(folder) for folder in folders]
     finished = [(f, r) for f, r in zip(folders, loaded, strict=True) if r.status == "finished"]
-    moved = []
-    for folder, record in finished:
-        found = again(folder, runs_root, data_root, Cache(cache))
-        moved += [f"{record.run_id}: {m}" for m in differences(record.metrics, found)]
+    workers = min(len(finished) // 4, os.cpu_count() or 1)  # a process costs seconds of imports
+    work = partial(again, root=runs_root, data_root=data_root, cache=Cache(cache))
+    if workers > 1:
+        with process_pool(workers, max(r.config["threads"] for _, r in finished)) as pool:
+            tasks = [pool.submit(work, folder) for folder, _ in finished]
+            found = [task.result() for task in track(tasks, "evaluate")]
+    else:
+        found = [work(folder) for folder in track([f for f, _ in finished], "evaluate")]
+    moved = [
+        f"{record.run_id}: {words}"
+        for (_, record), metrics in zip(finished, found, strict=True)
+        for words in differences(record.metrics, metrics)
+    ]
     show([record for _, record in finished])
     if moved:
         raise UserError(f"{len(moved)} metrics are not those of the record: {'; '.join(moved[:5])}")

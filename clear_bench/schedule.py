@@ -47,8 +47,7 @@ def execute_all(runs: Sequence[Run], cache: Cache, workers: int) -> list[Record]
     todo = [run for run in distinct if not run.finished]
     board = _Board(len(distinct), len(distinct) - len(todo), workers)
     failures: dict[str, str] = {}
-    os.environ["OMP_NUM_THREADS"] = str(max((r.config["threads"] for r in todo), default=1))
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+    pool = process_pool(workers, max((run.config["threads"] for run in todo), default=1))
     running: dict[Future[Record], Run] = {}
     try:
         while todo or running:
@@ -67,6 +66,12 @@ def execute_all(runs: Sequence[Run], cache: Cache, workers: int) -> list[Record]
     if failures:
         raise UserError(f"{len(failures)} runs failed: {'; '.join(failures.values())}")
     return [Record.load(run.folder) for run in distinct]
+
+
+def process_pool(workers: int, threads: int) -> ProcessPoolExecutor:
+    """Return a pool of fresh processes (torch does not survive a fork) of some threads each."""
+    os.environ["OMP_NUM_THREADS"] = str(threads)  # they inherit it, before they import anything
+    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
 
 
 def _settled(run: Run, failures: dict[str, str]) -> bool:
