@@ -186,7 +186,7 @@ METHOD = Method(
             "lateral": 32,
             "reduction": 16,
         },
-        "train": {"lr": 1e-3},
+        "train": {"lr": 8e-3},
     },
     profiles={
         "paper": {

@@ -178,7 +178,7 @@ METHOD = Method(
             "merge": 1.0,
             "groups": [],
         },
-        "train": {"lr": 1e-3},
+        "train": {"lr": 4e-3},
     },
     profiles={
         "paper": {

@@ -67,7 +67,7 @@ METHOD = Method(
     cite="Li et al., ACPR 2015",
     recognition={
         "model": {"type": "DeepMar", "resnet": SMALL, "pretrained": False, "dropout": 0.5},
-        "train": {"lr": 2e-3},
+        "train": {"lr": 8e-3},
     },
     profiles={
         "paper": {

@@ -163,7 +163,7 @@ METHOD = Method(
             "mask": 0.1,
             "weight": 1.0,
         },
-        "train": {"lr": 1e-3},
+        "train": {"lr": 2e-3},
     },
     profiles={
         "paper": {

@@ -169,7 +169,7 @@ METHOD = Method(
             "spatial": 0.1,
             "semantic": 0.1,
         },
-        "train": {"lr": 2e-3},
+        "train": {"lr": 8e-3},
     },
     profiles={
         "paper": {

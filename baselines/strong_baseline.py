@@ -79,7 +79,7 @@ METHOD = Method(
             "pretrained": False,
             "logit_norm": True,
         },
-        "train": {"lr": 1e-3},
+        "train": {"lr": 8e-3},
     },
     profiles={
         "paper": {

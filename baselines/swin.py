@@ -17,6 +17,9 @@ assert CLEAR.recognition is not None  # noqa: S101 - for the type checker
 METHOD = Method(
     title="Swin",
     cite="Liu et al., ICCV 2021",
-    recognition={"model": {**CLEAR.recognition["model"], "branches": ["swin"], "fusion": "none"}},
+    recognition={
+        "model": {**CLEAR.recognition["model"], "branches": ["swin"], "fusion": "none"},
+        "train": {"lr": 2e-3},
+    },
     profiles={"paper": {"recognition": CLEAR.profiles["paper"]["recognition"]}},
 )

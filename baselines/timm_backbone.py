@@ -90,7 +90,6 @@ METHOD = Method(
             "backbone": "test_convnext",
             "pretrained": False,
         },
-        "train": {"lr": 1e-3},
     },
     profiles={
         "paper": {

@@ -65,7 +65,7 @@ class Train(Section):
     epochs: Annotated[int, Field(ge=0)] = 12  # 0: the method has nothing to learn
     batch_size: Positive = 64  # of all processes together
     optimizer: Literal["Adam", "AdamW", "SGD"] = "AdamW"
-    lr: Annotated[float, Field(gt=0)] = 5e-4
+    lr: Annotated[float, Field(gt=0)] = 1e-3
     weight_decay: Annotated[float, Field(ge=0)] = 0.05
     schedule: Literal["cosine", "plateau", "constant"] = "cosine"
     warmup_epochs: Annotated[int, Field(ge=0)] = 2
