@@ -21,7 +21,9 @@ from clear_bench.protocol import Protocol, named
 
 Config = dict[str, Any]
 Positive = Annotated[int, Field(gt=0)]
+Side = Annotated[int, Field(ge=16)]
 Share = Annotated[float, Field(gt=0, le=1)]
+SEEDS = 40_000  # an epoch's generator takes seed and epoch in 32 bits
 PROFILES: dict[str, Config] = {
     "smoke": {
         "data": {"identities": 0.3},
@@ -39,7 +41,7 @@ PROFILES: dict[str, Config] = {
 class Section(BaseModel):
     """A part of the configuration: typed, ranged, closed to unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", strict=False)
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 class Data(Section):
@@ -47,8 +49,9 @@ class Data(Section):
 
     split: str = ""  # "" becomes the data set's first
     label_set: str = ""
-    image_size: tuple[Positive, Positive] = (64, 32)  # height, width
+    image_size: tuple[Side, Side] = (64, 32)  # height, width
     identities: Share = 1.0  # share of training identities kept, nested, same for every seed
+    keep_pixels: bool = True  # False decodes images for every batch: slower, same numbers, no disk
     skip_unreadable: bool = False  # True leaves broken images out, and the record says so
 
 
@@ -70,7 +73,7 @@ class Train(Section):
     schedule: Literal["cosine", "plateau", "constant"] = "cosine"
     warmup_epochs: Annotated[int, Field(ge=0)] = 2
     clip_norm: Annotated[float, Field(gt=0)] = 10.0
-    ema: Annotated[float, Field(ge=0, lt=1)] = 0.0  # momentum of the weights' average; 0 is off
+    ema: Annotated[float, Field(ge=0, lt=0.5)] = 0.0  # share of the new weights; 0 is off
     amp: bool = True  # mixed precision, where there is a GPU; no effect without one
     workers: Annotated[int, Field(ge=0)] = 0  # loader processes; pixels come from a memory map
 
@@ -141,6 +144,8 @@ def compose(
     config["data"]["label_set"] = _choice(
         "label set", config["data"]["label_set"], source.label_sets
     )
+    if not 0 <= seed < SEEDS:
+        raise UserError(f"seed={seed}: must be from 0 to {SEEDS - 1}")
     if config["threads"] < 1:
         raise UserError(f"threads={config['threads']}: must be at least 1")
     return _validated(config)

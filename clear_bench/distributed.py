@@ -2,14 +2,31 @@
 
 import os
 
-from clear_bench.errors import UserError
+from clear_bench.errors import UserError, unknown
+
+LAUNCHERS = {"none": (), "pytorch": ("RANK", "LOCAL_RANK"), "slurm": ("SLURM_PROCID",)}
+"""Name of a launcher to the variables that it sets."""
+
+WAIT = 6 * 3600
+"""Seconds that processes wait for one another: one of them evaluates while the others wait."""
 
 
 def join(launcher: str) -> None:
     """Enter the process group of a launcher, once; nothing is done for ``none``.
 
     mmengine joins by itself on GPUs; it has no way to do so without one.
+
+    Raises:
+        UserError: If the launcher is unknown or did not start this process.
     """
+    if launcher not in LAUNCHERS:
+        raise unknown("launcher", launcher, LAUNCHERS)
+    missing = [name for name in LAUNCHERS[launcher] if name not in os.environ]
+    if missing:
+        raise UserError(
+            f"--launcher {launcher}: {', '.join(missing)} not set; start it with "
+            f"{'torchrun' if launcher == 'pytorch' else 'srun'}"
+        )
     import torch
     from torch import distributed
 
@@ -20,7 +37,7 @@ def join(launcher: str) -> None:
         return
     from mmengine.dist import init_dist
 
-    init_dist(launcher, backend="nccl")
+    init_dist(launcher, backend="nccl", timeout=WAIT)
 
 
 def share_of_batch(batch_size: int) -> int:
@@ -57,5 +74,10 @@ def leave() -> None:
 
 
 def main_process() -> bool:
-    """Return whether this process is the one that writes files and prints."""
-    return int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0"))) == 0
+    """Return whether this process is the one that writes files and prints.
+
+    A launcher's variables alone mean nothing: many single runs may be started by one ``srun``.
+    """
+    from torch import distributed
+
+    return not distributed.is_initialized() or distributed.get_rank() == 0

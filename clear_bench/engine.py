@@ -1,5 +1,7 @@
 """From a resolved configuration to an mmengine Runner, and from a checkpoint back to a model."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing import get_start_method
 from pathlib import Path
 from typing import Any
@@ -96,7 +98,8 @@ def fit(
             "broadcast_buffers": False,
         }
     init_default_scope("mmengine")
-    runner = Runner.from_cfg(Config(config))
+    with building():
+        runner = Runner.from_cfg(Config(config))
     runner.train()
     wait_for_all()  # the main process writes the checkpoints
     hook = next(h for h in runner.hooks if isinstance(h, SelectionHook))
@@ -106,7 +109,26 @@ def fit(
 def build(model: dict[str, Any]) -> Any:
     """Return a model from its configuration, through mmengine's registry, without training."""
     init_default_scope("mmengine")
-    return MODELS.build(dict(model))
+    with building():
+        return MODELS.build(dict(model))
+
+
+@contextmanager
+def building() -> Iterator[None]:
+    """Turn what a network's constructor says of impossible sizes into a `UserError`."""
+    try:
+        yield
+    except UserError:
+        raise
+    except (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError,
+            ValueError) as error:  # fmt: skip
+        if isinstance(error.__cause__, UserError):
+            raise error.__cause__ from None
+        cause = " ".join(str(error).split())[:300]
+        raise UserError(
+            f"the model cannot be built: {type(error).__name__}: {cause}; check the values of "
+            "data.image_size and of the section model"
+        ) from error
 
 
 def load(model: dict[str, Any], checkpoint: Path) -> Any:

@@ -18,13 +18,13 @@ Arrays = Mapping[str, NDArray[Any]]
 
 @torch.inference_mode()
 def encode(
-    model: Any, pixels: NDArray[np.uint8], rows: NDArray[np.intp], *, mirror: bool = False
+    model: Any, pixels: Any, rows: NDArray[np.intp], *, mirror: bool = False
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return features and probabilities of images under a recognition model.
 
     Args:
         model: A `RecognitionModel` in eval mode.
-        pixels: ``(M, H, W, 3)`` uint8.
+        pixels: ``(M, H, W, 3)`` uint8, an array or what reads like one.
         rows: ``(N,)`` rows of ``pixels`` to encode.
         mirror: Encode the images flipped left to right.
 

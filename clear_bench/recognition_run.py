@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from mmengine.runner import set_random_seed
 from numpy.typing import NDArray
 
 from clear_bench.cache import Cache
@@ -14,10 +15,11 @@ from clear_bench.data.batches import keep_identities
 from clear_bench.data.images import Images, image_store
 from clear_bench.data.schema import Schema
 from clear_bench.distributed import main_process, wait_for_all
-from clear_bench.engine import LAST, SELECTED, build, fit, load
+from clear_bench.engine import LAST, SELECTED, build, device, fit, load
 from clear_bench.errors import UserError
 from clear_bench.inference import encode
 from clear_bench.metrics.recognition import per_attribute, recognition_metrics
+from clear_bench.metrics.upar import challenge_score
 from clear_bench.provenance import file_sha256, provenance
 from clear_bench.record import Record, plain, write_text
 from clear_bench.runs import Run
@@ -90,7 +92,8 @@ def stage(run: Run, cache: Cache) -> tuple[Images, dict[str, NDArray[np.intp]]]:
     height, width = run.config["data"]["image_size"]
     skip = run.config["data"]["skip_unreadable"]
     folder = cache.root / "images"
-    images = image_store(run.dataset, (height, width), folder, skip_unreadable=skip)
+    keep = run.config["data"]["keep_pixels"]
+    images = image_store(run.dataset, (height, width), folder, skip_unreadable=skip, keep=keep)
     return images, split_rows(run, images.readable)
 
 
@@ -166,7 +169,7 @@ def _train(
 
 
 def evaluate(
-    run: Run, model: dict[str, Any], pixels: NDArray[np.uint8], rows: dict[str, NDArray[np.intp]]
+    run: Run, model: dict[str, Any], pixels: Any, rows: dict[str, NDArray[np.intp]]
 ) -> dict[str, Any]:
     """Measure both checkpoints and keep the selected one's predictions beside the record."""
     found = {
@@ -186,7 +189,7 @@ def evaluate(
 
 
 def measure(
-    run: Run, model: Any, pixels: NDArray[np.uint8], rows: dict[str, NDArray[np.intp]]
+    run: Run, model: Any, pixels: Any, rows: dict[str, NDArray[np.intp]]
 ) -> tuple[dict[str, dict[str, float]], dict[str, NDArray[Any]]]:
     """Return a model's metrics on val and test, and the predictions they are made of."""
     rule: Any = {k: run.config["protocol"][k] for k in ("threshold", "undefined")}
@@ -195,6 +198,8 @@ def measure(
     for split in ("val", "test"):
         _, probabilities = encode(model, pixels, rows[split])
         found = recognition_metrics(probabilities, run.dataset.labels[rows[split]], **rule)
+        if run.rules.madm:
+            found["challenge"] = challenge_score(found["mA"], found["f1_instance"])
         metrics[split] = plain(found)
         kept |= {f"{split}_rows": rows[split], f"{split}_probabilities": probabilities}
     return metrics, kept
@@ -206,7 +211,8 @@ def checkpoints(run: Run, model: dict[str, Any]) -> dict[str, Any]:
     A method that does not train has one model and no checkpoint.
     """
     if not run.section["train"]["epochs"]:
-        return {"selected": build(model).eval()}
+        set_random_seed(run.config["seed"])
+        return {"selected": build(model).to(device()).eval()}
     return {
         "selected": load(model, run.folder / SELECTED),
         "last": load(model, run.folder / LAST),

@@ -147,6 +147,7 @@ def make(run: Run, cache: Cache, launcher: str) -> Record:
         data={
             "manifest_checksum": run.dataset.checksum,
             "fingerprint": run.dataset.fingerprint,
+            "unreadable_images": int((~np.load(staged.folder / "readable.npy")).sum()),
             "train_images": len(staged.rows["train"]),
             "train_categories": len(table["vectors"]),
             "val_images": len(staged.rows["val"]),

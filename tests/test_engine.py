@@ -12,7 +12,7 @@ import torch
 from layouts import write_market
 
 from clear_bench.cache import Cache
-from clear_bench.distributed import share_of_batch
+from clear_bench.distributed import join, share_of_batch
 from clear_bench.errors import UserError
 from clear_bench.execute import execute
 from clear_bench.record import Record
@@ -84,6 +84,12 @@ def test_two_runs_are_equal_bit_for_bit(data, reference, tmp_path):
             assert all(torch.equal(a[k], b[k]) for k in a)
 
 
+def test_decoding_for_every_batch_gives_the_same_numbers(data, reference, tmp_path):
+    _, records = go(data, tmp_path / "runs", {"data.keep_pixels": False})
+    assert [numbers(r) for r in records] == [numbers(r) for r in reference[1]]
+    assert not list(Path("cache").rglob("pixels.npy"))
+
+
 def test_another_seed_is_another_run(data, reference, tmp_path):
     _, records = go(data, tmp_path / "runs", {"retrieval.train.epochs": 1}, seed=1)
     assert records[0].run_id != reference[1][0].run_id
@@ -149,6 +155,28 @@ def test_a_batch_that_cannot_be_shared_is_said(monkeypatch):
     assert share_of_batch(63) == 21
     with pytest.raises(UserError, match="set a multiple of 3"):
         share_of_batch(64)
+
+
+def test_launchers_that_did_not_launch_are_said(monkeypatch):
+    for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(UserError, match="unknown launcher 'pytorhc'; did you mean pytorch"):
+        join("pytorhc")
+    with pytest.raises(UserError, match="start it with torchrun"):
+        join("pytorch")
+    with pytest.raises(UserError, match="start it with srun"):
+        join("slurm")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"recognition.model.heads": 3}, {"data.image_size": [8, 8]}, {"recognition.model.depth": -1},
+     {"retrieval.model.dropout": 2.0}, {"retrieval.model.depth": -1}],
+)  # fmt: skip
+def test_impossible_sizes_are_one_line(data, tmp_path, change):
+    with pytest.raises(UserError) as caught:
+        go(data, tmp_path / "runs", {"recognition.train.epochs": 2, **change})
+    assert "\n" not in str(caught.value)
 
 
 def test_finished_is_not_run_again(data, reference, capsys, monkeypatch):

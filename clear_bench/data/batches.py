@@ -9,18 +9,20 @@ import torch
 from mmengine.registry import DATASETS, FUNCTIONS
 from torch.utils.data import Dataset as TorchDataset
 
+from clear_bench.data.images import open_array
+
 
 @DATASETS.register_module()
 class ArrayBatches(TorchDataset[dict[str, torch.Tensor]]):
     """Rows of arrays of equal length, fetched a batch at a time.
 
     Args:
-        arrays: Name to ``.npy`` file; every file has one row an item and is memory-mapped.
+        arrays: Name to file, see `open_array`; every file has one row an item.
         rows: ``.npy`` file of the row numbers that belong to this split.
     """
 
     def __init__(self, arrays: dict[str, str], rows: str) -> None:
-        self.arrays = {k: np.load(v, mmap_mode="r", allow_pickle=False) for k, v in arrays.items()}
+        self.arrays = {k: open_array(v) for k, v in arrays.items()}
         self.rows = np.load(rows, allow_pickle=False)
         self.metainfo: dict[str, Any] = {}  # mmengine asks for one
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +29,14 @@ class Images:
     """Decoded images of a data set.
 
     Args:
-        pixels: ``(N, H, W, 3)`` uint8 RGB in manifest order, memory-mapped; zeros if unreadable.
+        pixels: ``(N, H, W, 3)`` uint8 RGB in manifest order, memory-mapped or decoded on demand;
+            zeros if unreadable.
         readable: ``(N,)`` bool.
-        file: The ``.npy`` file of the pixels.  Its folder is named after all that determines it.
+        file: The file of the pixels, see `open_array`.  Its folder is named after all that
+            determines it.
     """
 
-    pixels: NDArray[np.uint8]
+    pixels: "NDArray[np.uint8] | PictureFiles"
     readable: NDArray[np.bool_]
     file: Path
 
@@ -48,11 +51,12 @@ def read_image(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
     Raises:
         UserError: If the file is missing, is no image or is truncated.
     """
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     try:
         with Image.open(path) as image:
-            small = image.convert("RGB").resize(size[::-1], Image.Resampling.BILINEAR)
+            upright = ImageOps.exif_transpose(image)  # as phones mean it
+            small = upright.convert("RGB").resize(size[::-1], Image.Resampling.BILINEAR)
     except FileNotFoundError:
         raise UserError(f"{path}: no such image") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
@@ -60,8 +64,45 @@ def read_image(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
     return np.asarray(small)
 
 
+class PictureFiles:
+    """Pictures that are decoded each time they are asked for; reads like an array of pixels.
+
+    Args:
+        file: JSON file with ``paths`` and ``size``, and ``readable.npy`` beside it.
+    """
+
+    def __init__(self, file: Path) -> None:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        self.paths = [Path(path) for path in content["paths"]]
+        self.size: tuple[int, int] = (content["size"][0], content["size"][1])
+        self.readable = np.load(file.with_name("readable.npy"), allow_pickle=False)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
+        """Return ``(R, H, W, 3)`` uint8 pixels of some rows."""
+        found = np.zeros((len(rows), *self.size, 3), np.uint8)
+        for place, row in enumerate(rows):
+            if self.readable[row]:
+                found[place] = read_image(self.paths[row], self.size)
+        return found
+
+
+def open_array(file: str | Path) -> Any:
+    """Return the rows of a file: a memory-mapped ``.npy``, or pictures that a ``.json`` lists."""
+    if Path(file).suffix == ".json":
+        return PictureFiles(Path(file))
+    return np.load(file, mmap_mode="r", allow_pickle=False)
+
+
 def image_store(
-    dataset: Dataset, size: tuple[int, int], folder: Path, *, skip_unreadable: bool = False
+    dataset: Dataset,
+    size: tuple[int, int],
+    folder: Path,
+    *,
+    skip_unreadable: bool = False,
+    keep: bool = True,
 ) -> Images:
     """Return all images of a data set at one size, decoding them if that was never done.
 
@@ -70,16 +111,19 @@ def image_store(
         size: (height, width) in pixels.
         folder: Where decoded data sets are kept.
         skip_unreadable: Mark broken files in ``readable`` instead of raising.
+        keep: Keep the decoded pixels; else only which files can be read.
 
     Raises:
         UserError: If files cannot be read; all of them are listed in ``unreadable.txt`` of
             ``folder``, the first ones in the message.
     """
     words = [dataset.fingerprint, size, RESAMPLING, skip_unreadable]
+    if not keep:
+        words.append(str(dataset.root.resolve()))  # the pictures are read from there again
     key = hashlib.sha256(json.dumps(words).encode()).hexdigest()[:24]
 
     def make(target: Path) -> None:
-        causes = _decode(dataset, size, target)
+        causes = _decode(dataset, size, target, keep=keep)
         if causes and not skip_unreadable:
             listing = folder / f"{dataset.name}-unreadable.txt"
             listing.write_text("\n".join(causes) + "\n", encoding="utf-8")
@@ -89,25 +133,24 @@ def image_store(
             )
 
     done = made_once(folder / key, make)
-    return Images(
-        np.load(done / "pixels.npy", mmap_mode="r", allow_pickle=False),
-        np.load(done / "readable.npy", allow_pickle=False),
-        done / "pixels.npy",
-    )
+    file = done / ("pixels.npy" if keep else "pictures.json")
+    return Images(open_array(file), np.load(done / "readable.npy", allow_pickle=False), file)
 
 
-def _decode(dataset: Dataset, size: tuple[int, int], target: Path) -> list[str]:
-    """Write ``pixels.npy`` and ``readable.npy`` and return what could not be read."""
+def _decode(dataset: Dataset, size: tuple[int, int], target: Path, *, keep: bool) -> list[str]:
+    """Write ``readable.npy`` and the pixels or where they are; return what could not be read."""
     count = len(dataset.manifest)
-    file = target / "pixels.npy"
-    pixels = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=(count, *size, 3))
+    file, shape = target / "pixels.npy", (count, *size, 3)
+    pixels = np.lib.format.open_memmap(file, "w+", np.uint8, shape) if keep else None
     readable = np.ones(count, bool)
     paths = [dataset.root / path for path in dataset.manifest["path"]]
     causes: list[str] = []
 
     def one(row: int) -> str:
         try:
-            pixels[row] = read_image(paths[row], size)
+            image = read_image(paths[row], size)
+            if pixels is not None:
+                pixels[row] = image
         except UserError as error:
             readable[row] = False
             return str(error)
@@ -119,7 +162,11 @@ def _decode(dataset: Dataset, size: tuple[int, int], target: Path) -> list[str]:
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow decodes outside Python's lock
         for block in track(blocks, f"decode {dataset.name}"):
             causes += [cause for cause in pool.map(one, block) if cause]
-    pixels.flush()
+    if pixels is not None:
+        pixels.flush()
+    else:
+        where = {"paths": [str(path.resolve()) for path in paths], "size": size}
+        (target / "pictures.json").write_text(json.dumps(where), encoding="utf-8")
     np.save(target / "readable.npy", readable)
     return causes
 

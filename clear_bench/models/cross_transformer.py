@@ -77,6 +77,10 @@ class CrossTransformer(nn.Module):
         heads: int,
     ) -> None:
         super().__init__()
+        if dim % heads:
+            raise UserError(f"heads={heads}: must divide dim={dim}")
+        if depth < 0:
+            raise UserError(f"depth={depth}: must be 0 or more layers of cross-fusion")
         if fusion not in FUSION:
             raise UserError(f"fusion={fusion}: must be one of {FUSION}")
         for name in branches:

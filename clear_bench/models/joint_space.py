@@ -7,10 +7,9 @@ import torch
 from mmengine.dist import get_world_size
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn import functional as F
 
 from clear_bench.errors import UserError
-from clear_bench.models.person import RetrievalModel
+from clear_bench.models.person import BatchNorm, RetrievalModel
 
 
 class JointSpace(RetrievalModel):
@@ -59,18 +58,6 @@ class JointSpace(RetrievalModel):
             take: ``(N, G)`` bool, which groups each row takes from its donor.
         """
         return torch.where(take[:, self.groups], donors, own)
-
-
-class BatchNorm(nn.BatchNorm1d):
-    """Batch normalisation; a batch of one, as the last may be, gets the running averages."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Map ``(N, D)`` to ``(N, D)``."""
-        if self.training and len(input) == 1:
-            return F.batch_norm(
-                input, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
-            )
-        return super().forward(input)
 
 
 def mlp(widths: Sequence[int], *, norm: bool = False) -> nn.Sequential:

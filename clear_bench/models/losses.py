@@ -47,6 +47,7 @@ def margin_softmax(
     Returns:
         A scalar.
     """
+    cosine = cosine.float()  # under mixed precision it may come in half precision
     true = cosine.gather(1, target[:, None])
     if angular:
         # acos has an infinite slope at 1, so stay a float32 step away from it.

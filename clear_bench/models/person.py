@@ -153,9 +153,21 @@ def prior_logit(positive_ratio: Tensor) -> Tensor:
     return torch.logit(ratio) + 1 - 2 * ratio
 
 
-def logit_norm(positive_ratio: Tensor) -> nn.BatchNorm1d:
+class BatchNorm(nn.BatchNorm1d):
+    """Batch normalisation; a batch of one, as the last may be, gets the running averages."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Map ``(N, D)`` to ``(N, D)``."""
+        if self.training and len(input) == 1:
+            return F.batch_norm(
+                input, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+            )
+        return super().forward(input)
+
+
+def logit_norm(positive_ratio: Tensor) -> BatchNorm:
     """Return a batch norm over logits ``(B, A)`` whose shift starts at the `prior_logit`."""
-    norm = nn.BatchNorm1d(len(positive_ratio))
+    norm = BatchNorm(len(positive_ratio))
     with torch.no_grad():
         norm.bias.copy_(prior_logit(positive_ratio))
     return norm

@@ -21,6 +21,8 @@ def adapter(inputs: int, outputs: int, depth: int, width: int, dropout: float) -
 
     The layers and widths of CLEAR's adapters are unknown; see docs/fidelity.md.
     """
+    if depth < 0:
+        raise UserError(f"adapter depth {depth}: must be 0 or more")
     if depth == 0:
         if inputs != outputs:
             raise UserError(f"adapter depth 0 needs {outputs} inputs, there are {inputs}")
