@@ -34,11 +34,17 @@ def evaluate(
     from clear_bench.progress import track
     from clear_bench.record import FILE, Record, find_run, write_text
     from clear_bench.schedule import process_pool
+    from clear_bench.stale import is_stale, say_stale
 
     inside = sorted(f.parent for f in Path(run).rglob(FILE)) if Path(run).is_dir() else []
     folders = inside or [find_run(runs_root, run)]
-    loaded = [Record.load(folder) for folder in folders]
-    finished = [(f, r) for f, r in zip(folders, loaded, strict=True) if r.status == "finished"]
+    loaded = [(folder, Record.load(folder)) for folder in folders]
+    finished = [(folder, r) for folder, r in loaded if r.status == "finished"]
+    if inside:  # one that is named alone is looked at whatever made it
+        say_stale(r for _, r in finished if is_stale(r))
+        finished = [(folder, r) for folder, r in finished if not is_stale(r)]
+    if not finished:
+        raise UserError(f"{run}: no finished run made by this code; train again")
     workers = min(len(finished) // 4, os.cpu_count() or 1)  # a process costs seconds of imports
     work = partial(again, root=runs_root, data_root=data_root, cache=Cache(cache))
     if workers > 1:

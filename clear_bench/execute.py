@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from rich.console import Console
 
 from clear_bench import plugins
@@ -40,7 +40,14 @@ def once(run: Run, cache: Cache, launcher: str = "none") -> Record:
     run.folder.mkdir(parents=True, exist_ok=True)
     if launcher != "none":  # the processes of one distributed run share the folder
         return _make(run, cache, launcher)
-    with FileLock(run.folder / ".lock"):
+    lock = FileLock(run.folder / ".lock")
+    try:
+        lock.acquire(timeout=1)
+    except Timeout:
+        console.print(f"{run.id}: waits for another process that makes it", highlight=False)
+        lock.acquire()
+    with lock:
+        lock.release()  # `with` holds it once more
         return Record.load(run.folder) if run.finished else _make(run, cache, launcher)
 
 
@@ -75,13 +82,14 @@ def _make(run: Run, cache: Cache, launcher: str) -> Record:
 
 
 def show(records: Sequence[Record]) -> None:
-    """Print the test metrics of records as one table a task, in per cent."""
+    """Print the test metrics of records as one table a task and protocol, in per cent."""
     from rich.table import Table
 
-    for task in dict.fromkeys(r.task for r in records):
-        rows = [r for r in records if r.task == task]
+    for task, protocol in dict.fromkeys((r.task, r.protocol) for r in records):
+        rows = [r for r in records if (r.task, r.protocol) == (task, protocol)]
         names = [n for n in rows[0].metrics["selected"]["test"] if n != "queries"]
-        table = Table("run", "checkpoint", *names, title=f"{task}, test, %")
+        title = f"{task}, test, %, protocol {protocol}"
+        table = Table("run", "checkpoint", *names, title=title)
         for record in rows:
             for checkpoint, splits in record.metrics.items():
                 values = [f"{100 * splits['test'][n]:.2f}" for n in names]

@@ -49,7 +49,7 @@ def predictions(images: list[Path], run: str, runs_root: Path) -> list[dict[str,
     from clear_bench.data.images import read_image
     from clear_bench.data.schema import Schema
     from clear_bench.engine import SELECTED, load
-    from clear_bench.errors import require_file
+    from clear_bench.errors import UserError, require_file
     from clear_bench.inference import encode
     from clear_bench.plugins import load as load_plugin
     from clear_bench.recognition_run import model_config
@@ -60,6 +60,8 @@ def predictions(images: list[Path], run: str, runs_root: Path) -> list[dict[str,
     if record.parent:  # a retrieval run recognises through its parent
         folder = find_run(runs_root, record.parent)
         record = Record.load(folder)
+    if not record.config["recognition"]["train"]["epochs"]:
+        raise UserError(f"{record.run_id}: {record.method} learns nothing and keeps no model")
     schema_file = require_file(folder / "schema.json", "train the run again")
     schema = Schema.from_json(schema_file.read_text(encoding="utf-8"))
     size = tuple(record.config["data"]["image_size"])

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -121,13 +121,19 @@ def find_run(root: Path, name: str) -> Path:
     return fits[0]
 
 
-def frame(root: Path) -> "pd.DataFrame":
+def frame(root: Path, keep: Callable[[Record], bool] = lambda record: True) -> "pd.DataFrame":
     """Return one row a (run, checkpoint, split, metric) of all finished runs below a folder.
 
-    Each row also says what its run cost, by the names in `COSTS`.
+    Each row also says what its run cost, by the names in `COSTS`, and its ``settings``: everything
+    but the seed that determines its numbers, as `settings` gives it.
+
+    Args:
+        root: Folder of runs.
+        keep: Which records to take.
     """
     import pandas as pd
 
+    known = {r.run_id: r for _, r in records(root)}
     rows = [
         {
             "run_id": r.run_id,
@@ -137,16 +143,35 @@ def frame(root: Path) -> "pd.DataFrame":
             "profile": r.profile,
             "seed": r.seed,
             "protocol": r.protocol,
+            "settings": json.dumps(settings(r, known.get(r.parent)), sort_keys=True),
             "checkpoint": checkpoint,
             "split": split,
             "metric": metric,
             "value": value,
             **{name: r.cost.get(name, 0) for name in COSTS},
         }
-        for _, r in records(root)
-        if r.status == "finished"
+        for r in known.values()
+        if r.status == "finished" and keep(r)
         for checkpoint, splits in r.metrics.items()
         for split, metrics in splits.items()
         for metric, value in metrics.items()
     ]
     return pd.DataFrame(rows)
+
+
+def settings(record: Record, parent: Record | None) -> dict[str, Any]:
+    """Return dotted keys to values of what makes a run, and its parent, but for seed and names."""
+    found = {"data.fingerprint": record.data.get("fingerprint"), **dict(flatten(record.config))}
+    if parent:
+        found |= {f"parent.{k}": v for k, v in settings(parent, None).items()}
+    return {k: v for k, v in found.items() if k.rsplit(".", 1)[-1] != "seed"}
+
+
+def flatten(config: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield dotted keys and values of nested mappings."""
+    for key, value in config.items():
+        path = f"{where}.{key}" if where else key
+        if isinstance(value, Mapping):
+            yield from flatten(value, path)
+        else:
+            yield path, value

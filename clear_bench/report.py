@@ -20,38 +20,21 @@ def report(
 ) -> None:
     """Write the recognition and retrieval tables of every data set, and print them."""
     from clear_bench.errors import UserError
-    from clear_bench.record import frame
+    from clear_bench.record import frame, records
+    from clear_bench.stale import is_stale, say_stale
     from clear_bench.tables import show, summarise, write
 
-    found = frame(runs_root / profile)
-    if found.empty:
+    finished = [r for _, r in records(runs_root / profile) if r.status == "finished"]
+    if not finished:
         raise UserError(f"{runs_root / profile}: no finished runs; train one first")
-    found, stale = current(found, runs_root / profile)
-    for run in stale:
-        print(f"stale: {run} was made by other code and is left out; train it again")
+    say_stale(r for r in finished if is_stale(r))
+    found = frame(runs_root / profile, keep=lambda record: not is_stale(record))
     if found.empty:
         raise UserError(f"{runs_root / profile}: every run is stale; train again")
     for (dataset, task), rows in found.groupby(["dataset", "task"], sort=True):
         table = summarise(rows, str(task))
         write(table, str(task), str(dataset), out / profile)
         print("\n".join(show(table, str(task), str(dataset))))
-
-
-def current(frame, root: Path):  # type: ignore[no-untyped-def]
-    """Return the rows made by the code as it is now, and the ids of the other runs."""
-    from clear_bench import plugins
-    from clear_bench.method import ENGINES
-    from clear_bench.provenance import code_hash
-    from clear_bench.record import records
-
-    modules = plugins.available("method")
-    stale = sorted(
-        record.run_id
-        for _, record in records(root)
-        if record.method not in modules
-        or record.code_hash != code_hash(modules[record.method], ENGINES[record.task])
-    )
-    return frame[~frame["run_id"].isin(stale)], stale
 
 
 if __name__ == "__main__":

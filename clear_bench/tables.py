@@ -1,5 +1,6 @@
 """Records to tables: mean and standard deviation over seeds, as Markdown, CSV and LaTeX."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from clear_bench.record import COSTS, write_text
 
 COLUMNS = {
     "recognition": ("mA", "accuracy", "precision", "recall", "f1", "f1_instance"),
-    "retrieval": ("rank1", "rank5", "rank10", "mAP", "mINP"),
+    "retrieval": ("mAP", "rank1", "rank5", "rank10", "mINP"),
 }
 HEADS = {
     "mA": "mA", "accuracy": "Acc", "precision": "Prec", "recall": "Rec", "f1": "F1",
@@ -22,6 +23,11 @@ COST_HEADS = {  # head, unit, digits
     "flops_per_image": ("MFLOPs", 1e-6, 0),
     "images_per_second": ("images/s", 1.0, 0),
     "train_seconds": ("train (s)", 1.0, 1),
+}
+COST_NOTES = {
+    "recognition": "",
+    "retrieval": "Costs are of what learns on the parent's frozen features; the parent's own cost "
+    "is in the recognition table. ",
 }
 KEYS = ["protocol", "method", "checkpoint"]
 
@@ -38,7 +44,7 @@ def summarise(frame: pd.DataFrame, task: str) -> pd.DataFrame:
         over seeds; std of one seed is NaN.  The best method on the first metric comes first.
     """
     chosen = frame[(frame["task"] == task) & (frame["split"] == "test")]
-    chosen = chosen[chosen["metric"].isin(COLUMNS[task])]
+    chosen = _named(chosen[chosen["metric"].isin(COLUMNS[task])])
     found = {}
     for statistic in ("mean", "std", "count"):
         found[statistic] = chosen.pivot_table("value", KEYS, "metric", aggfunc=statistic)
@@ -53,6 +59,25 @@ def summarise(frame: pd.DataFrame, task: str) -> pd.DataFrame:
     table = pd.DataFrame(columns, index=found["mean"].index)
     table.columns = pd.MultiIndex.from_tuples(list(columns))
     return _ranked(table, (COLUMNS[task][0], "mean"))
+
+
+def _named(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with the methods of unlike settings told apart by what differs.
+
+    Two settings of one method are two rows of a table; only seeds are averaged.
+    """
+    named = rows.copy()
+    for (_, method), group in rows.groupby(["protocol", "method"]):
+        kinds = {text: json.loads(text) for text in group["settings"].unique()}
+        if len(kinds) == 1:
+            continue
+        keys = sorted({k for kind in kinds.values() for k in kind})
+        odd = [k for k in keys if len({json.dumps(v.get(k)) for v in kinds.values()}) > 1]
+        for text, kind in kinds.items():
+            label = ", ".join(f"{key}={kind.get(key)}" for key in odd)
+            own = group.index[group["settings"] == text]
+            named.loc[own, "method"] = f"{method} ({label})"
+    return named
 
 
 def _ranked(table: pd.DataFrame, by: tuple[str, str]) -> pd.DataFrame:
@@ -91,7 +116,8 @@ def caption(dataset: str, task: str, protocol: str) -> str:
     """Return the caption: what, under which protocol, and what ± means."""
     return (
         f"Attribute {task} on {dataset}, test split, per cent; mean and standard deviation "
-        f"(n - 1) over seeds. Checkpoint selected on val, and last epoch. Protocol: {protocol}"
+        f"(n - 1) over seeds. Checkpoint selected on val, and last epoch. {COST_NOTES[task]}"
+        f"Protocol: {protocol}"
     )
 
 

@@ -7,7 +7,6 @@ MLflow's usual ``MLFLOW_TRACKING_URI``, by default a SQLite file in the current 
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +14,8 @@ import typer
 from filelock import FileLock
 
 from clear_bench.cli import main
-from clear_bench.record import FILE, Record, records
+from clear_bench.errors import UserError
+from clear_bench.record import FILE, Record, flatten, records
 
 EXPERIMENT = "clear-bench"
 app = typer.Typer(add_completion=False)
@@ -77,16 +77,6 @@ def store() -> str:
     return f"sqlite:///{Path.cwd() / 'mlflow.db'}"
 
 
-def flatten(config: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield dotted keys and values of nested mappings."""
-    for key, value in config.items():
-        path = f"{where}.{key}" if where else key
-        if isinstance(value, Mapping):
-            yield from flatten(value, path)
-        else:
-            yield path, value
-
-
 def _client() -> tuple[Any, str]:
     """Return a client and the id of our experiment."""
     for name in ("mlflow", "alembic"):  # they announce every table they create
@@ -111,9 +101,16 @@ def _number(value: Any) -> bool:
 @app.command()
 def track(root: Annotated[Path, typer.Option(help="folder of runs")] = Path("runs")) -> None:
     """Mirror every record below a folder to MLflow; those it has already are left alone."""
+    from mlflow.exceptions import MlflowException
+
+    if not root.is_dir():
+        raise UserError(f"{root}: no such folder of runs")
     count = 0
     for folder, record in records(root):
-        _mirror(folder, record)
+        try:
+            _mirror(folder, record)
+        except MlflowException as error:
+            raise UserError(f"MLflow: {str(error).strip().splitlines()[0]}") from None
         count += 1
     print(f"{count} records mirrored")
 

@@ -142,6 +142,13 @@ def test_mlflow_has_one_run_a_record_and_is_not_told_twice(monkeypatch, capsys):
         (predict.app, ["--run=clear-recognition", "metrics.txt"], "not a readable image"),
         (predict.app, ["--run=clear", "a.png"], "2 runs fit"),
         (report.app, ["--profile=paper"], "no finished runs"),
+        (train.app, [*base(), "--seed=-1"], "seed=-1: must be from 0"),
+        (train.app, [*base(), "--set=recognition.train.lr=.inf"], "recognition.train.lr"),
+        (train.app, [*base(), "--launcher=pytorch", "--method=chance"], "start it with torchrun"),
+        (train.app, [*base(), "--runs=metrics.txt", "--method=chance"], "metrics.txt"),
+        (track.app, ["--root=nowhere"], "nowhere: no such folder"),
+        (data_command.app, ["sheet", "market1501", "--data-root=market", "--out=x.foo"],
+         "must end as a picture's"),
         (data_command.app, ["verify", "market1501", "--data-root=."], "no market_attribute.mat"),
         (data_command.app, ["sheet", "market1501", "--data-root=market", "--part=trian",
                             "--out=x.png"], "did you mean train"),
@@ -188,6 +195,22 @@ def test_help_answers_without_heavy_imports(module):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "Usage" in done.stdout
+
+
+def test_a_stale_run_is_left_out_of_a_folder_and_said(monkeypatch, capsys, world):
+    folder = world / "runs/smoke/market1501/clear" / run_id(world, "recognition")
+    honest = (folder / "record.json").read_text()
+    content = json.loads(honest) | {"code_hash": "of other code"}
+    (folder / "record.json").write_text(json.dumps(content))
+    try:
+        words = ["runs/smoke/market1501/clear", "--data-root=market", "--out=others.json"]
+        assert call(monkeypatch, evaluate.app, *words) == 0
+        told = capsys.readouterr().out
+        assert f"stale: {folder.name}" in told
+        assert "1 runs evaluated again" in told
+        assert set(json.loads((world / "others.json").read_text())) == {run_id(world, "retrieval")}
+    finally:
+        (folder / "record.json").write_text(honest)
 
 
 def test_methods_are_listed(monkeypatch, capsys):

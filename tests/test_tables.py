@@ -11,6 +11,7 @@ def frame(task="recognition", protocols=("a|v1",), seeds=(0, 1, 2)):
         {
             "run_id": f"m-{seed}", "method": "my_method", "task": task, "dataset": "synthped",
             "profile": "default", "seed": seed, "protocol": protocol, "checkpoint": checkpoint,
+            "settings": "{}",
             "split": split, "metric": metric, "value": 0.5 + 0.01 * seed + 0.1 * k,
             "parameters": 2_500_000, "flops_per_image": 4e7, "images_per_second": 100.0 + seed,
             "train_seconds": 60.0,
@@ -69,3 +70,13 @@ def test_the_best_method_comes_first_and_costs_stand_beside():
     row = cells(table, "recognition", " ± ").iloc[0]
     assert row["params (M)"] == "2.50"
     assert row["images/s"] == "101"
+
+
+def test_other_settings_are_other_rows_never_more_seeds():
+    plain, changed = frame(seeds=(0, 1)), frame(seeds=(0, 1))
+    plain["settings"] = '{"text.encoder": "minilm", "lr": 1}'
+    changed["settings"] = '{"text.encoder": "glove", "lr": 1}'
+    table = summarise(pd.concat([plain, changed], ignore_index=True), "recognition")
+    methods = set(table.index.get_level_values("method"))
+    assert methods == {"my_method (text.encoder=glove)", "my_method (text.encoder=minilm)"}
+    assert (table[("n", "")] == 2).all()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from clear_bench.errors import UserError, require_file
 
@@ -102,6 +103,21 @@ def texts(cells: np.ndarray, what: str) -> list[str]:
         ) from None
 
 
+def whole_numbers(values: np.ndarray, what: str) -> NDArray[np.intp]:
+    """Return values as whole numbers, in their own shape.
+
+    Raises:
+        UserError: If one is anything else; ``what`` names them.
+    """
+    try:
+        found = values.astype(np.float64)
+        if (found != np.round(found)).any():
+            raise ValueError
+    except (TypeError, ValueError):
+        raise UserError(f"{what}: not whole numbers; get the official release again") from None
+    return found.astype(np.intp)
+
+
 def check_labels(labels: np.ndarray, names: Sequence[str], highest: int, where: str) -> None:
     """Raise a `UserError` that names image and attribute of the first label out of range.
 
@@ -111,7 +127,7 @@ def check_labels(labels: np.ndarray, names: Sequence[str], highest: int, where: 
         highest: Largest label allowed; the smallest is 0.
         where: What to name.
     """
-    bad = np.argwhere((labels > highest) | (labels < 0))
+    bad = np.argwhere(~np.isin(labels, np.arange(highest + 1)))
     if len(bad):
         row, column = bad[0]
         allowed = "0 or 1" if highest == 1 else f"0 to {highest}"

@@ -26,7 +26,14 @@ from numpy.typing import NDArray
 from clear_bench.data import peta_folders
 from clear_bench.data.dataset import COLUMNS, Dataset, Source
 from clear_bench.data.files import find_pictures
-from clear_bench.data.matfile import check_labels, load_struct, member, only_struct, texts
+from clear_bench.data.matfile import (
+    check_labels,
+    load_struct,
+    member,
+    only_struct,
+    texts,
+    whole_numbers,
+)
 from clear_bench.data.peta_words import EVALUATED, NAMES, attribute
 from clear_bench.data.schema import Schema
 from clear_bench.data.split_rules import by_hash, from_rows, persons_apart
@@ -115,11 +122,12 @@ def _evaluated(root: Path) -> NDArray[np.integer]:
     path = root / "PETA.mat"
     if not path.is_file():  # the original layout does not list them
         return np.arange(len(EVALUATED))
-    chosen = member(load_struct(path, "peta"), "selected_attribute", path).reshape(-1).astype(int)
-    if len(chosen) != len(EVALUATED) or not np.isin(chosen - 5, np.arange(ATTRIBUTES)).all():
+    cells = member(load_struct(path, "peta"), "selected_attribute", path)
+    chosen = whole_numbers(cells.reshape(-1), f"{path}: selected_attribute")
+    if sorted(chosen - 5) != list(range(len(EVALUATED))):
         raise UserError(
-            f"{path}: selected_attribute names {len(chosen)} columns, must be {len(EVALUATED)} of "
-            f"the label columns 5 to {4 + ATTRIBUTES}; {AGAIN}"
+            f"{path}: selected_attribute must name the {len(EVALUATED)} evaluated attributes, "
+            f"columns 5 to {4 + len(EVALUATED)}; {AGAIN}"
         )
     return chosen - 5
 
@@ -137,7 +145,9 @@ def _official(number: int) -> SplitRule:
             raise UserError(f"{path}: {len(cells)} partitions, must be {len(RANDOM)}; {AGAIN}")
         where = f"{path}: partition {number}"
         parts = only_struct(cells[number], where)
-        rows = {p: member(parts, p, path).astype(int) - 1 for p in ("train", "val", "test")}
+        rows = {
+            p: whole_numbers(member(parts, p, path), where) - 1 for p in ("train", "val", "test")
+        }
         return from_rows(rows, IMAGES, where)
 
     return split

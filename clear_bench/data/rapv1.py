@@ -24,6 +24,7 @@ from clear_bench.data.matfile import (
     member,
     only_struct,
     texts,
+    whole_numbers,
 )
 from clear_bench.data.split_rules import from_rows, hold_out
 from clear_bench.errors import UserError, unknown
@@ -94,7 +95,7 @@ def _partition(content: np.void, number: int, path: Path) -> np.ndarray:
     where = f"{path}: partition {number}"
     parts = only_struct(cells[number], where)
     rows = {
-        part: first_member(parts, (f"{part}_index", part), path).astype(int) - 1
+        part: whole_numbers(first_member(parts, (f"{part}_index", part), path), where) - 1
         for part in ("train", "test")
     }
     return from_rows(rows, IMAGES, where)

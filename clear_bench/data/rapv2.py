@@ -19,7 +19,14 @@ import pandas as pd
 
 from clear_bench.data import rap
 from clear_bench.data.dataset import COLUMNS, Dataset, Source
-from clear_bench.data.matfile import check_labels, load_struct, member, only_struct, texts
+from clear_bench.data.matfile import (
+    check_labels,
+    load_struct,
+    member,
+    only_struct,
+    texts,
+    whole_numbers,
+)
 from clear_bench.data.split_rules import from_rows
 from clear_bench.data.supplied import zero_shot_split
 from clear_bench.errors import UserError, unknown
@@ -92,7 +99,8 @@ def _labels(content: np.void, path: Path) -> tuple[list[str], np.ndarray]:
             f"{path}: data is {data.shape} for {len(names)} images and {len(known)} names, must "
             f"be {(IMAGES, ATTRIBUTES)}; {AGAIN}"
         )
-    columns = member(content, "selected_attribute", path).reshape(-1).astype(int) - 1
+    cells = member(content, "selected_attribute", path).reshape(-1)
+    columns = whole_numbers(cells, f"{path}: selected_attribute") - 1
     if not np.isin(columns, np.arange(ATTRIBUTES)).all():
         raise UserError(f"{path}: selected_attribute names a column that is not there; {AGAIN}")
     rap.check_names([known[k] for k in columns], SELECTED, path, AGAIN)
@@ -117,7 +125,10 @@ def _partition(content: np.void, number: int, path: Path) -> np.ndarray:
         raise UserError(f"{path}: {len(cells)} partitions, must be {len(RANDOM)}; {AGAIN}")
     where = f"{path}: partition {number}"
     parts = only_struct(cells[number], where)
-    rows = {p: member(parts, f"{p}_index", path).astype(int) - 1 for p in ("train", "val", "test")}
+    rows = {
+        part: whole_numbers(member(parts, f"{part}_index", path), where) - 1
+        for part in ("train", "val", "test")
+    }
     return from_rows(rows, IMAGES, where)
 
 

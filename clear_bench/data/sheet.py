@@ -6,7 +6,7 @@ import numpy as np
 
 from clear_bench.data.dataset import SPLITS, Dataset
 from clear_bench.data.images import read_image
-from clear_bench.errors import unknown
+from clear_bench.errors import UserError, unknown
 
 
 def contact_sheet(
@@ -28,6 +28,9 @@ def contact_sheet(
 
     if part not in SPLITS:
         raise unknown("split", part, SPLITS)
+    formats = Image.registered_extensions()
+    if out.suffix.lower() not in formats:
+        raise UserError(f"{out}: its name must end as a picture's, such as .png")
     rows = dataset.rows(part)
     chosen = rows[np.unique(np.linspace(0, len(rows) - 1, count).astype(int))]
     across = int(np.ceil(np.sqrt(2 * len(chosen))))
@@ -41,5 +44,5 @@ def contact_sheet(
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f".{out.name}.tmp")
     with temporary.open("wb") as stream:
-        Image.fromarray(page).save(stream, format=Image.registered_extensions()[out.suffix.lower()])
+        Image.fromarray(page).save(stream, format=formats[out.suffix.lower()])
     temporary.replace(out)

@@ -176,7 +176,9 @@ def _find(paths: list[str], root: Path) -> list[str]:
     places: dict[str, dict[str, str]] = {}
     found, missing = [], []
     for path in paths:
-        folder, name = path.rsplit("/", 1)
+        folder, slash, name = path.rpartition("/")
+        if not slash:
+            raise UserError(f"{root}: a table names the image '{path}' without a folder; {AGAIN}")
         if folder not in places:
             places[folder] = _place(folder, root)
         stem = PurePosixPath(name).stem
