@@ -11,6 +11,7 @@ from scipy.io import loadmat, savemat
 from clear_bench.data import images, peta
 from clear_bench.data.dataset import Dataset, categories
 from clear_bench.data.images import image_store, read_image
+from clear_bench.data.matfile import check_labels, whole_numbers
 from clear_bench.data.schema import Attribute, Schema
 from clear_bench.data.sources import load_dataset
 from clear_bench.data.verify import verify
@@ -182,3 +183,20 @@ def test_real_peta_shows_the_official_counts():
         assert {name: found[name] for name in official} == official
     first = facts(peta.read_peta(REAL, "random0", "35"))
     assert round(first["images test, person in train+val"] / first["images test"], 3) == 0.577
+
+
+@pytest.mark.parametrize("bad", [0.5, np.nan, 2, -1])
+def test_a_label_that_is_not_one_is_never_rounded(bad):
+    with pytest.raises(UserError, match="image 00002: hat is"):
+        check_labels(np.array([[1.0], [bad]]), ["hat"], 1, "file")
+    with pytest.raises(UserError, match="not whole numbers"):
+        whole_numbers(np.array([[1.0, 0.5]]), "rows")
+
+
+def test_other_attributes_than_the_evaluated_ones_are_refused(root):
+    content = loadmat(root / "PETA.mat", struct_as_record=True)["peta"]
+    content["selected_attribute"][0, 0] = np.arange(25, 60, dtype=np.uint8)[None]
+    savemat(root / "PETA.mat", {"peta": content})
+    with pytest.raises(UserError, match="must name the 35 evaluated attributes"):
+        peta.read_peta(root, "random0", "35")
+    assert len(peta.read_peta(root, "random0", "105").schema) == 105

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from clear_bench.models.losses import hardest_hinge, margin_softmax, weighted_bce
+from clear_bench.models.person import logit_norm
 
 
 def test_weighted_bce_by_hand():
@@ -65,3 +66,20 @@ def test_hinge_with_one_category_has_no_negatives():
     cosine = torch.tensor([[0.5, 0.1], [0.4, 0.2]])
     found = hardest_hinge(cosine, torch.tensor([0, 0]), margin=0.2)
     assert float(found) == pytest.approx((0.0 + 0.0) / 2)
+
+
+@pytest.mark.parametrize("angular", [True, False])
+def test_half_precision_gives_the_same_loss_in_single(angular):
+    torch.manual_seed(0)
+    cosine, target = (2 * torch.rand(4, 5) - 1).half(), torch.tensor([0, 1, 2, 3])
+    options = {"margin": 0.2, "scale": 8.0, "angular": angular}
+    found = margin_softmax(cosine, target, **options)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, margin_softmax(cosine.float(), target, **options))
+
+
+def test_a_last_batch_of_one_is_normalised_by_the_running_averages():
+    norm = logit_norm(torch.tensor([0.2, 0.5]))
+    norm(torch.randn(8, 2))
+    one = torch.randn(1, 2)
+    torch.testing.assert_close(norm(one), norm.eval()(one))
