@@ -19,8 +19,8 @@ Inferred: one head, layer norm and a feed-forward net, the squared distance, the
 the groups are the schema's exclusive ones (all upper colours, say); others can be given by
 ``recognition.model.groups``, one number an attribute.
 
-Departures from the common budget: none in ``default`` but the rate below; in ``paper`` the recipe of the same
-authors' "Rethinking", since its own was not found.
+Departures from the common budget: none in ``default`` but the rate; in ``paper`` the recipe of
+the same authors' "Rethinking", since its own was not found.
 
 Learning rate 4e-3 in ``default``, from the search that every method had
 (docs/learning_rates.md); the common one is 1e-3.

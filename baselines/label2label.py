@@ -15,8 +15,8 @@ The loss is `weighted_bce(a) + weight * weighted_bce(c)`; the prediction is sigm
 sentence.  Inferred: hard states, all places supervised and not the masked ones alone, mask 0.1,
 weight 1, pre-norm layers with dropout 0.1, one layer each.
 
-Departures from the common budget: none in ``default`` but the rate below; in ``paper`` the recipe of "Rethinking",
-since its own was not found.
+Departures from the common budget: none in ``default`` but the rate; in ``paper`` the recipe of
+"Rethinking", since its own was not found.
 
 Learning rate 2e-3 in ``default``, from the search that every method had
 (docs/learning_rates.md); the common one is 1e-3.

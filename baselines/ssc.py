@@ -17,8 +17,8 @@ The loss is `weighted_bce` plus ``spatial`` SPAC plus ``semantic`` SEMC.  Gradie
 memory, and an attribute that the memory has not met yet is not regularised.  Inferred: sigmoid
 maps, squared distances, the 1/2, the momentum 0.9 and both weights.
 
-Departures from the common budget: none in ``default`` but the rate below; in ``paper`` the recipe of the same
-authors' "Rethinking", since its own was not found.
+Departures from the common budget: none in ``default`` but the rate; in ``paper`` the recipe of
+the same authors' "Rethinking", since its own was not found.
 
 Learning rate 8e-3 in ``default``, from the search that every method had
 (docs/learning_rates.md); the common one is 1e-3.

@@ -5,7 +5,8 @@ Liu et al.: "Swin Transformer: Hierarchical Vision Transformer using Shifted Win
 that it differs from CLEAR in nothing but the other branch;
 ``recognition.model.swin.channel_attention=off`` gives a plain Swin.
 
-Departures from the common budget: the rate below; both profiles are CLEAR's own without the ViT branch.
+Departures from the common budget: the rate; both profiles are CLEAR's own but for
+the ViT branch.
 
 Learning rate 2e-3 in ``default``, from the search that every method had
 (docs/learning_rates.md); the common one is 1e-3.
