@@ -1,10 +1,12 @@
 # make setup   the environment, in .venv (made again when the lock file changes)
-# make repro   the whole pipeline: data, training, evaluation, tables   [PROFILE=smoke|default|paper]
+# make repro   the whole pipeline: data, training, evaluation, tables
+#              [PROFILE=smoke|default|paper] [SEEDS=3, for smoke 1]
 # make test    the default tests                                        [SLOW=1 for the slow ones]
 # make check   lint, format, types, layers
 
 PYTHON ?= python3.11
 PROFILE ?= default
+SEEDS ?= $(if $(filter smoke,$(PROFILE)),1,3)
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
@@ -19,9 +21,10 @@ setup: .venv/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
-# The profile is a DVC parameter like any other: this writes it where `dvc repro` reads it.
+# Profile and seeds are DVC parameters like any other: this writes them where `dvc repro` reads them.
 repro: setup
-	sed -i.bak 's/^profile: .*/profile: $(PROFILE)/' params.yaml && rm params.yaml.bak
+	sed -i.bak -e 's/^profile: .*/profile: $(PROFILE)/' -e 's/^  seeds: .*/  seeds: $(SEEDS)/' params.yaml
+	rm params.yaml.bak
 	dvc repro
 
 test: setup
