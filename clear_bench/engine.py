@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.model import is_model_wrapper
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import Runner
 
@@ -156,11 +155,6 @@ def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def unwrap(model: Any) -> Any:
-    """Return the model inside a distributed wrapper."""
-    return model.module if is_model_wrapper(model) else model
-
-
 def _optimizer(train: dict[str, Any]) -> dict[str, Any]:
     """Return mmengine's optimiser wrapper; mixed precision only where there is a GPU."""
     settings: dict[str, Any] = {"lr": train["lr"], "weight_decay": train["weight_decay"]}
@@ -203,4 +197,4 @@ def _ema(train: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"type": "EMAHook", "ema_type": "ExponentialMovingAverage", "momentum": train["ema"]}]
 
 
-__all__ = ["LAST", "SELECTED", "build", "device", "fit", "load", "unwrap"]
+__all__ = ["LAST", "SELECTED", "build", "device", "fit", "load"]
