@@ -201,7 +201,11 @@ def measure(
         if run.rules.madm:
             found["challenge"] = challenge_score(found["mA"], found["f1_instance"])
         metrics[split] = plain(found)
-        kept |= {f"{split}_rows": rows[split], f"{split}_probabilities": probabilities}
+        kept |= {
+            f"{split}_rows": rows[split],
+            f"{split}_probabilities": probabilities,
+            f"{split}_labels": run.dataset.labels[rows[split]],
+        }
     return metrics, kept
 
 
