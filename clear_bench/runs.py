@@ -16,6 +16,9 @@ from clear_bench.protocol import Protocol, signature
 from clear_bench.provenance import code_hash
 from clear_bench.record import FILE, Record, find_run
 
+STUDIES = "studies"
+"""Folder of the runs that studies asked for, apart from those of the benchmark."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -28,6 +31,8 @@ class Run:
         root: Folder of all runs.
         parent: The recognition run whose frozen features a retrieval run uses.
         home: Run directory, where it is not the one that the id gives (a run made by older code).
+        under: Folder below ``root`` for a new run: "" or `STUDIES`.  One that is finished is found
+            in either.
     """
 
     config: Config
@@ -36,6 +41,7 @@ class Run:
     root: Path
     parent: "Run | None" = None
     home: Path | None = None
+    under: str = ""
 
     @cached_property
     def section(self) -> dict[str, Any]:
@@ -67,7 +73,10 @@ class Run:
         c = self.config
         if self.home is not None:
             return self.home
-        return self.root / c["profile"] / c["dataset"] / c["method"] / self.id
+        place = Path(c["profile"]) / c["dataset"] / c["method"] / self.id
+        homes = [self.root / place, self.root / STUDIES / place]
+        found = next((home for home in homes if (home / FILE).is_file()), None)
+        return found or self.root / self.under / place
 
     @property
     def finished(self) -> bool:
@@ -119,6 +128,7 @@ def plan(
     *,
     root: Path,
     data_root: Path | None = None,
+    under: str = "",
 ) -> list[Run]:
     """Return the runs of an experiment, parents first: one a task the method has.
 
@@ -130,6 +140,7 @@ def plan(
         overrides: See `compose`.
         root: Folder of all runs.
         data_root: Folder of the official release; None for an embedded data set.
+        under: See `Run`.
 
     Raises:
         UserError: For any name, key or file that is wrong.
@@ -140,7 +151,7 @@ def plan(
     runs: list[Run] = []
     if "recognition" in config:
         _check_phrases(method, config["recognition"].get("text"))
-        runs.append(Run(config, "recognition", loaded, root))
+        runs.append(Run(config, "recognition", loaded, root, under=under))
     if "retrieval" in config:
         _check_text(method, config["retrieval"])
         parent = config["retrieval"]["parent"]
@@ -156,8 +167,8 @@ def plan(
                 raise UserError(
                     f"retrieval.parent={parent}: has no recognition run whose features to use"
                 )
-            runs.append(Run(other, "recognition", loaded, root))
-        runs.append(Run(config, "retrieval", loaded, root, parent=runs[-1]))
+            runs.append(Run(other, "recognition", loaded, root, under=under))
+        runs.append(Run(config, "retrieval", loaded, root, runs[-1], under=under))
     return runs
 
 
