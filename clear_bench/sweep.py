@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from clear_bench import plugins
 from clear_bench.config import digest
 from clear_bench.errors import Unavailable, UserError, unknown
 from clear_bench.record import FILE, Record
@@ -46,6 +47,7 @@ class Job:
         metric: Val metric that selects its checkpoint.
         setting: Where.
         base: The study's method, whose plan holds the run.
+        threads: Of the run.
     """
 
     run_id: str
@@ -56,6 +58,7 @@ class Job:
     metric: str
     setting: Setting
     base: str
+    threads: int
 
     def record(self) -> Record | None:
         """Return the record of the run if it has finished on this machine."""
@@ -102,7 +105,10 @@ class Combination:
 
 
 def combinations(
-    study: Study, setting: Setting, only: Mapping[str, Sequence[str]]
+    study: Study,
+    setting: Setting,
+    only: Mapping[str, Sequence[str]],
+    variants: Sequence[Variant] = (),
 ) -> list[Combination]:
     """Return every variant with every seed, seed by seed so that parents come early.
 
@@ -110,6 +116,7 @@ def combinations(
         study: The study.
         setting: Where.
         only: Factor to the levels (as words) to keep.
+        variants: Instead of the study's own.
 
     Raises:
         UserError: For a factor or level that the study does not have.
@@ -123,13 +130,13 @@ def combinations(
                 raise unknown(f"level of {name}", level, known)
     kept = [
         v
-        for v in study.variants()
+        for v in variants or study.variants()
         if v.reference or all(word(v.levels[n]) in wanted for n, wanted in only.items())
     ]
     return [_combination(study, setting, v, seed) for seed in setting.seeds for v in kept]
 
 
-def jobs(study: Study, setting: Setting, found: Sequence[Combination]) -> list[Job]:
+def jobs_of(study: Study, setting: Setting, found: Sequence[Combination]) -> list[Job]:
     """Return one job a distinct run, parents before their children, shared ones once."""
     last = {c.runs[-1].id for c in found if c.runs}
     made: dict[str, Job] = {}
@@ -137,11 +144,17 @@ def jobs(study: Study, setting: Setting, found: Sequence[Combination]) -> list[J
         for c in found:
             if depth < len(c.runs) and c.runs[depth].id not in made:
                 run = c.runs[depth]
-                label = c.variant.label if run.id in last else "shared"
                 made[run.id] = Job(
-                    run.id, label, run.config["method"], c.seed, _overrides(c.variant, setting),
-                    run.config["protocol"][f"select_{run.task}"], setting, study.base,
-                )  # fmt: skip
+                    run_id=run.id,
+                    label=c.variant.label if run.id in last else "shared",
+                    method=run.config["method"],
+                    seed=c.seed,
+                    overrides=_overrides(c.variant, setting),
+                    metric=run.config["protocol"][f"select_{run.task}"],
+                    setting=setting,
+                    base=study.base,
+                    threads=run.config["threads"],
+                )
     return list(made.values())
 
 
@@ -151,6 +164,7 @@ def collect(
     setting: Setting,
     found: Sequence[Combination],
     failures: Mapping[str, str],
+    only: Mapping[str, Sequence[str]],
 ) -> StudyResult:
     """Return what is known of a study now.
 
@@ -160,10 +174,11 @@ def collect(
         setting: Where.
         found: Its combinations.
         failures: Run id to the reason why it did not finish.
+        only: What the study was cut down to.
     """
     return StudyResult(
-        study=result_name(name, setting),
-        question=study.question or name,
+        study=result_name(name, setting, only),
+        question=study.question or plugins.summary("study", name),
         method=study.base,
         task=study.task,
         dataset=setting.dataset,
@@ -178,9 +193,13 @@ def collect(
     )
 
 
-def result_name(name: str, setting: Setting) -> str:
-    """Return the name of a study's result: its own, and a hash of what the user changed."""
-    return f"{name}-{digest(dict(setting.changed))[:6]}" if setting.changed else name
+def result_name(name: str, setting: Setting, only: Mapping[str, Sequence[str]]) -> str:
+    """Return the name of a study's result: its own, and a hash of what the user changed.
+
+    A study cut down by ``--only`` must not take the place of the whole one.
+    """
+    changed = {**setting.changed, **{f"only {k}": list(v) for k, v in only.items()}}
+    return f"{name}-{digest(changed)[:6]}" if changed else name
 
 
 def _combination(study: Study, setting: Setting, variant: Variant, seed: int) -> Combination:

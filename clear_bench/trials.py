@@ -8,12 +8,16 @@ moment still run it once.  A worker that dies leaves a running trial behind: on 
 process is looked for, on others Optuna's heartbeat tells; then the job is enqueued again.
 """
 
+import json
 import logging
 import os
 import socket
+import subprocess
+import sys
 import time
 import warnings
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +28,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from clear_bench.cache import Cache
 from clear_bench.errors import UserError
+from clear_bench.execute import once
 from clear_bench.record import write_text
 from clear_bench.sweep import Job, fresh
 
@@ -69,8 +74,9 @@ def _storage(address: str) -> Any:
     return optuna.storages.RDBStorage(address, heartbeat_interval=HEARTBEAT, grace_period=GRACE)
 
 
-def work(storage: str, name: str, jobs: Mapping[str, Job], began: float, cache: Cache) -> None:
-    """Carry jobs out until none is left that this worker could do.
+@dataclass(frozen=True)
+class Work:
+    """What a worker is to do.
 
     Args:
         storage: See `open_study`.
@@ -78,23 +84,36 @@ def work(storage: str, name: str, jobs: Mapping[str, Job], began: float, cache: 
         jobs: Run id to job, parents first.
         began: When the command began; what failed before that is tried again.
         cache: For everything derived.
+        processes: Of one run, through torchrun; 1 does without.
     """
-    from clear_bench import execute, progress
 
-    progress.quiet = True  # the lines of several workers would mix; each run has its log
-    execute.console.quiet = True
-    study = open_study(storage, name)
-    while not settled(study, jobs, began):
+    storage: str
+    name: str
+    jobs: Mapping[str, Job]
+    began: float
+    cache: Cache
+    processes: int = 1
+
+
+def work(task: Work) -> None:
+    """Carry jobs out until none is left that this worker could do."""
+    be_quiet()
+    study = open_study(task.storage, task.name)
+    while not settled(study, task.jobs, task.began):
         bury(study)
-        enqueue(study, jobs, began)
+        enqueue(study, task.jobs, task.began)
         if not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
             time.sleep(0.5)  # others run what is left; should they die, it comes back
             continue
-        study.optimize(
-            partial(_objective, study=study, jobs=jobs, began=began, cache=cache),
-            n_trials=1,
-            catch=(Exception,),
-        )
+        study.optimize(partial(_objective, study, task), n_trials=1, catch=(Exception,))
+
+
+def be_quiet() -> None:
+    """Say nothing: the lines of several workers would mix; each run has its log."""
+    from clear_bench import execute, progress
+
+    progress.quiet = True
+    execute.console.quiet = True
 
 
 def of(study: Study) -> dict[str, list[FrozenTrial]]:
@@ -160,7 +179,7 @@ def adopt(study: Study, jobs: Mapping[str, Job]) -> list[str]:
         trials = known.get(run_id, [])
         if any(t.state == TrialState.COMPLETE or t.state in LIVE for t in trials):
             continue
-        attributes = {"run": run_id, "variant": job.label, "seed": job.seed, **_here(job)}
+        attributes = {"run": run_id, "variant": job.label, "seed": job.seed, **here(job)}
         value = record.metrics["selected"]["val"][job.metric]
         study.add_trial(
             optuna.trial.create_trial(state=TrialState.COMPLETE, value=value, user_attrs=attributes)
@@ -168,20 +187,18 @@ def adopt(study: Study, jobs: Mapping[str, Job]) -> list[str]:
     return found
 
 
-def _objective(
-    trial: Trial, *, study: Study, jobs: Mapping[str, Job], began: float, cache: Cache
-) -> float:
+def _objective(study: Study, task: Work, trial: Trial) -> float:
     """Carry out the job of a trial and return the val metric that selects its checkpoint."""
-    job = jobs.get(trial.user_attrs.get("run", ""))
+    job = task.jobs.get(trial.user_attrs.get("run", ""))
     if job is None:  # somebody else took the last one, or asked for more than this command
         raise optuna.TrialPruned("nothing for this worker")
     older = [t for t in of(study)[job.run_id] if t.number < trial.number]
-    if any(_holds(t, job, began) for t in older):
+    if any(_holds(t, job, task.began) for t in older):
         raise optuna.TrialPruned("an older trial has this job")
-    for name, value in _here(job).items():
+    for name, value in here(job).items():
         trial.set_user_attr(name, value)
     try:
-        return _carry_out(job, failures(study, jobs), cache)
+        return _carry_out(job, failures(study, task.jobs), task)
     except UserError as error:
         trial.set_user_attr("reason", str(error))
         raise
@@ -191,16 +208,36 @@ def _objective(
         raise
 
 
-def _carry_out(job: Job, failed: Mapping[str, str], cache: Cache) -> float:
+def _carry_out(job: Job, failed: Mapping[str, str], task: Work) -> float:
     """Carry out a job, or what is missing of its parents first, and return its val metric."""
-    from clear_bench.execute import once
-
     chain = job.chain()
     for parent in chain[:-1]:
         if parent.id in failed and not fresh(parent).finished:
             raise UserError(f"not run, since its parent {parent.id} failed: {failed[parent.id]}")
-    record = [once(run, cache) for run in chain][-1]
+    if task.processes > 1:
+        launch(job, chain[-1].task, task)
+    record = [once(run, task.cache) for run in chain][-1]
     return record.metrics["selected"]["val"][job.metric]
+
+
+def launch(job: Job, kind: str, task: Work) -> None:
+    """Carry a job out in several processes, by torchrun on this machine.
+
+    Raises:
+        UserError: If they fail; their last line is the reason.
+    """
+    s = job.setting
+    words = [sys.executable, "-m", "torch.distributed.run", "--standalone",
+             f"--nproc-per-node={task.processes}", "-m", "clear_bench.train",
+             "--launcher=pytorch", "--studies", f"--task={kind}", f"--method={job.base}",
+             f"--dataset={s.dataset}", f"--profile={s.profile}", f"--seed={job.seed}",
+             f"--runs={s.root}", f"--cache={task.cache.root}",
+             *([f"--data-root={s.data_root}"] if s.data_root else []),
+             *(f"--set={k}={json.dumps(v)}" for k, v in job.overrides.items())]  # fmt: skip
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+        raise UserError(said[-1] if said else f"torchrun failed: {done.stderr[-300:]}")
 
 
 def _holds(trial: FrozenTrial, job: Job, began: float) -> bool:
@@ -230,9 +267,14 @@ def _place(job: Job) -> dict[str, str]:
     return {"host": HOST, "root": str(job.setting.root.resolve())}
 
 
-def _here(job: Job) -> dict[str, Any]:
+def here(job: Job) -> dict[str, Any]:
     """Return where this process carries a job out."""
-    return {**_place(job), "process": os.getpid()}
+    return here_is(job.setting.root)
+
+
+def here_is(root: Path) -> dict[str, Any]:
+    """Return machine, folder of runs and process, as a trial's attributes."""
+    return {"host": HOST, "root": str(root.resolve()), "process": os.getpid()}
 
 
 def _alive(process: int) -> bool:
