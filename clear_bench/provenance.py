@@ -6,7 +6,7 @@ import os
 import platform
 import subprocess
 import sys
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.metadata import distributions, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -51,7 +51,7 @@ def closure(*modules: str) -> dict[str, str]:
     return seen
 
 
-@lru_cache(maxsize=None)
+@cache
 def _parsed(module: str) -> tuple[str, tuple[str, ...]]:
     """Return a module's code as plain text, and this project's modules that it imports."""
     tree = _without_docstrings(ast.parse(_file(module).read_text(encoding="utf-8")))
@@ -94,7 +94,7 @@ def _file(module: str) -> Path:
     return file
 
 
-@lru_cache(maxsize=None)
+@cache
 def _source(name: str) -> Path | None:
     """Return the source file of a dotted name, or None if it is no module.
 
