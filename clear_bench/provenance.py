@@ -46,13 +46,13 @@ def closure(*modules: str) -> dict[str, str]:
         name = todo.pop()
         if name in seen or name in IDLE:
             continue
-        seen[name], imports = _parsed(name)
+        seen[name], imports = parsed(name)
         todo += imports
     return seen
 
 
 @cache
-def _parsed(module: str) -> tuple[str, tuple[str, ...]]:
+def parsed(module: str) -> tuple[str, tuple[str, ...]]:
     """Return a module's code as plain text, and this project's modules that it imports."""
     tree = _without_docstrings(ast.parse(_file(module).read_text(encoding="utf-8")))
     return ast.dump(tree), tuple(_own_imports(tree))
