@@ -28,7 +28,7 @@ def backbone(name: str, image_size: tuple[int, int], pretrained: bool, **extra: 
         known = timm.get_pretrained_cfg(name)
         if known is not None and known.fixed_input_size:  # a CNN takes any size, unasked
             extra["img_size"] = image_size
-        return timm.create_model(name, pretrained=pretrained, num_classes=0, **extra)
+        model = timm.create_model(name, pretrained=pretrained, num_classes=0, **extra)
     except RuntimeError as error:
         if "Unknown model" in str(error):
             raise UserError(f"backbone {name}: timm knows no such model") from error
@@ -40,6 +40,10 @@ def backbone(name: str, image_size: tuple[int, int], pretrained: bool, **extra: 
             f"backbone {name}: pre-trained weights cannot be had ({type(error).__name__}); "
             "run once where the hub is reachable, or set pretrained=false to train from scratch"
         ) from error
+    for part in model.modules():
+        if hasattr(part, "fused_attn"):  # timm leaves Swin's off; the mathematics is the same
+            part.fused_attn = True
+    return model
 
 
 class ChannelAttention(nn.Module):

@@ -128,7 +128,7 @@ METHOD = Method(
                     "schedule": "plateau",
                     "warmup_epochs": 0,
                     "clip_norm": 10.0,
-                    "amp": False,
+                    "precision": "fp32",
                 },
             },
             "retrieval": {"model": {"dim": 512, "width": 1024}},
