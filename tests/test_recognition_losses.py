@@ -158,6 +158,10 @@ def test_channel_dropout_and_stages(tmp_path):
     branch = build_method("clear", tmp_path, swin={**swin, **wanted}).trunk.branches[0]
     assert list(branch.channel_attention) == ["1", "3"]
     assert {a.dropout.p for a in branch.channel_attention.values()} == {0.4}
-    for wrong, cause in (({"channel_stages": [4]}, "from 0 to 3"), ({"channel_dropout": 2.0}, "p")):
+    for wrong, cause in (
+        ({"channel_stages": [4]}, "from 0 to 3"),
+        ({"channel_stages": []}, "channel_attention=off"),
+        ({"channel_dropout": 2.0}, "probability has to be between 0 and 1"),
+    ):
         with pytest.raises(UserError, match=cause):
             build_method("clear", tmp_path, swin={**swin, **wrong})

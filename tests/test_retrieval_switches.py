@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from retrieval_tables import as_batch, make_model, train, write_table
@@ -12,7 +13,7 @@ from clear_bench.models.retrieval_head import MARGINS, adapter
 
 
 def model_of(folder, **changes):
-    return make_model("clear", folder, dim=8, width=16, **changes)
+    return make_model("clear", folder, **{"dim": 8, "width": 16, **changes})
 
 
 def unit(vector):
@@ -155,14 +156,28 @@ def test_every_variant_learns(change, tmp_path):
         ({"visual_depth": 0}, "needs 16 inputs"),
         ({"shared": True, "depth": 1}, "depth=1 has none"),
         ({"shared": True, "embedding": "hard"}, "one query part"),
+        ({"width": 0}, "width=0: must be 1 or more"),
         ({"activation": "tanh"}, "gelu, relu"),
         ({"margin_loss": "triplet"}, "contrastive"),
+        ({"scale": 0.0}, "greater than 0"),
+        ({"margin": -0.1}, "0 or more"),
     ],
 )
 def test_nonsense_is_one_clear_line(changes, cause, tmp_path):
     write_table(tmp_path)
     with pytest.raises(UserError, match=cause):
         model_of(tmp_path, **changes)
+
+
+def test_words_without_a_text_are_refused(tmp_path):
+    write_table(tmp_path)
+    with np.load(tmp_path / "table.npz") as arrays:
+        table = {**arrays, "text": np.zeros((8, 0), np.float32)}
+    np.savez(tmp_path / "table.npz", **table)
+    assert model_of(tmp_path, embedding="hard").embedding == "hard"
+    for embedding in ("soft", "both"):
+        with pytest.raises(UserError, match="reads no text"):
+            model_of(tmp_path, embedding=embedding)
 
 
 @pytest.mark.parametrize("kind", MARGINS)

@@ -136,6 +136,8 @@ class SwinBranch(nn.Module):
             raise UserError(
                 f"channel_stages={list(channel_stages)}: must be from 0 to {len(places) - 1}"
             )
+        if not channel_stages and channel_attention != "off":
+            raise UserError("channel_stages=[]: name a stage, or set channel_attention=off")
         stages = [] if channel_attention == "off" else sorted(set(channel_stages))
         released = channel_attention == "released"
         self.channel_attention = nn.ModuleDict(

@@ -103,6 +103,9 @@ class ClearRetrieval(RetrievalModel):
         self.feature_dropout = nn.Dropout(feature_dropout)
         sizes = {"soft": self.text.shape[1], "hard": self.one_hot.shape[1]}
         sizes = {part: size for part, size in sizes.items() if embedding in (part, "both")}
+        _in_range(dim=dim, width=width, scale=scale, margin=margin)
+        if sizes.get("soft") == 0:
+            raise UserError(f"embedding={embedding}: the method reads no text; use hard")
         _fits_together(list(sizes.values()), combine, depth, visual_depth, shared=shared)
         mlp: Any = {"width": width, "dropout": dropout, "activation": activation}
         outputs = {part: dim if depth else size for part, size in sizes.items()}
@@ -179,6 +182,16 @@ def _fits_together(
         raise UserError("shared=true: there is one query part; it needs embedding=both and a text")
     if shared and depth < 2:
         raise UserError(f"shared=true: all layers but the first are shared; depth={depth} has none")
+
+
+def _in_range(dim: int, width: int, scale: float, margin: float) -> None:
+    """Raise a `UserError` for numbers that mean nothing, see `ClearRetrieval`."""
+    if dim < 1 or width < 1:
+        raise UserError(f"dim={dim}, width={width}: must be 1 or more")
+    if scale <= 0:
+        raise UserError(f"scale={scale}: must be greater than 0")
+    if margin < 0:
+        raise UserError(f"margin={margin}: must be 0 or more")
 
 
 def _require(name: str, value: str, known: Sequence[str]) -> None:
