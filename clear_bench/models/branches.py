@@ -1,5 +1,6 @@
 """The two branches of CLEAR's cross-transformer: a plain ViT and a Swin with channel attention."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import timm
@@ -112,6 +113,7 @@ class SwinBranch(nn.Module):
         channel_attention: ``off``, ``paper`` or ``released`` (with the shuffle, see
             `ChannelAttention`).
         channel_stages: Stages (0 to 3) that get one.
+        channel_dropout: On the result of each.
         swin: timm's name and arguments.
     """
 
@@ -120,7 +122,8 @@ class SwinBranch(nn.Module):
         image_size: tuple[int, int],
         pretrained: bool,
         channel_attention: str = "paper",
-        channel_stages: tuple[int, ...] = (0, 1, 2, 3),
+        channel_stages: Sequence[int] = (0, 1, 2, 3),
+        channel_dropout: float = 0.1,
         **swin: Any,
     ) -> None:
         super().__init__()
@@ -132,12 +135,21 @@ class SwinBranch(nn.Module):
         swin = {"always_partition": True, **swin}
         self.trunk: Any = backbone(image_size=image_size, pretrained=pretrained, **swin)
         self.width: int = self.trunk.num_features  # type: ignore[assignment]
-        stages = [] if channel_attention == "off" else list(channel_stages)
+        places = self._positions(image_size)
+        if not set(channel_stages) <= set(range(len(places))):
+            raise UserError(
+                f"channel_stages={list(channel_stages)}: must be from 0 to {len(places) - 1}"
+            )
+        if not channel_stages and channel_attention != "off":
+            raise UserError("channel_stages=[]: name a stage, or set channel_attention=off")
+        stages = [] if channel_attention == "off" else sorted(set(channel_stages))
+        released = channel_attention == "released"
         self.channel_attention = nn.ModuleDict(
             {
-                str(stage): ChannelAttention(positions, shuffle=channel_attention == "released")
-                for stage, positions in enumerate(self._positions(image_size))
-                if stage in stages
+                str(stage): ChannelAttention(
+                    places[stage], shuffle=released, dropout=channel_dropout
+                )
+                for stage in stages
             }
         )
 

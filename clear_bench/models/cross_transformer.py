@@ -57,7 +57,8 @@ class CrossTransformer(nn.Module):
         vit: timm name and arguments of ViT branches.
         swin: The same for Swin branches, with ``channel_attention`` and ``channel_stages``.
         pretrained: Whether timm's published weights are loaded.
-        fusion: Which summaries look across: ``both``, ``first``, ``second`` or ``none``.
+        fusion: Which summaries look across: ``both``, ``first``, ``second`` or ``none``, which is
+            the only one for a lone branch.
         depth: Layers of cross-fusion.
         dim: Width of the fused summaries.  A branch of that width is not projected (so nothing
             is at the published sizes); another gets a linear map first.
@@ -88,6 +89,8 @@ class CrossTransformer(nn.Module):
                 raise unknown("branch", name, BRANCHES)
         if len(branches) not in (1, 2):
             raise UserError(f"branches={list(branches)}: must be one or two")
+        if len(branches) == 1 and fusion != "none":
+            raise UserError(f"fusion={fusion}: a lone branch has no other to look at; use none")
         options = {"vit": vit, "swin": swin}
         self.branches = nn.ModuleList(
             BRANCHES[name](image_size, pretrained, **options[name]) for name in branches
@@ -96,8 +99,7 @@ class CrossTransformer(nn.Module):
         self.project = nn.ModuleList(
             nn.Identity() if width == dim else nn.Linear(width, dim) for width in widths
         )
-        looks = {"none": (), "both": (0, 1), "first": (0,), "second": (1,)}[fusion]
-        self.looks = looks if len(branches) == 2 else ()
+        self.looks = {"none": (), "both": (0, 1), "first": (0,), "second": (1,)}[fusion]
         self.cross = nn.ModuleList(
             nn.ModuleDict({str(side): CrossAttention(dim, heads) for side in self.looks})
             for _ in range(depth if self.looks else 0)
