@@ -9,7 +9,7 @@ from rich.console import Console
 from clear_bench import plugins
 from clear_bench.cache import Cache
 from clear_bench.errors import UserError
-from clear_bench.record import Record
+from clear_bench.record import CHECKPOINTS, Record
 from clear_bench.runs import Run
 
 console = Console(stderr=True)
@@ -93,6 +93,6 @@ def show(records: Sequence[Record]) -> None:
         for record in rows:
             for checkpoint, splits in record.metrics.items():
                 values = [f"{100 * splits['test'][n]:.2f}" for n in names]
-                table.add_row(record.run_id, checkpoint, *values)
+                table.add_row(record.run_id, CHECKPOINTS[checkpoint], *values)
         wide = Console()
         (wide if wide.is_terminal else Console(width=160)).print(table)
