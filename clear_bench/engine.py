@@ -33,6 +33,7 @@ def fit(
     metric: str,
     validation: dict[str, Any],
     launcher: str,
+    every: bool = False,
 ) -> list[dict[str, float]]:
     """Train a model under an mmengine Runner, from where an earlier attempt stopped.
 
@@ -48,6 +49,7 @@ def fit(
         metric: Val metric that selects the checkpoint.
         validation: ``val_cfg`` and ``val_evaluator`` of the Runner.
         launcher: ``none``, ``pytorch`` or ``slurm``.
+        every: Whether to keep the weights of every epoch as well, see `clear_bench.oracle`.
 
     Returns:
         The history: one dict an epoch.
@@ -84,7 +86,7 @@ def fit(
         "custom_hooks": [
             {"type": "EpochSeedHook"},
             {"type": "LossHook", "names": str(names)},
-            {"type": "SelectionHook", "metric": metric, "folder": str(folder)},
+            {"type": "SelectionHook", "metric": metric, "folder": str(folder), "every": every},
             {"type": "ProgressHook", "title": title, "log": str(folder / "train.log"),
              "metric": metric},
             *_ema(train),

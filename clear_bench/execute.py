@@ -9,7 +9,7 @@ from rich.console import Console
 from clear_bench import plugins
 from clear_bench.cache import Cache
 from clear_bench.errors import UserError
-from clear_bench.record import Record
+from clear_bench.record import CHECKPOINTS, Record
 from clear_bench.runs import Run
 
 console = Console(stderr=True)
@@ -49,6 +49,28 @@ def once(run: Run, cache: Cache, launcher: str = "none") -> Record:
     with lock:
         lock.release()  # `with` holds it once more
         return Record.load(run.folder) if run.finished else _make(run, cache, launcher)
+
+
+def learn(run: Run, cache: Cache) -> list[dict[str, float]]:
+    """Train a run without evaluating it on test, and return its val history.
+
+    Raises:
+        UserError: If a loss diverged.
+    """
+    import torch
+
+    from clear_bench import recognition_run, retrieval_run
+    from clear_bench.hooks import Diverged
+
+    plugins.load("method", run.config["method"])  # registers its models
+    task = {"recognition": recognition_run, "retrieval": retrieval_run}[run.task]
+    torch.set_num_threads(run.config["threads"])
+    run.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(run.folder / ".lock"):
+            return task.learn(run, cache)
+    except Diverged as error:
+        raise UserError(f"{run.id}: {error}; try a smaller train.lr") from None
 
 
 def _make(run: Run, cache: Cache, launcher: str) -> Record:
@@ -93,6 +115,6 @@ def show(records: Sequence[Record]) -> None:
         for record in rows:
             for checkpoint, splits in record.metrics.items():
                 values = [f"{100 * splits['test'][n]:.2f}" for n in names]
-                table.add_row(record.run_id, checkpoint, *values)
+                table.add_row(record.run_id, CHECKPOINTS[checkpoint], *values)
         wide = Console()
         (wide if wide.is_terminal else Console(width=160)).print(table)

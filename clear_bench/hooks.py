@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,11 @@ from mmengine.runner import Runner, set_random_seed
 from clear_bench.progress import EpochProgress
 
 LAST, SELECTED = "last.pth", "selected.pth"
+EPOCH = "epoch-{:04d}.pth"
+
+
+LISTENERS: list[Callable[[int, Mapping[str, float]], None]] = []
+"""Who is told the val metrics of each epoch; one that raises stops the training."""
 
 
 class Diverged(Exception):  # noqa: N818 - the word says it
@@ -125,13 +131,15 @@ class SelectionHook(Hook):
     Args:
         metric: Name of the val metric; the first epoch with the highest value is selected.
         folder: Where the checkpoints go.
+        every: Whether to keep the weights of every epoch too, see `clear_bench.oracle`.
     """
 
     priority = "VERY_LOW"  # after EMA has put the training weights back
 
-    def __init__(self, metric: str, folder: str) -> None:
+    def __init__(self, metric: str, folder: str, every: bool = False) -> None:
         self.metric = metric
         self.folder = Path(folder)
+        self.every = every
         self.history: list[dict[str, float]] = []
         self.started = 0.0
 
@@ -149,7 +157,7 @@ class SelectionHook(Hook):
         self.seconds = time.perf_counter() - self.started
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Save both checkpoints; should the process die in between, the epoch is run again."""
+        """Save the checkpoints; should the process die in between, the epoch is run again."""
         assert metrics is not None  # noqa: S101 - mmengine's signature, never None after a val loop
         chosen = metrics[self.metric] > self.best
         row = {
@@ -159,8 +167,12 @@ class SelectionHook(Hook):
             **metrics,
         }
         self.history.append(row)
+        for listen in LISTENERS:
+            listen(runner.epoch, metrics)
         if chosen:
             self._save(runner, SELECTED)
+        if self.every:
+            self._save(runner, EPOCH.format(runner.epoch), weights_alone=True)
         self._save(runner, LAST)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
@@ -172,11 +184,18 @@ class SelectionHook(Hook):
         """Take the history up where it stopped."""
         self.history = checkpoint["history"]
 
-    def _save(self, runner: Runner, name: str) -> None:
+    def _save(self, runner: Runner, name: str, *, weights_alone: bool = False) -> None:
         """Write a checkpoint under a temporary name, then rename it (main process only)."""
         temporary = f".{name}.tmp"
         position = {"epoch": runner.epoch, "iter": runner.iter}
-        runner.save_checkpoint(str(self.folder), temporary, meta=position)
+        state = not weights_alone
+        runner.save_checkpoint(
+            str(self.folder),
+            temporary,
+            meta=position,
+            save_optimizer=state,
+            save_param_scheduler=state,
+        )
         if runner.rank == 0:
             (self.folder / temporary).replace(self.folder / name)
 

@@ -1,6 +1,6 @@
 """Carry out a recognition run: stage the arrays, train, predict, measure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from clear_bench.errors import UserError
 from clear_bench.inference import encode
 from clear_bench.metrics.recognition import per_attribute, recognition_metrics
 from clear_bench.metrics.upar import challenge_score
+from clear_bench.oracle import ORACLE, choose
 from clear_bench.provenance import file_sha256, provenance
 from clear_bench.record import Record, plain, write_text
 from clear_bench.runs import Run
@@ -105,7 +106,10 @@ def make(run: Run, cache: Cache, launcher: str) -> Record:
     history = _train(run, cache, launcher, model, images, rows)
     metric = run.config["protocol"]["select_recognition"]
     best = max(history, key=lambda row: row[metric])["epoch"] if history else 0
-    found = evaluate(run, model, images.pixels, rows) if main_process() else {}
+    found: dict[str, Any] = {}
+    if main_process():
+        found = choose_oracle(run, model, lambda m: measure(run, m, images.pixels, rows)[0])
+        found |= evaluate(run, model, images.pixels, rows)
     return run.record(
         status="finished",
         history=plain(history),
@@ -120,6 +124,16 @@ def make(run: Run, cache: Cache, launcher: str) -> Record:
         provenance=provenance(),
         **found,
     )
+
+
+def learn(run: Run, cache: Cache) -> list[dict[str, float]]:
+    """Train a run and return its val history; nothing is evaluated on test, and nothing recorded.
+
+    The checkpoints stay, so that `make` goes on from there.
+    """
+    images, rows = stage(run, cache)
+    stage_phrases(run, cache)
+    return _train(run, cache, "none", model_of(run, rows), images, rows)
 
 
 def remeasure(run: Run, cache: Cache) -> dict[str, dict[str, dict[str, float]]]:
@@ -165,13 +179,30 @@ def _train(
             },
         },
         launcher=launcher,
+        every=run.rules.oracle,
     )
+
+
+def choose_oracle(
+    run: Run, model: dict[str, Any], measured: Callable[[Any], dict[str, dict[str, float]]]
+) -> dict[str, int]:
+    """Select on test, if the protocol asks for that too; return what the record says of it.
+
+    Args:
+        run: A run of either task.
+        model: Full configuration of its model.
+        measured: Trained model to split to metrics.
+    """
+    if not run.rules.oracle or not run.section["train"]["epochs"]:
+        return {}
+    metric = run.config["protocol"][f"select_{run.task}"]
+    return {"oracle_epoch": choose(run.folder, model, lambda m: measured(m)["test"][metric])}
 
 
 def evaluate(
     run: Run, model: dict[str, Any], pixels: Any, rows: dict[str, NDArray[np.intp]]
 ) -> dict[str, Any]:
-    """Measure both checkpoints and keep the selected one's predictions beside the record."""
+    """Measure the checkpoints and keep the selected one's predictions beside the record."""
     found = {
         name: measure(run, loaded, pixels, rows) for name, loaded in checkpoints(run, model).items()
     }
@@ -210,17 +241,16 @@ def measure(
 
 
 def checkpoints(run: Run, model: dict[str, Any]) -> dict[str, Any]:
-    """Return the trained models: ``selected`` on val, and of the ``last`` epoch.
+    """Return the trained models: ``selected`` on val, of the ``last`` epoch, and ``oracle``.
 
-    A method that does not train has one model and no checkpoint.
+    The last, selected on test, is there only if the protocol asks for it.  A method that does not
+    train has one model and no checkpoint.
     """
     if not run.section["train"]["epochs"]:
         set_random_seed(run.config["seed"])
         return {"selected": build(model).to(device()).eval()}
-    return {
-        "selected": load(model, run.folder / SELECTED),
-        "last": load(model, run.folder / LAST),
-    }
+    files = {"selected": SELECTED, "last": LAST} | ({"oracle": ORACLE} if run.rules.oracle else {})
+    return {name: load(model, run.folder / file) for name, file in files.items()}
 
 
 def save_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
@@ -232,5 +262,5 @@ def save_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
 
 def artefacts(folder: Path) -> dict[str, str]:
     """Return the sha256 of the files that a run leaves beside its record."""
-    names = (SELECTED, LAST, "predictions.npz", "schema.json", "table.npz", PHRASES)
+    names = (SELECTED, LAST, ORACLE, "predictions.npz", "schema.json", "table.npz", PHRASES)
     return {name: file_sha256(folder / name) for name in names if (folder / name).is_file()}

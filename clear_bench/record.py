@@ -20,6 +20,8 @@ SCHEMA: Literal[2] = 2
 
 FILE = "record.json"
 
+CHECKPOINTS = {"selected": "selected", "last": "last", "oracle": "oracle: selected on test"}
+"""Name of a checkpoint to its label in print."""
 
 COSTS = ("parameters", "flops_per_image", "images_per_second", "train_seconds")
 """What of a run's cost stands beside its accuracy in a table."""
@@ -28,8 +30,9 @@ COSTS = ("parameters", "flops_per_image", "images_per_second", "train_seconds")
 class Record(BaseModel):
     """Everything that is known of one run.
 
-    ``metrics`` is checkpoint (``selected`` on val, or ``last`` epoch) -> split -> name -> value,
-    fractions of 1.  ``history`` has one entry an epoch.  A failed run keeps ``reason`` instead.
+    ``metrics`` is checkpoint (``selected`` on val, ``last`` epoch or, if the protocol asks for it,
+    ``oracle``: selected on test) -> split -> name -> value, fractions of 1.  ``history`` has one
+    entry an epoch.  A failed run keeps ``reason`` instead.
     ``overrides`` is what `changes` finds between the run and its method's own recipe; None where
     an older record does not say.
     """
@@ -55,6 +58,7 @@ class Record(BaseModel):
     per_attribute: dict[str, list[Any]] = Field(default_factory=dict)
     history: list[dict[str, float]] = Field(default_factory=list)
     selected_epoch: int = 0
+    oracle_epoch: int = 0
     cost: dict[str, Any] = Field(default_factory=dict)
     provenance: dict[str, Any] = Field(default_factory=dict)
     artefacts: dict[str, str] = Field(default_factory=dict)

@@ -17,7 +17,13 @@ from clear_bench.galleries import gallery_of, order_of
 from clear_bench.inference import embed, encode, rank_split
 from clear_bench.metrics.retrieval import RetrievalResult
 from clear_bench.provenance import file_sha256, provenance
-from clear_bench.recognition_run import artefacts, checkpoints, save_arrays, split_rows
+from clear_bench.recognition_run import (
+    artefacts,
+    checkpoints,
+    choose_oracle,
+    save_arrays,
+    split_rows,
+)
 from clear_bench.record import Record, plain, write_text
 from clear_bench.runs import Run
 
@@ -139,7 +145,10 @@ def make(run: Run, cache: Cache, launcher: str) -> Record:
     history = _train(run, cache, launcher, model, staged)
     metric = run.config["protocol"]["select_retrieval"]
     best = max(history, key=lambda row: row[metric])["epoch"] if history else 0
-    measured = evaluate(run, model, staged) if main_process() else {}
+    measured: dict[str, Any] = {}
+    if main_process():
+        measured = choose_oracle(run, model, lambda m: plain_metrics(measure(run, m, staged)))
+        measured |= evaluate(run, model, staged)
     return run.record(
         status="finished",
         history=plain(history),
@@ -161,8 +170,15 @@ def make(run: Run, cache: Cache, launcher: str) -> Record:
     )
 
 
+def learn(run: Run, cache: Cache) -> list[dict[str, float]]:
+    """Train a run and return its val history, see `recognition_run.learn`."""
+    staged = stage(run, cache)
+    save_arrays(run.folder / "table.npz", training_table(run, staged))
+    return _train(run, cache, "none", model_config(run), staged)
+
+
 def evaluate(run: Run, model: dict[str, Any], staged: Staged) -> dict[str, Any]:
-    """Measure both checkpoints and keep the selected one's ranking inputs beside the record."""
+    """Measure the checkpoints and keep the selected one's ranking inputs beside the record."""
     trained = checkpoints(run, model)
     found = {name: measure(run, loaded, staged) for name, loaded in trained.items()}
     test = staged.splits["test"]
@@ -177,14 +193,15 @@ def evaluate(run: Run, model: dict[str, Any], staged: Staged) -> dict[str, Any]:
         kept["queries"], kept["images"] = embed(trained["selected"], test)
     save_arrays(run.folder / "predictions.npz", kept)
     write_text(run.folder / "schema.json", run.dataset.schema.to_json())
-    return {"metrics": _metrics(found), "artefacts": artefacts(run.folder)}
+    metrics = {name: plain_metrics(splits) for name, splits in found.items()}
+    return {"metrics": metrics, "artefacts": artefacts(run.folder)}
 
 
 def remeasure(run: Run, cache: Cache) -> dict[str, dict[str, dict[str, float]]]:
     """Return the metrics of a finished run's checkpoints, computed again."""
     staged = stage(run, cache)
     trained = checkpoints(run, model_config(run)).items()
-    return _metrics({name: measure(run, loaded, staged) for name, loaded in trained})
+    return {name: plain_metrics(measure(run, loaded, staged)) for name, loaded in trained}
 
 
 def measure(run: Run, model: Any, staged: Staged) -> dict[str, RetrievalResult]:
@@ -193,9 +210,9 @@ def measure(run: Run, model: Any, staged: Staged) -> dict[str, RetrievalResult]:
     return {split: rank_split(model, arrays, **rule) for split, arrays in staged.splits.items()}
 
 
-def _metrics(found: dict[str, dict[str, RetrievalResult]]) -> dict[str, Any]:
-    """Return the plain metrics of results."""
-    return {n: {s: plain(r.metrics) for s, r in splits.items()} for n, splits in found.items()}
+def plain_metrics(splits: dict[str, RetrievalResult]) -> dict[str, dict[str, float]]:
+    """Return the plain metrics of each split's result."""
+    return {split: plain(result.metrics) for split, result in splits.items()}
 
 
 def _train(
@@ -231,6 +248,7 @@ def _train(
             "val_evaluator": [],
         },
         launcher=launcher,
+        every=run.rules.oracle,
     )
     if main_process():
         val.unlink()

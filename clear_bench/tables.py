@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from clear_bench.record import COSTS, write_text
+from clear_bench.record import CHECKPOINTS, COSTS, write_text
 
 COLUMNS = {
     "recognition": ("mA", "accuracy", "precision", "recall", "f1", "f1_instance"),
@@ -109,7 +109,8 @@ def cells(table: pd.DataFrame, task: str, plus_minus: str) -> pd.DataFrame:
         for name, (head, unit, digits) in COST_HEADS.items()
     }
     seeds = {"seeds": table[("n", "")].to_numpy()}
-    return pd.DataFrame({**pairs, **seeds, **costs}, index=table.index)
+    found = pd.DataFrame({**pairs, **seeds, **costs}, index=table.index)
+    return found.rename(index=CHECKPOINTS, level="checkpoint")
 
 
 def caption(dataset: str, task: str, protocol: str) -> str:
