@@ -158,10 +158,8 @@ def plan(
     loaded = _read(dataset, _place(dataset, data_root), data["split"], data["label_set"])
     runs: list[Run] = []
     if "recognition" in config:
-        _check_phrases(method, config["recognition"].get("text"))
         runs.append(Run(config, "recognition", loaded, root, under=under))
     if "retrieval" in config:
-        _check_text(method, config["retrieval"])
         parent = config["retrieval"]["parent"]
         if parent != method or not runs:
             shared = {
@@ -177,6 +175,8 @@ def plan(
                 )
             runs.append(Run(other, "recognition", loaded, root, under=under))
         runs.append(Run(config, "retrieval", loaded, root, runs[-1], under=under))
+    for run in runs:
+        _check_text(run)
     return runs
 
 
@@ -191,35 +191,32 @@ def _read(dataset: str, root: Path, split: str, label_set: str) -> Dataset:
     return load_dataset(dataset, root, split, label_set)
 
 
-def _check_text(method: str, recipe: Mapping[str, Any]) -> None:
+def _check_text(run: Run) -> None:
     """Raise a `UserError` for a text that cannot be made, before anything is trained."""
-    from clear_bench.text.descriptions import TEMPLATES
-    from clear_bench.text.encoders import identity
+    from clear_bench.text.descriptions import PHRASINGS, TEMPLATES
+    from clear_bench.text.encoders import require
 
-    settings = recipe.get("text")
+    settings = run.section.get("text")
     if settings is None:
         return
     if settings["encoder"] == "none":
-        if recipe["model"].get("embedding") not in ("both", "hard"):
-            raise UserError(f"{method}: reads text alone; text.encoder=none leaves it nothing")
+        _check_no_text(run)
         return
-    if settings["template"] not in TEMPLATES:
-        raise unknown("template", settings["template"], TEMPLATES)
-    identity(settings["encoder"])
+    recognition = run.task == "recognition"
+    kind, known = ("phrase template", PHRASINGS) if recognition else ("template", TEMPLATES)
+    if settings["template"] not in known:
+        raise unknown(kind, settings["template"], known)
+    if not run.finished:  # what has finished needs no encoder any more
+        require(settings["encoder"])
 
 
-def _check_phrases(method: str, settings: Mapping[str, str] | None) -> None:
-    """Raise a `UserError` for a text that a recognition method cannot read."""
-    from clear_bench.text.descriptions import PHRASINGS
-    from clear_bench.text.encoders import identity
-
-    if settings is None:
-        return
-    if settings["encoder"] == "none":
+def _check_no_text(run: Run) -> None:
+    """Raise a `UserError` if a run without an encoder has nothing left to read."""
+    method = run.config["method"]
+    if run.task == "recognition":
         raise UserError(f"recognition.text.encoder=none: {method} reads its attributes' English")
-    if settings["template"] not in PHRASINGS:
-        raise unknown("phrase template", settings["template"], PHRASINGS)
-    identity(settings["encoder"])
+    if run.section["model"].get("embedding") not in ("both", "hard"):
+        raise UserError(f"{method}: reads text alone; text.encoder=none leaves it nothing")
 
 
 def reopen(folder: Path, root: Path, data_root: Path | None = None) -> Run:

@@ -188,7 +188,8 @@ def _tell(study: OptunaStudy, task: Search, ended: set[int], board: Board) -> No
         ended.add(trial.number)
         values = ", ".join(f"{key} {value:.4g}" for key, value in trial.params.items())
         state = {TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}.get(trial.state)
-        board.tell(f"trial {trial.number}: {values}: {state or f'val {100 * trial.value:.2f}'}")
+        reached = state or f"val {100 * (trial.value or 0.0):.2f}"
+        board.tell(f"trial {trial.number}: {values}: {reached}")
 
 
 def _retrain(
