@@ -33,14 +33,18 @@ class CrossAttention(nn.Module):
         self.out = nn.Linear(dim, dim)
 
     def forward(self, summary: Tensor, tokens: Tensor) -> Tensor:
-        """Return what ``summary`` ``(B, dim)`` gathers from ``tokens`` ``(B, N, dim)``."""
+        """Return what ``summary`` ``(B, dim)`` gathers from ``tokens`` ``(B, N, dim)``.
+
+        One query a head meets N + 1 tokens, so the key map is put on the query's side, ``q' (K t)
+        = (K' q)' t``, and the value map behind the weighted sum: each then acts on one vector a
+        head and not on every token.
+        """
         seen = torch.cat([summary[:, None], tokens], dim=1)
-        split = (-1, self.heads, summary.shape[1] // self.heads)
-        query = self.query(summary)[:, None].unflatten(2, split[1:]).transpose(1, 2)
-        key = self.key(seen).unflatten(2, split[1:]).transpose(1, 2)
-        value = self.value(seen).unflatten(2, split[1:]).transpose(1, 2)
-        gathered = F.scaled_dot_product_attention(query, key, value)  # (B, heads, 1, d)
-        return self.out(gathered.transpose(1, 2).flatten(1))
+        split = (self.heads, summary.shape[1] // self.heads)
+        key, value = (m.weight.unflatten(0, split) for m in (self.key, self.value))
+        query = torch.einsum("bhd,hdc->bhc", self.query(summary).unflatten(1, split), key)
+        gathered = F.scaled_dot_product_attention(query, seen, seen, scale=split[1] ** -0.5)
+        return self.out(torch.einsum("bhc,hdc->bhd", gathered, value).flatten(1))
 
 
 class CrossTransformer(nn.Module):
