@@ -7,7 +7,7 @@ import timm
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clear_bench.errors import UserError
+from clear_bench.errors import Unavailable, UserError
 
 CHANNEL_ATTENTION = ("off", "paper", "released")
 
@@ -37,7 +37,7 @@ def backbone(name: str, image_size: tuple[int, int], pretrained: bool, **extra: 
             raise UserError(f"backbone {name}: timm knows no such weights") from error
         raise
     except OSError as error:  # every download failure of the hub client is one
-        raise UserError(
+        raise Unavailable(
             f"backbone {name}: pre-trained weights cannot be had ({type(error).__name__}); "
             "run once where the hub is reachable, or set pretrained=false to train from scratch"
         ) from error
