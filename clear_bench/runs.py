@@ -14,10 +14,7 @@ from clear_bench.errors import UserError, unknown
 from clear_bench.method import ENGINES
 from clear_bench.protocol import Protocol, signature
 from clear_bench.provenance import code_hash
-from clear_bench.record import FILE, Record, changes, find_run
-
-STUDIES = "studies"
-"""Folder of the runs that studies asked for, apart from those of the benchmark."""
+from clear_bench.record import FILE, STUDIES, Record, changes, find_run
 
 
 @dataclass(frozen=True)
