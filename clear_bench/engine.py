@@ -1,6 +1,6 @@
 """From a resolved configuration to an mmengine Runner, and from a checkpoint back to a model."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing import get_start_method
 from pathlib import Path
@@ -32,6 +32,8 @@ def fit(
     validation: dict[str, Any],
     launcher: str,
     every: bool = False,
+    start: Path | None = None,
+    rates: Mapping[str, Mapping[str, float]] | None = None,
 ) -> list[dict[str, float]]:
     """Train a model under an mmengine Runner, from where an earlier attempt stopped.
 
@@ -48,6 +50,8 @@ def fit(
         validation: ``val_cfg`` and ``val_evaluator`` of the Runner.
         launcher: ``none``, ``pytorch`` or ``slurm``.
         every: Whether to keep the weights of every epoch as well, see `clear_bench.oracle`.
+        start: File of the weights to start from, see `clear_bench.starts`; None is at random.
+        rates: Parameter to ``lr_mult`` and ``decay_mult``, where they are not 1.
 
     Returns:
         The history: one dict an epoch.
@@ -77,7 +81,7 @@ def fit(
         ),
         "train_cfg": {"by_epoch": True, "max_epochs": train["epochs"], "val_interval": 1},
         **validation,
-        "optim_wrapper": _optimizer(train),
+        "optim_wrapper": _optimizer(train, rates or {}),
         "param_scheduler": _schedule(train, metric),
         "default_hooks": {"timer": None, "logger": None, "checkpoint": None},
         "custom_hooks": [
@@ -89,7 +93,7 @@ def fit(
             *_ema(train),
         ],
         "resume": last.exists(),
-        "load_from": str(last) if last.exists() else None,
+        "load_from": str(last) if last.exists() else start and str(start),
     }  # fmt: skip
     if launcher != "none" and not torch.cuda.is_available():
         # mmengine's own default names a GPU.
@@ -157,7 +161,7 @@ def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def _optimizer(train: dict[str, Any]) -> dict[str, Any]:
+def _optimizer(train: dict[str, Any], rates: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
     """Return mmengine's optimiser wrapper; mixed precision only where there is a GPU."""
     settings: dict[str, Any] = {"lr": train["lr"], "weight_decay": train["weight_decay"]}
     if train["optimizer"] == "SGD":
@@ -172,6 +176,8 @@ def _optimizer(train: dict[str, Any]) -> dict[str, Any]:
     }
     if train["optimizer"] == "AdamW":  # decay is for matrices
         wrapper["paramwise_cfg"] = {"norm_decay_mult": 0.0, "bias_decay_mult": 0.0}
+    if rates:
+        wrapper.setdefault("paramwise_cfg", {})["custom_keys"] = dict(rates)
     return wrapper
 
 

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from clear_bench import recognition_run
 from clear_bench.cache import Cache
 from clear_bench.cost import cost_of
+from clear_bench.data.images import Images
 from clear_bench.distributed import main_process, wait_for_all
 from clear_bench.engine import SELECTED, fit
 from clear_bench.errors import UserError
 from clear_bench.galleries import gallery_of, order_of
-from clear_bench.inference import embed, encode, rank_split
+from clear_bench.inference import as_seen, embed, encode, rank_split
 from clear_bench.metrics.retrieval import RetrievalResult
 from clear_bench.provenance import file_sha256, provenance
 from clear_bench.recognition_run import (
@@ -26,6 +27,8 @@ from clear_bench.recognition_run import (
 )
 from clear_bench.record import Record, plain, write_text
 from clear_bench.runs import Run
+from clear_bench.starts import START
+from clear_bench.tuning import begin, seen_in_training, tuned_config
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -40,6 +43,7 @@ class Staged:
         queries: Queries of the training images, see `Cache.queries`.
         splits: ``val`` and ``test`` as `rank_split` wants them.
         mean: ``(D,)`` mean feature of the training images.
+        images: The pictures; read where the backbone learns too.
     """
 
     folder: Path
@@ -47,6 +51,7 @@ class Staged:
     queries: Arrays
     splits: dict[str, Arrays]
     mean: NDArray[np.float32]
+    images: Images
 
 
 def features_of(run: Run, cache: Cache) -> Path:
@@ -92,10 +97,12 @@ def stage(run: Run, cache: Cache) -> Staged:
     for s, seen in (("val", rows["train"]), ("test", known)):
         rows[s] = rows[s][order_of(run, rows[s])]
         splits[s] = gallery_of(run, cache, rows[s], seen)
-        splits[s] |= {k: np.asarray(found[k][rows[s]]) for k in names[:2]}
+        splits[s] |= {k: np.asarray(found[k][rows[s]]) for k in names[:2]} | {"rows": rows[s]}
     train = cache.queries(run.dataset.schema, run.dataset.labels[rows["train"]], text)
     mean = np.asarray(found["features"][rows["train"]]).mean(axis=0)
-    return Staged(folder, rows, train, splits, mean)
+    assert run.parent is not None  # noqa: S101 - `plan` gives every retrieval run one
+    images, _ = recognition_run.stage(run.parent, cache)
+    return Staged(folder, rows, train, splits, mean, images)
 
 
 def val_rows(run: Run, rows: dict[str, NDArray[np.intp]]) -> NDArray[np.intp]:
@@ -121,7 +128,7 @@ def model_config(run: Run) -> dict[str, Any]:
     model = dict(run.section["model"])
     if run.section.get("text", {}).get("encoder") == "none":
         model["embedding"] = "hard"
-    return {**model, "table": str(run.folder / "table.npz")}
+    return tuned_config(run, {**model, "table": str(run.folder / "table.npz")})
 
 
 def training_table(run: Run, staged: Staged) -> Arrays:
@@ -182,8 +189,9 @@ def evaluate(run: Run, model: dict[str, Any], staged: Staged) -> dict[str, Any]:
         "query_category": test["query_category"],
         "average_precision": found["selected"]["test"].average_precision,
     }
-    if trained["selected"].embeds:
-        kept["queries"], kept["images"] = embed(trained["selected"], test)
+    ranks, seen = as_seen(trained["selected"], test, staged.images.pixels)
+    if ranks.embeds:
+        kept["queries"], kept["images"] = embed(ranks, seen)
     save_arrays(run.folder / "predictions.npz", kept)
     write_text(run.folder / "schema.json", run.dataset.schema.to_json())
     metrics = {name: plain_metrics(splits) for name, splits in found.items()}
@@ -200,7 +208,10 @@ def remeasure(run: Run, cache: Cache) -> dict[str, dict[str, dict[str, float]]]:
 def measure(run: Run, model: Any, staged: Staged) -> dict[str, RetrievalResult]:
     """Return a model's ranking results on val and test."""
     rule = run.rules.ranking
-    return {split: rank_split(model, arrays, **rule) for split, arrays in staged.splits.items()}
+    return {
+        split: rank_split(*as_seen(model, arrays, staged.images.pixels), **rule)
+        for split, arrays in staged.splits.items()
+    }
 
 
 def plain_metrics(splits: dict[str, RetrievalResult]) -> dict[str, dict[str, float]]:
@@ -229,20 +240,26 @@ def _train(
         model=model,
         train=run.section["train"],
         arrays={
-            "features": staged.folder / "features.npy",
-            "mirrored": staged.folder / "mirrored.npy",
+            **seen_in_training(run, staged.folder, staged.images),
             "category": files / "category.npy",
         },
         rows={s: files / f"{s}.npy" for s in ("train", "val")},
         names=cache.labels(run.dataset) / "names.txt",
         metric=run.config["protocol"]["select_retrieval"],
         validation={
-            "val_cfg": {"type": "RetrievalValLoop", "split": str(val), "rule": rule},
+            "val_cfg": {
+                "type": "RetrievalValLoop",
+                "split": str(val),
+                "rule": rule,
+                "images": str(staged.images.file),
+            },
             "val_evaluator": [],
         },
         launcher=launcher,
         every=run.rules.oracle,
+        **begin(run, model),
     )
     if main_process():
         val.unlink()
+        (run.folder / START).unlink(missing_ok=True)
     return history

@@ -1,6 +1,7 @@
 """A run is the only noun that costs money: (method, task, data set, profile, overrides, seed)."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -15,6 +16,7 @@ from clear_bench.method import ENGINES
 from clear_bench.protocol import Protocol, signature
 from clear_bench.provenance import code_hash
 from clear_bench.record import FILE, Record, find_run
+from clear_bench.switches import PACKAGED_STARTS, check_backbone, check_start
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,8 @@ class Run:
         task: ``recognition`` or ``retrieval``.
         dataset: The data, read.
         root: Folder of all runs.
-        parent: The recognition run whose frozen features a retrieval run uses.
+        parent: The recognition run whose features a retrieval run uses, or whose weights another
+            recognition run starts from.
         home: Run directory, where it is not the one that the id gives (a run made by older code).
     """
 
@@ -75,6 +78,11 @@ class Run:
         file = self.folder / FILE
         return file.is_file() and Record.load(file).status == "finished"
 
+    @property
+    def line(self) -> "list[Run]":
+        """Its ancestors, the first one first, and itself."""
+        return [*(self.parent.line if self.parent else []), self]
+
     @cached_property
     def rules(self) -> Protocol:
         """The rules of its protocol; what an older record does not say is the default."""
@@ -120,7 +128,7 @@ def plan(
     root: Path,
     data_root: Path | None = None,
 ) -> list[Run]:
-    """Return the runs of an experiment, parents first: one a task the method has.
+    """Return the runs of an experiment, parents first: one a task the method has, and its start.
 
     Args:
         method: File name of a method.
@@ -140,7 +148,9 @@ def plan(
     runs: list[Run] = []
     if "recognition" in config:
         _check_phrases(method, config["recognition"].get("text"))
-        runs.append(Run(config, "recognition", loaded, root))
+        start = _start(config, root)
+        runs += [start] if start else []
+        runs.append(Run(config, "recognition", loaded, root, parent=start))
     if "retrieval" in config:
         _check_text(method, config["retrieval"])
         parent = config["retrieval"]["parent"]
@@ -157,8 +167,29 @@ def plan(
                     f"retrieval.parent={parent}: has no recognition run whose features to use"
                 )
             runs.append(Run(other, "recognition", loaded, root))
+        check_backbone(config, runs[-1].config)
         runs.append(Run(config, "retrieval", loaded, root, parent=runs[-1]))
     return runs
+
+
+def _start(config: Config, root: Path) -> Run | None:
+    """Return the run whose weights a recognition run starts from, if it starts from one.
+
+    It is the same network with the same settings and seed, trained on all of the other data set,
+    which must be embedded or lie in ``data``.
+    """
+    recipe = config["recognition"]
+    check_start(config)
+    if recipe["init"] in ("", *PACKAGED_STARTS):
+        return None
+    shared = {"data.image_size": config["data"]["image_size"], "threads": config["threads"]}
+    other = compose(config["method"], recipe["init"], config["profile"], config["seed"], shared)
+    other["recognition"] = {**deepcopy(recipe), "init": ""}
+    other["protocol"] = {**config["protocol"], "oracle": False}
+    data = other["data"]
+    place = _place(recipe["init"], None)
+    loaded = _read(recipe["init"], place, data["split"], data["label_set"])
+    return Run(other, "recognition", loaded, root)
 
 
 def _place(dataset: str, data_root: Path | None) -> Path:
@@ -224,7 +255,11 @@ def reopen(folder: Path, root: Path, data_root: Path | None = None) -> Run:
             f"{folder.name}: was made with other data (fingerprint {str(wanted)[:12]}, found "
             f"{dataset.fingerprint[:12]} in {dataset.root}); give the same files by --data-root"
         )
-    parent = reopen(find_run(root, record.parent), root, data_root) if record.parent else None
+    parent = None
+    if record.parent:
+        folder_of_parent = find_run(root, record.parent)
+        same = Record.load(folder_of_parent).dataset == record.dataset  # a start's data are others
+        parent = reopen(folder_of_parent, root, data_root if same else None)
     return Run(record.config, record.task, dataset, root, parent, home=folder)
 
 

@@ -60,6 +60,8 @@ class ClearRetrieval(RetrievalModel):
             sentence embeddings of pedestrians all point the same way.
     """
 
+    tunable = True
+
     def __init__(
         self,
         table: str,
