@@ -1,6 +1,6 @@
 """Carry out a recognition run: stage the arrays, train, predict, measure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
