@@ -195,8 +195,11 @@ def _task_defaults(task: str, recipe: Mapping[str, Any]) -> Config:
     section: Config = {"model": deepcopy(dict(recipe["model"])), "train": Train().model_dump()}
     if task == "recognition":
         section["augment"] = Augment().model_dump()
+        section["init"] = ""  # where training starts: "" at random, see `check_start`
     else:
         section["parent"] = recipe["parent"]
+        section["backbone"] = "frozen"  # what of the parent learns on, see `check_backbone`
+        section["backbone_lr"] = 0.1  # share of train.lr with which it does
     if "text" in recipe:
         section["text"] = Text().model_dump()
     return section

@@ -1,6 +1,6 @@
 """From a resolved configuration to an mmengine Runner, and from a checkpoint back to a model."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing import get_start_method
 from pathlib import Path
@@ -34,6 +34,8 @@ def fit(
     validation: dict[str, Any],
     launcher: str,
     every: bool = False,
+    start: Path | None = None,
+    rates: Mapping[str, Mapping[str, float]] | None = None,
 ) -> list[dict[str, float]]:
     """Train a model under an mmengine Runner, from where an earlier attempt stopped.
 
@@ -50,6 +52,8 @@ def fit(
         validation: ``val_cfg`` and ``val_evaluator`` of the Runner.
         launcher: ``none``, ``pytorch`` or ``slurm``.
         every: Whether to keep the weights of every epoch as well, see `clear_bench.oracle`.
+        start: File of the weights to start from, see `clear_bench.starts`; None is at random.
+        rates: Parameter to ``lr_mult`` and ``decay_mult``, where they are not 1.
 
     Returns:
         The history: one dict an epoch.
@@ -79,7 +83,7 @@ def fit(
         ),
         "train_cfg": {"by_epoch": True, "max_epochs": train["epochs"], "val_interval": 1},
         **validation,
-        "optim_wrapper": optimizer(train),
+        "optim_wrapper": optimizer(train, rates or {}),
         "param_scheduler": schedule(train, metric),
         "default_hooks": {"runtime_info": {"type": "QuietInfoHook"}, "timer": None,
                           "logger": None, "checkpoint": None},
@@ -92,7 +96,7 @@ def fit(
             *_ema(train),
         ],
         "resume": last.exists(),
-        "load_from": str(last) if last.exists() else None,
+        "load_from": str(last) if last.exists() else start and str(start),
     }  # fmt: skip
     if launcher != "none" and not torch.cuda.is_available():
         # mmengine's own default names a GPU.

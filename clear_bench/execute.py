@@ -86,7 +86,7 @@ def _make(run: Run, cache: Cache, launcher: str) -> Record:
     from clear_bench.hooks import Diverged
     from clear_bench.track import mirror
 
-    for each in filter(None, (run.parent, run)):
+    for each in run.line:
         plugins.load("method", each.config["method"])  # registers its models
     task = {"recognition": recognition_run, "retrieval": retrieval_run}[run.task]
     torch.set_num_threads(run.config["threads"])

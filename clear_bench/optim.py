@@ -1,6 +1,6 @@
 """How parameters learn: the optimiser, its learning rate, the precision of a step."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -68,8 +68,13 @@ def half_precision(precision: str) -> bool:
     return precision == "bf16"
 
 
-def optimizer(train: dict[str, Any]) -> dict[str, Any]:
-    """Return the configuration of the optimiser, from the ``train`` section."""
+def optimizer(train: dict[str, Any], rates: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+    """Return the configuration of the optimiser.
+
+    Args:
+        train: The ``train`` section of the configuration.
+        rates: Beginning of a parameter's name to what multiplies its rate, as mmengine has it.
+    """
     settings: dict[str, Any] = {"lr": train["lr"], "weight_decay": train["weight_decay"]}
     if train["optimizer"] == "SGD":
         settings |= {"momentum": 0.9, "nesterov": True}
@@ -84,6 +89,8 @@ def optimizer(train: dict[str, Any]) -> dict[str, Any]:
     }
     if train["optimizer"] == "AdamW":  # decay is for matrices
         wrapper["paramwise_cfg"] = {"norm_decay_mult": 0.0, "bias_decay_mult": 0.0}
+    if rates:
+        wrapper.setdefault("paramwise_cfg", {})["custom_keys"] = dict(rates)
     return wrapper
 
 

@@ -13,6 +13,7 @@ import torch
 
 from clear_bench.engine import load
 from clear_bench.hooks import EPOCH
+from clear_bench.runs import Run
 
 ORACLE = "oracle.pth"
 
@@ -35,3 +36,19 @@ def choose(folder: Path, model: dict[str, Any], measure: Callable[[Any], float])
     for file in kept:
         file.unlink()
     return int(torch.load(best, map_location="cpu", weights_only=True)["meta"]["epoch"])
+
+
+def choose_oracle(
+    run: Run, model: dict[str, Any], measured: Callable[[Any], dict[str, dict[str, float]]]
+) -> dict[str, int]:
+    """Select on test, if the protocol asks for that too; return what the record says of it.
+
+    Args:
+        run: A run of either task.
+        model: Full configuration of its model.
+        measured: Trained model to split to metrics.
+    """
+    if not run.rules.oracle or not run.section["train"]["epochs"]:
+        return {}
+    metric = run.config["protocol"][f"select_{run.task}"]
+    return {"oracle_epoch": choose(run.folder, model, lambda m: measured(m)["test"][metric])}

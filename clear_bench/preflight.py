@@ -14,7 +14,7 @@ from clear_bench.config import digest
 from clear_bench.data.dataset import categories
 from clear_bench.engine import build
 from clear_bench.recognition_run import PHRASES, model_config, save_arrays
-from clear_bench.retrieval_run import Staged, training_table
+from clear_bench.retrieval_run import training_table
 from clear_bench.retrieval_run import model_config as retrieval_config
 from clear_bench.runs import Run
 
@@ -54,7 +54,7 @@ def _build(run: Run, parent: Run, cache: Cache, folder: Path) -> None:
     labels = categories(run.dataset.labels[run.dataset.rows("train")])[0][:2]
     queries = cache.queries(schema, labels, run.section.get("text"))
     mean = np.zeros(_feature_size(parent, cache, folder), np.float32)
-    table = training_table(run, Staged(folder, {}, queries, {}, mean))
+    table = training_table(run, queries, mean)
     save_arrays(folder / "table.npz", table)
     build({**retrieval_config(run), "table": str(folder / "table.npz")})
 

@@ -1,6 +1,6 @@
 """Carry out a recognition run: stage the arrays, train, predict, measure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,11 @@ from clear_bench.errors import UserError
 from clear_bench.inference import encode
 from clear_bench.metrics.recognition import per_attribute, recognition_metrics
 from clear_bench.metrics.upar import challenge_score
-from clear_bench.oracle import ORACLE, choose
+from clear_bench.oracle import ORACLE, choose_oracle
 from clear_bench.provenance import file_sha256, provenance
 from clear_bench.record import Record, plain, write_text
 from clear_bench.runs import Run
+from clear_bench.starts import START, begin
 
 PHRASES = "phrases.npz"
 
@@ -78,6 +79,15 @@ def model_of(run: Run, rows: dict[str, NDArray[np.intp]]) -> dict[str, Any]:
     return model_config(run.config, positive_ratio(run, rows), run.dataset.schema, run.folder)
 
 
+def untrained_config(run: Run) -> dict[str, Any]:
+    """Return the same without a look at the data, for a model that gets a checkpoint's weights.
+
+    The shares of positives are a part of every checkpoint.
+    """
+    schema = run.dataset.schema
+    return model_config(run.config, [0.5] * len(schema), schema, run.folder)
+
+
 def stage_phrases(run: Run, cache: Cache) -> None:
     """Write the attributes' text embeddings beside the record, if the method reads text."""
     if "text" not in run.section:
@@ -103,6 +113,7 @@ def make(run: Run, cache: Cache, launcher: str) -> Record:
     images, rows = stage(run, cache)
     stage_phrases(run, cache)
     model = model_of(run, rows)
+    start = begin(run, model, untrained_config(run.parent) if run.parent else None)
     history = _train(run, cache, launcher, model, images, rows)
     metric = run.config["protocol"]["select_recognition"]
     best = max(history, key=lambda row: row[metric])["epoch"] if history else 0
@@ -119,6 +130,7 @@ def make(run: Run, cache: Cache, launcher: str) -> Record:
             "fingerprint": run.dataset.fingerprint,
             "unreadable_images": int((~images.readable).sum()),
             **{f"{split}_images": len(kept) for split, kept in rows.items()},
+            **start,
         },
         cost=cost_of(model, history, len(rows["train"])),
         provenance=provenance(),
@@ -159,7 +171,7 @@ def _train(
     staged = cache.labels(run.dataset)
     key = {"data": run.dataset.checksum, "rows": {s: r.tolist() for s, r in rows.items()}}
     split_files = cache.arrays("rows", key, lambda: rows)
-    return fit(
+    history = fit(
         folder=run.folder,
         title=run.id,
         seed=run.config["seed"],
@@ -180,23 +192,11 @@ def _train(
         },
         launcher=launcher,
         every=run.rules.oracle,
+        start=run.folder / START if run.section["init"] else None,
     )
-
-
-def choose_oracle(
-    run: Run, model: dict[str, Any], measured: Callable[[Any], dict[str, dict[str, float]]]
-) -> dict[str, int]:
-    """Select on test, if the protocol asks for that too; return what the record says of it.
-
-    Args:
-        run: A run of either task.
-        model: Full configuration of its model.
-        measured: Trained model to split to metrics.
-    """
-    if not run.rules.oracle or not run.section["train"]["epochs"]:
-        return {}
-    metric = run.config["protocol"][f"select_{run.task}"]
-    return {"oracle_epoch": choose(run.folder, model, lambda m: measured(m)["test"][metric])}
+    if main_process():
+        (run.folder / START).unlink(missing_ok=True)
+    return history
 
 
 def evaluate(

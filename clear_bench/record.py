@@ -154,7 +154,7 @@ def frame(root: Path, keep: Callable[[Record], bool] = lambda record: True) -> "
             "profile": r.profile,
             "seed": r.seed,
             "protocol": r.protocol,
-            "settings": json.dumps(settings(r, known.get(r.parent)), sort_keys=True),
+            "settings": json.dumps(settings(r, known), sort_keys=True),
             "checkpoint": checkpoint,
             "split": split,
             "metric": metric,
@@ -170,11 +170,17 @@ def frame(root: Path, keep: Callable[[Record], bool] = lambda record: True) -> "
     return pd.DataFrame(rows)
 
 
-def settings(record: Record, parent: Record | None) -> dict[str, Any]:
-    """Return dotted keys to values of what makes a run, and its parent, but for seed and names."""
+def settings(record: Record, known: Mapping[str, Record]) -> dict[str, Any]:
+    """Return dotted keys to values of what makes a run, and its ancestors, but for seed and names.
+
+    Args:
+        record: Of the run.
+        known: Run id to record, where its ancestors are looked for.
+    """
     found = {"data.fingerprint": record.data.get("fingerprint"), **dict(flatten(record.config))}
-    if parent:
-        found |= {f"parent.{k}": v for k, v in settings(parent, None).items()}
+    if record.parent in known:
+        ours = settings(known[record.parent], known)
+        found |= {f"parent.{k}": v for k, v in ours.items()}
     return {k: v for k, v in found.items() if k.rsplit(".", 1)[-1] != "seed"}
 
 

@@ -155,7 +155,13 @@ def _loaded(
     above = parent[1] if parent else None
     own = (above.overrides if above else {}), record.overrides
     changed = None if None in own else {**(own[0] or {}), **(own[1] or {})}
-    return Loaded(folder, record, stale(record), settings(record, above), changed)
+    return Loaded(
+        folder,
+        record,
+        stale(record),
+        settings(record, {above.run_id: above} if above else {}),
+        changed,
+    )
 
 
 def _gap_of(study: StudyResult, variant: VariantResult, seed: int) -> Gap:

@@ -1,6 +1,7 @@
 """A run is the only noun that costs money: (method, task, data set, profile, overrides, seed)."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -15,6 +16,7 @@ from clear_bench.method import ENGINES
 from clear_bench.protocol import Protocol, signature
 from clear_bench.provenance import code_hash
 from clear_bench.record import FILE, STUDIES, Record, changes, find_run
+from clear_bench.switches import PACKAGED_STARTS, check_backbone, check_start
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,8 @@ class Run:
         task: ``recognition`` or ``retrieval``.
         dataset: The data, read.
         root: Folder of all runs.
-        parent: The recognition run whose frozen features a retrieval run uses.
+        parent: The recognition run whose features a retrieval run uses, or whose weights another
+            recognition run starts from.
         home: Run directory, where it is not the one that the id gives (a run made by older code).
         under: Folder below ``root`` for a new run: "" or `STUDIES`.  One that is finished is found
             in either.
@@ -80,6 +83,11 @@ class Run:
         """Whether it has a record that says so."""
         file = self.folder / FILE
         return file.is_file() and Record.load(file).status == "finished"
+
+    @property
+    def line(self) -> "list[Run]":
+        """Its ancestors, the first one first, and itself."""
+        return [*(self.parent.line if self.parent else []), self]
 
     @cached_property
     def rules(self) -> Protocol:
@@ -135,7 +143,7 @@ def plan(
     data_root: Path | None = None,
     under: str = "",
 ) -> list[Run]:
-    """Return the runs of an experiment, parents first: one a task the method has.
+    """Return the runs of an experiment, parents first: one a task the method has, and its start.
 
     Args:
         method: File name of a method.
@@ -155,7 +163,9 @@ def plan(
     loaded = _read(dataset, _place(dataset, data_root), data["split"], data["label_set"])
     runs: list[Run] = []
     if "recognition" in config:
-        runs.append(Run(config, "recognition", loaded, root, under=under))
+        start = _start(config, root, under)
+        runs += [start] if start else []
+        runs.append(Run(config, "recognition", loaded, root, start, under=under))
     if "retrieval" in config:
         parent = config["retrieval"]["parent"]
         if parent != method or not runs:
@@ -171,10 +181,31 @@ def plan(
                     f"retrieval.parent={parent}: has no recognition run whose features to use"
                 )
             runs.append(Run(other, "recognition", loaded, root, under=under))
+        check_backbone(config, runs[-1].config)
         runs.append(Run(config, "retrieval", loaded, root, runs[-1], under=under))
     for run in runs:
         _check_text(run)
     return runs
+
+
+def _start(config: Config, root: Path, under: str) -> Run | None:
+    """Return the run whose weights a recognition run starts from, if it starts from one.
+
+    It is the same network with the same settings and seed, trained on all of the other data set,
+    which must be embedded or lie in ``data``.
+    """
+    recipe = config["recognition"]
+    check_start(config)
+    if recipe["init"] in ("", *PACKAGED_STARTS):
+        return None
+    shared = {"data.image_size": config["data"]["image_size"], "threads": config["threads"]}
+    other = compose(config["method"], recipe["init"], config["profile"], config["seed"], shared)
+    other["recognition"] = {**deepcopy(recipe), "init": ""}
+    other["protocol"] = {**config["protocol"], "oracle": False}
+    data = other["data"]
+    place = _place(recipe["init"], None)
+    loaded = _read(recipe["init"], place, data["split"], data["label_set"])
+    return Run(other, "recognition", loaded, root, under=under)
 
 
 def _place(dataset: str, data_root: Path | None) -> Path:
@@ -237,7 +268,11 @@ def reopen(folder: Path, root: Path, data_root: Path | None = None) -> Run:
             f"{folder.name}: was made with other data (fingerprint {str(wanted)[:12]}, found "
             f"{dataset.fingerprint[:12]} in {dataset.root}); give the same files by --data-root"
         )
-    parent = reopen(find_run(root, record.parent), root, data_root) if record.parent else None
+    parent = None
+    if record.parent:
+        folder_of_parent = find_run(root, record.parent)
+        same = Record.load(folder_of_parent).dataset == record.dataset  # a start's data are others
+        parent = reopen(folder_of_parent, root, data_root if same else None)
     return Run(record.config, record.task, dataset, root, parent, home=folder)
 
 

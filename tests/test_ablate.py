@@ -156,13 +156,13 @@ def test_killed_at_any_moment_it_goes_on(world, tmp_path, monkeypatch):
     """The whole command dies by ``kill -9`` in the middle of a run; finished ones stay."""
     words = ["--study=rates", "--runs", str(tmp_path / "runs"), "--seeds=2"]
     code = (
-        "import sys; sys.path[:0] = ['.', {tests!r}]\n"
+        f"import sys; sys.path[:0] = ['.', {str(Path(__file__).parent)!r}]\n"
         "import pytest\nfrom study_folder import use\nfrom clear_bench import ablate\n"
         "from clear_bench.cli import main\n"
         "if __name__ == '__main__':\n"
         "    from pathlib import Path\n"
         "    use(pytest.MonkeyPatch(), Path.cwd())\n    main(ablate.app)\n"
-    ).format(tests=str(Path(__file__).parent))
+    )
     script = tmp_path / "killed_command.py"
     script.write_text(code)
     process = subprocess.Popen(
@@ -187,9 +187,7 @@ def test_killed_at_any_moment_it_goes_on(world, tmp_path, monkeypatch):
 def test_a_search_spends_its_budget_and_sees_no_test_image(world, tmp_path, monkeypatch, capsys):
     words = ["--study=rates", "--runs", str(tmp_path / "runs"), "--search"]
     assert call(monkeypatch, *words, "--trials=3") == 0
-    found = StudyResult.load(
-        result_file(tmp_path / "runs", "rates", "smoke", "market1501")
-    ).search
+    found = StudyResult.load(result_file(tmp_path / "runs", "rates", "smoke", "market1501")).search
     assert found is not None
     assert len(found.trials) == found.budget == 3
     best = max((t for t in found.trials if t.state == "complete"), key=lambda t: t.val)

@@ -93,6 +93,10 @@ class ViTBranch(nn.Module):
         )  # belongs to timm's classifier; here it would never learn
         self.width: int = self.trunk.num_features  # type: ignore[assignment]
 
+    def last_blocks(self) -> list[nn.Module]:
+        """Return the last block and the norm behind it."""
+        return [self.trunk.blocks[-1], self.trunk.norm]
+
     def embed(self, images: Tensor) -> Tensor:
         """Map ``(B, 3, H, W)`` to what enters the first block, ``(B, prefix + N, width)``."""
         tokens = self.trunk._pos_embed(self.trunk.patch_embed(images))
@@ -160,6 +164,12 @@ class SwinBranch(nn.Module):
             -(-height // 2**stage) * -(-width // 2**stage)
             for stage in range(len(self.trunk.layers))
         ]
+
+    def last_blocks(self) -> list[nn.Module]:
+        """Return the last stage, its channel attention and the norm behind it."""
+        last = str(len(self.trunk.layers) - 1)
+        attention = [self.channel_attention[last]] if last in self.channel_attention else []
+        return [*attention, self.trunk.layers[-1], self.trunk.norm]
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Map ``(B, 3, H, W)`` to summary ``(B, width)`` and tokens ``(B, N, width)``."""

@@ -77,6 +77,10 @@ class Clear(RecognitionModel):
         self.feature_dim = self.trunk.feature_dim
         self.head = nn.Linear(self.feature_dim, attributes)
 
+    def blocks(self, which: str) -> list[nn.Module]:
+        """Return the last block of each branch and the fusion, or the whole trunk."""
+        return [self.trunk] if which == "all" else self.trunk.last_blocks()
+
     def features(self, images: Tensor) -> Tensor:
         """Map images ``(B, 3, H, W)`` to ``(B, feature_dim)``."""
         return self.trunk(images)

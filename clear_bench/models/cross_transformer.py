@@ -111,6 +111,11 @@ class CrossTransformer(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in branches)
         self.feature_dim = dim * len(branches)
 
+    def last_blocks(self) -> list[nn.Module]:
+        """Return the last block of each branch, and all of the fusion with its norms."""
+        ends = [part for branch in self.branches for part in branch.last_blocks()]  # type: ignore[operator]
+        return [*ends, *self.project, *self.cross, *self.norms]
+
     def forward(self, images: Tensor) -> Tensor:
         """Map normalised images ``(B, 3, H, W)`` to features ``(B, feature_dim)``."""
         summaries, tokens = [], []

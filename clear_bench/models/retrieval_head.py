@@ -70,6 +70,8 @@ class ClearRetrieval(RetrievalModel):
         shared: Whether all layers of the two query adapters but the first are the same ones.
     """
 
+    tunable = True
+
     def __init__(
         self,
         table: str,
