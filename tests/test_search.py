@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -330,6 +331,18 @@ def test_sheet_shows_frames_and_pictures(monkeypatch, world):
     assert np.abs(shown - np.asarray(best, float)).mean() < 12
 
 
+def test_any_file_name_will_do(monkeypatch, capsys, world):
+    (world / "odd/deep").mkdir(parents=True)
+    names = [b"a,b.JPG", "Stra\u00dfe \u4eba.jpg".encode(), b"deep/latin\xe9.jpg", b"n\new.jpg"]
+    for name in names:
+        shutil.copyfile(next((world / "own/a").iterdir()), b"odd/" + name)
+    words = [f"--run={run_of(world, 'clear')}", "--gallery=odd", "--attributes=hat", "--out=names"]
+    assert call(monkeypatch, app, *words) == 0
+    with (world / "names/ranking.csv").open(newline="", errors="surrogateescape") as stream:
+        found = {os.fsencode(row["file"]) for row in csv.DictReader(stream)}
+    assert found == set(names)
+
+
 def test_unreadable_images_are_named_and_can_be_skipped(monkeypatch, capsys, world):
     shutil.copytree(world / "own/a", world / "broken")
     (world / "broken/empty.jpg").touch()
@@ -337,20 +350,21 @@ def test_unreadable_images_are_named_and_can_be_skipped(monkeypatch, capsys, wor
     (world / "broken/cut.jpg").write_bytes(whole[: len(whole) // 2])
     (world / "broken/notes.txt").write_text("no picture")
     (world / "broken/.hidden.jpg").touch()
+    (world / "broken/link.jpg").symlink_to("nowhere.jpg")
     words = [f"--run={run_of(world, 'clear')}", "--gallery=broken", "--attributes=hat"]
     assert call(monkeypatch, app, *words, "--out=none") == 2
     told = capsys.readouterr()
     assert "1 files of broken are no pictures by name" in told.out
     lines = told.err.strip().splitlines()
     assert [line.split(":")[0] for line in lines] == [
-        "broken/cut.jpg", "broken/empty.jpg", "error"
+        "broken/cut.jpg", "broken/empty.jpg", "broken/link.jpg", "error"
     ]  # fmt: skip
-    assert "2 of 12 images cannot be read" in lines[-1]
+    assert "3 of 13 images cannot be read" in lines[-1]
     assert not (world / "none").exists()
     for _ in range(2):  # the cache remembers what was left out
         assert call(monkeypatch, app, *words, "--skip-unreadable", "--out=some") == 0
         told = capsys.readouterr().err
-        assert told.count("left out: ") == 2
+        assert told.count("left out: ") == 3
     assert len(ranked(world / "some")) == 10
 
 
@@ -366,6 +380,7 @@ def test_unreadable_images_are_named_and_can_be_skipped(monkeypatch, capsys, wor
         ([], "give either --attributes or --text"),
         (["--attributes=hat", "--format=pngg"], "did you mean png"),
         (["--attributes=hat", "--unspecified=absnt"], "did you mean absent"),
+        (["--attributes=hat", "--out=own/bad"], "lies in the gallery"),
         (["--attributes=hat", "--top=0"], "Invalid value for '--top'"),
     ],
 )
