@@ -76,7 +76,9 @@ def _attribute_row(
     images = first.data.get("test_images")
     positives = first.per_attribute["positives"][place]
     ratio = estimate([positives / images]) if images else None
-    cells = [cell(ratio, columns[0], (first.run_id,), protocol=ratio_of.protocol)]
+    cells = [
+        cell(ratio, columns[0], (first.run_id,), protocol=ratio_of.protocol, attribute=names[place])
+    ]
     for group, column in zip(groups, columns[1:], strict=True):
         cells.append(_attribute_cell(place, names, group, column))
     return Row(names[place], tuple(cells))
@@ -88,7 +90,8 @@ def _attribute_cell(place: int, names: Sequence[str], group: Group, column: Colu
     values = table[:, place] if own == list(names) else np.array([])
     values = values[~np.isnan(values)]
     found: Estimate | None = estimate(values) if len(values) else None
-    return cell(found, column, tuple(group.run_ids), protocol=group.protocol)
+    known = {"protocol": group.protocol, "attribute": names[place]}
+    return cell(found, column, tuple(group.run_ids), **known)
 
 
 def against_published(results: Results, spec: TableSpec, name: str, caption: str) -> list[Table]:
@@ -102,8 +105,8 @@ def against_published(results: Results, spec: TableSpec, name: str, caption: str
             for place, groups in places:
                 rows = _published_rows(wanted, groups, columns)
                 words = f"Attribute {task} on {dataset}, test split, per cent. "
-                words += f"{_of_means(groups)} pub.: published. Our {protocol_words(groups[0].protocol)[0].lower()}"
-                words += protocol_words(groups[0].protocol)[1:]
+                words += f"{_of_means(groups)} pub.: published. Ours: "
+                words += protocol_words(groups[0].protocol)
                 heads = tuple(part for column in columns for part in _triple(column))
                 found.append(
                     Table(
