@@ -1,6 +1,7 @@
 """What stands behind a cell of a table: its runs, and the number computed again from arrays."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import isclose, isnan
 
 from clear_bench.errors import UserError
@@ -28,11 +29,13 @@ def explain(results: Results, name: str, row: str, column: str) -> list[str]:
     table = _one(chosen(results, name), name)
     found, place = find_row(table, row), find_column(table, column)
     cell, head = found.cells[place], table.columns[place]
+    head = replace(head, metric=cell.metric or head.metric)
     lines = [f"{table.stem}, {found.label}, {head.head}: {number(cell, head)}"]
     lines += [f"  note: {note}" for note in found.notes]
     runs = [results.by_id[run_id] for run_id in cell.runs]
     if not runs:
-        return [*lines, "  no run stands behind it"]
+        known = "published, or made of the cells beside it" if cell.n else "no run"
+        return [*lines, f"  behind it: {known}"]
     lines += [f"  protocol: {cell.protocol}", f"  checkpoint: {cell.checkpoint}"]
     values, words = _values(runs, cell, head)
     lines += words

@@ -76,9 +76,8 @@ def _attribute_row(
     images = first.data.get("test_images")
     positives = first.per_attribute["positives"][place]
     ratio = estimate([positives / images]) if images else None
-    cells = [
-        cell(ratio, columns[0], (first.run_id,), protocol=ratio_of.protocol, attribute=names[place])
-    ]
+    known = {"protocol": ratio_of.protocol, "attribute": names[place]}
+    cells = [cell(ratio, columns[0], (first.run_id,), **known)]
     for group, column in zip(groups, columns[1:], strict=True):
         cells.append(_attribute_cell(place, names, group, column))
     return Row(names[place], tuple(cells))
@@ -161,9 +160,9 @@ def _published_cells(
     ours = Cell()
     if group:
         ids = tuple(group.run_ids)
-        ours = cell(group.estimate(metric), column, ids, protocol=group.protocol)
-    gap = replace(ours, value=ours.value - theirs.value, std=np.nan, low=np.nan, high=np.nan)
-    return [theirs, ours, gap]
+        known = {"protocol": group.protocol, "metric": metric}
+        ours = cell(group.estimate(metric), column, ids, **known)
+    return [theirs, ours, Cell(ours.value - theirs.value, n=ours.n, protocol=ours.protocol)]
 
 
 def _f1_note(own: Sequence[dict[str, str]]) -> list[str]:
