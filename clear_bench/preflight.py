@@ -14,8 +14,8 @@ from clear_bench.config import digest
 from clear_bench.data.dataset import categories
 from clear_bench.engine import build
 from clear_bench.recognition_run import PHRASES, model_config, save_arrays
-from clear_bench.retrieval_run import training_table
 from clear_bench.retrieval_run import model_config as retrieval_config
+from clear_bench.retrieval_run import training_table
 from clear_bench.runs import Run
 
 

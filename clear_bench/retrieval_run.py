@@ -131,78 +131,14 @@ def model_config(run: Run) -> dict[str, Any]:
     return tuned_config(run, {**model, "table": str(run.folder / "table.npz")})
 
 
-def make() -> Arrays:
-        model = recognition_run.model_of(parent, rows)
-        trained = checkpoints(parent, model)["selected"]
-        everything = np.arange(len(images.pixels))
-        features, probabilities = encode(trained, images.pixels, everything)
-        mirrored, _ = encode(trained, images.pixels, everything, mirror=True)
-        return {
-            "features": features,
-            "mirrored": mirrored,
-            "probabilities": probabilities,
-            "readable": images.readable,
-        }
-
-    key = {"weights": weights, "images": images.file.parent.name, "code": parent.code}
-    return cache.arrays("features", key, make)
-
-
-def stage(run: Run, cache: Cache) -> Staged:
-    """Return everything that training and evaluation read."""
-    folder = features_of(run, cache)
-    names = ("features", "probabilities", "readable")
-    found = {n: np.load(folder / f"{n}.npy", mmap_mode="r") for n in names}
-    rows = split_rows(run, np.asarray(found["readable"]))
-    rows["val"] = val_rows(run, rows)
-    known = np.concatenate([rows["train"], run.dataset.rows("val")])
-    text = run.section.get("text")
-    splits = {}
-    for s, seen in (("val", rows["train"]), ("test", known)):
-        rows[s] = rows[s][order_of(run, rows[s])]
-        splits[s] = gallery_of(run, cache, rows[s], seen)
-        splits[s] |= {k: np.asarray(found[k][rows[s]]) for k in names[:2]} | {"rows": rows[s]}
-    train = cache.queries(run.dataset.schema, run.dataset.labels[rows["train"]], text)
-    mean = np.asarray(found["features"][rows["train"]]).mean(axis=0)
-    assert run.parent is not None  # noqa: S101 - `plan` gives every retrieval run one
-    images, _ = recognition_run.stage(run.parent, cache)
-    return Staged(folder, rows, train, splits, mean, images)
-
-
-def val_rows(run: Run, rows: dict[str, NDArray[np.intp]]) -> NDArray[np.intp]:
-    """Return the val images that select the checkpoint: by rule only those of new persons.
-
-    The frozen backbone has seen the training persons, so on them retrieval looks better than it
-    is and goes on improving while it gets worse on new people.
-    """
-    if run.config["protocol"]["val_identities"] == "all":
-        return rows["val"]
-    person = run.dataset.manifest["person"].to_numpy()
-    new = rows["val"][~np.isin(person[rows["val"]], person[rows["train"]])]
-    if not len(new):
-        raise UserError(
-            f"{run.dataset.name}: every val image shows a person of the training split; "
-            "set protocol.val_identities=all"
-        )
-    return new
-
-
-def model_config(run: Run) -> dict[str, Any]:
-    """Return the full configuration of a retrieval model; its table lies beside the record."""
-    model = dict(run.section["model"])
-    if run.section.get("text", {}).get("encoder") == "none":
-        model["embedding"] = "hard"
-    return tuned_config(run, {**model, "table": str(run.folder / "table.npz")})
-
-
 def training_table(run: Run, queries: Arrays, mean: NDArray[np.float32]) -> Arrays:
     """Return what a retrieval model reads of the training split, see `RetrievalModel`."""
-    table = {k: staged.queries[k] for k in ("vectors", "one_hot", "text")}
+    table = {k: queries[k] for k in ("vectors", "one_hot", "text")}
     groups = np.zeros(len(run.dataset.schema), np.int64)
     for number, columns in enumerate(run.dataset.schema.groups):
         groups[columns] = number
-    counts = np.bincount(staged.queries["category"], minlength=len(table["vectors"]))
-    return {**table, "counts": counts, "groups": groups, "feature_mean": staged.mean}
+    counts = np.bincount(queries["category"], minlength=len(table["vectors"]))
+    return {**table, "counts": counts, "groups": groups, "feature_mean": mean}
 
 
 def make(run: Run, cache: Cache, launcher: str) -> Record:
