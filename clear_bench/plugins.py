@@ -13,8 +13,9 @@ PACKAGES = {
     "method": ("clear_bench.models", "baselines"),
     "study": ("ablations",),
     "data set": ("clear_bench.data",),
+    "figure": ("reports.specs",),
 }
-CONSTANTS = {"method": "METHOD", "study": "STUDY", "data set": "SOURCE"}
+CONSTANTS = {"method": "METHOD", "study": "STUDY", "data set": "SOURCE", "figure": "FIGURE"}
 
 
 @lru_cache

@@ -1,0 +1,108 @@
+"""Figure of all pairs of methods: who wins on how many images or queries, and whether by chance."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+
+from clear_bench.errors import UserError
+from clear_bench.plots.material import Group, Material
+from clear_bench.plots.methods import NOTHING, comparable
+from clear_bench.plots.page import Gap, Page
+from clear_bench.plots.style import WIDE, canvas
+from clear_bench.samples import UNIT_METRIC, unit_scores
+from clear_bench.stats import LEVEL, holm, pairwise_tests
+
+UNITS = {"recognition": "images", "retrieval": "queries"}
+Floats = NDArray[np.float64]
+
+
+def wins(material: Material, most: int = 20) -> Iterator[Page | Gap]:
+    """Draw on what share of images or queries each method beats each other.
+
+    Args:
+        material: What is drawn.
+        most: How many methods are shown, the best.
+    """
+    there = list(comparable(material))
+    for group in there:
+        shown = group.ranked[:most]
+        try:
+            scores = np.array([_scores(group, method) for method in shown])
+        except UserError as error:
+            yield Gap(group.stem, str(error))
+            continue
+        side = min(WIDE, 1.5 + 0.32 * len(shown))
+        figure, axes = canvas(side, side)
+        p_values = corrected(scores)
+        _matrix(axes[0, 0], [group.title(m) for m in shown], win_shares(scores), p_values)
+        caption = (
+            f"{group.caption}. Per cent of test {UNITS[group.task]} on which the row beats the "
+            f"column by {UNIT_METRIC[group.task]} averaged over seeds; a tie counts half. Framed: "
+            f"the mean differs by a paired sign-flip test, p < {1 - LEVEL:.2f} after Holm's "
+            f"correction for {len(shown) * (len(shown) - 1) // 2} pairs."
+        )
+        runs = tuple(r.record.run_id for m in shown for r in group.methods[m])
+        yield Page(group.stem, figure, caption, runs)
+    if not there:
+        yield Gap("", NOTHING)
+
+
+def _scores(group: Group, method: str) -> Floats:
+    """Return each unit's score, mean over seeds ``(U,)``.
+
+    Raises:
+        UserError: If a run keeps no predictions, or its units are not the others'.
+    """
+    first = group.methods[group.ranked[0]][0]
+    wanted, _ = unit_scores(first.folder, first.record)
+    rows = []
+    for run in group.methods[method]:
+        units, scores = unit_scores(run.folder, run.record)
+        if not np.array_equal(units, wanted):
+            raise UserError(f"{run.record.run_id}: other test units than {first.record.run_id}")
+        rows.append(np.nan_to_num(scores))
+    return np.mean(rows, axis=0)
+
+
+def win_shares(scores: Floats) -> Floats:
+    """Return the share of units on which each method beats each other ``(M, M)``, ties half.
+
+    Args:
+        scores: ``(M, U)``.
+    """
+    return np.array([
+        [((one > other) + 0.5 * (one == other)).mean() for other in scores] for one in scores
+    ])  # fmt: skip
+
+
+def corrected(scores: Floats) -> Floats:
+    """Return Holm's p-values of all pairs ``(M, M)``, symmetric, 1 on the diagonal.
+
+    Args:
+        scores: ``(M, U)``.
+    """
+    upper = np.triu_indices(len(scores), 1)
+    found = np.ones((len(scores), len(scores)))
+    found[upper] = holm(pairwise_tests(scores)[upper].tolist())
+    return np.minimum(found, found.T)
+
+
+def _matrix(axis: Axes, names: list[str], shares: Floats, p_values: Floats) -> None:
+    """Draw the shares as a coloured matrix of numbers; significant pairs get a frame."""
+    sns.heatmap(
+        100 * shares, ax=axis, vmin=0, vmax=100, cmap="PuOr", annot=True, fmt=".0f", square=True,
+        mask=np.eye(len(names), dtype=bool), cbar=False, annot_kws={"fontsize": 7},
+        linewidths=0.8, linecolor="white", xticklabels=names, yticklabels=names,
+    )  # fmt: skip
+    for row, column in np.argwhere(p_values < 1 - LEVEL):
+        axis.add_patch(Rectangle((column + 0.06, row + 0.06), 0.88, 0.88, fill=False,
+                                 edgecolor="black", linewidth=0.8))  # fmt: skip
+    axis.tick_params(length=0)
+    axis.grid(visible=False)
+    axis.set_xticklabels(names, rotation=90)
+    axis.set_yticklabels(names, rotation=0)
+    axis.xaxis.tick_top()

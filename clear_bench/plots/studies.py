@@ -1,0 +1,266 @@
+"""Figures of studies: what each change does, curves along a number, and what a search saw."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from clear_bench.plots.material import Material, title_of
+from clear_bench.plots.page import Gap, Page
+from clear_bench.plots.style import (
+    BLUE,
+    COLUMN,
+    GREY,
+    LINES,
+    MARKERS,
+    NAMES,
+    PALETTE,
+    RED,
+    WIDE,
+    canvas,
+    interval,
+    only_grid,
+)
+from clear_bench.stats import difference, estimate
+from clear_bench.study import StudyResult, VariantResult, word
+
+NO_STUDIES = "no results of studies; run: python -m clear_bench.ablate"
+
+
+def seed_values(material: Material, variant: VariantResult, metric: str) -> dict[int, float]:
+    """Return seed -> a variant's metric on test, in per cent, of the seeds whose run counts."""
+    found = {}
+    for seed, run_id in variant.runs.items():
+        if run_id in material.finished:
+            value = material.finished[run_id].value(metric, variant.checkpoint)
+            if np.isfinite(value):
+                found[seed] = value
+    return found
+
+
+def deltas(material: Material, panels: int = 2) -> Iterator[Page | Gap]:
+    """Draw what each variant of a study changes against its reference, paired by seed.
+
+    Args:
+        material: What is drawn.
+        panels: How many of the study's metrics are shown.
+    """
+    for study in material.studies:
+        reference = next((v for v in study.variants if v.reference), None)
+        metrics = study.metrics[:panels]
+        if reference is None or not seed_values(material, reference, metrics[0]):
+            yield Gap(_stem(study), f"{study.study}: no current run of its reference; nothing to "
+                      "compare with")  # fmt: skip
+            continue
+        others = [v for v in study.variants if not v.reference]
+        width = WIDE if len(metrics) > 1 else COLUMN
+        figure, axes = canvas(width, 0.6 + 0.19 * len(others), 1, len(metrics), sharey=True)
+        for axis, metric in zip(axes[0], metrics, strict=True):
+            for row, variant in enumerate(others):
+                _delta(axis, row, material, (variant, reference), metric)
+            axis.axvline(0, color="0.2", linewidth=0.8)
+            axis.set_xlabel(f"change of {NAMES.get(metric, metric)} (points)")
+            only_grid(axis, "x")
+        axes[0, 0].set_yticks(range(len(others)), [v.label for v in others])
+        axes[0, 0].set_ylim(len(others) - 0.4, -0.6)
+        caption = (
+            f"{study.question} {_about(study)} Each change against {reference.label}, paired by "
+            "seed: hollow marks are seeds, full ones their mean with Student's 95 % interval."
+        )
+        yield Page(_stem(study), figure, caption, _runs(material, study))
+    if not material.studies:
+        yield Gap("", NO_STUDIES)
+
+
+def _delta(
+    axis: Axes,
+    row: int,
+    material: Material,
+    pair: tuple[VariantResult, VariantResult],
+    metric: str,
+) -> None:
+    """Draw one variant's change, or why there is none."""
+    one, other = (seed_values(material, variant, metric) for variant in pair)
+    shared = sorted(set(one) & set(other))
+    if not shared:
+        why = pair[0].status if pair[0].status != "finished" else "no current run"
+        axis.annotate(why, (0.98, row), xycoords=("axes fraction", "data"), va="center",
+                      ha="right", fontsize=7, fontstyle="italic", color="0.3")  # fmt: skip
+        return
+    change = np.array([one[s] - other[s] for s in shared])
+    found = difference([one[s] for s in shared], [other[s] for s in shared])
+    away = found.low > 0 or found.high < 0
+    color = (BLUE if found.mean > 0 else RED) if away else GREY
+    axis.errorbar(found.mean, row, xerr=interval(found.low, found.mean, found.high), capsize=2,
+                  fmt="D" if away else "o", color=color, markersize=3.5)  # fmt: skip
+    axis.scatter(change, np.full(len(change), row + 0.3), s=5, facecolors="none",
+                 edgecolors=color, linewidths=0.5)  # fmt: skip
+
+
+def curves(material: Material, studies: tuple[str, ...]) -> Iterator[Page | Gap]:
+    """Draw a study's metrics along its numeric factor, a line for each level of the others.
+
+    Args:
+        material: What is drawn.
+        studies: Their names.
+    """
+    known = {study.study for study in material.studies}
+    for name in studies:
+        if name not in known:
+            yield Gap(name, f"{name}: no result of this study; run: python -m clear_bench.ablate "
+                      f"--study {name}")  # fmt: skip
+    for study in material.studies:
+        if study.study not in studies:
+            continue
+        factor = next((f for f in study.factors if _numeric(study, f)), None)
+        if factor is None:
+            yield Gap(_stem(study), f"{study.study}: none of its factors is a number")
+            continue
+        metrics = study.metrics[:2]
+        width = WIDE if len(metrics) > 1 else COLUMN
+        figure, axes = canvas(width, 2.1, 1, len(metrics))
+        for axis, metric in zip(axes[0], metrics, strict=True):
+            _curve(axis, material, study, factor, metric)
+            axis.set_xlabel(factor.rsplit(".", 1)[-1].replace("_", " "))
+            axis.set_ylabel(f"{NAMES.get(metric, metric)} (%)")
+        if len(study.factors) > 1:
+            axes[0, -1].legend()
+        caption = (
+            f"{study.question} {_about(study)} Mean over seeds with Student's 95 % interval; "
+            "hollow marks are seeds; the reference has a ring."
+        )
+        yield Page(_stem(study), figure, caption, _runs(material, study))
+
+
+def _numeric(study: StudyResult, factor: str) -> bool:
+    """Return whether a factor has at least two levels and all of them are numbers or sizes."""
+    levels = {json_key(v.levels[factor]): v.levels[factor] for v in study.variants}
+    return len(levels) > 1 and all(position(level) is not None for level in levels.values())
+
+
+def json_key(level: Any) -> str:
+    """Return a level as something that tells it from the others."""
+    return repr(level)
+
+
+def position(level: Any) -> float | None:
+    """Return where a level stands on an axis: a number itself, an image size by its height."""
+    if isinstance(level, bool):
+        return None
+    if isinstance(level, int | float):
+        return float(level)
+    if isinstance(level, list | tuple) and level:
+        return position(level[0])
+    return None
+
+
+def _curve(axis: Axes, material: Material, study: StudyResult, factor: str, metric: str) -> None:
+    """Draw one metric along a factor."""
+    lines: dict[str, list[VariantResult]] = {}
+    for variant in study.variants:
+        rest = ", ".join(word(v) for f, v in variant.levels.items() if f != factor)
+        lines.setdefault(rest, []).append(variant)
+    ticks = {position(v.levels[factor]): word(v.levels[factor]) for v in study.variants}
+    for number, (label, variants) in enumerate(lines.items()):
+        points = []
+        color = PALETTE[number % len(PALETTE)]
+        for variant in sorted(variants, key=lambda v: position(v.levels[factor]) or 0.0):
+            values = np.array(list(seed_values(material, variant, metric).values()))
+            x = position(variant.levels[factor])
+            if not len(values) or x is None:
+                continue
+            points.append((x, estimate(values)))
+            axis.scatter(np.full(len(values), x), values, s=7, facecolors="none",
+                         edgecolors=color, linewidths=0.5)  # fmt: skip
+            if variant.reference:
+                axis.scatter(x, values.mean(), s=60, facecolors="none", edgecolors="0.2",
+                             linewidths=0.7)  # fmt: skip
+        if points:
+            _line(axis, points, color, number, label)
+    axis.set_xticks([x for x in ticks if x is not None], list(ticks.values()))
+
+
+def _line(axis: Axes, points: list[tuple[float, Any]], color: str, number: int, label: str) -> None:
+    """Draw means with their interval as a band."""
+    x = np.array([p for p, _ in points])
+    mean, low, high = (
+        np.array([getattr(e, part) for _, e in points]) for part in ("mean", "low", "high")
+    )
+    axis.plot(x, mean, color=color, linestyle=LINES[number % len(LINES)], label=label or None,
+              marker=MARKERS[number % len(MARKERS)], markersize=3.5)  # fmt: skip
+    axis.fill_between(x, low, high, color=color, alpha=0.15, linewidth=0)
+
+
+def search(material: Material) -> Iterator[Page | Gap]:
+    """Draw a search's trials on val, the best so far, and how much each factor mattered."""
+    searched = [(study, study.search) for study in material.studies if study.search]
+    for study, found in searched:
+        if not any(t.val is not None for t in found.trials):
+            yield Gap(_stem(study), f"{study.study}: no trial of its search has a value")
+            continue
+        figure, axes = canvas(WIDE, 2.1, 1, 2)
+        _history(axes[0, 0], found)
+        _importance(axes[0, 1], found.importance)
+        caption = (
+            f"Search of {study.study}: {len(found.trials)} of {found.budget} trials, each judged "
+            f"by {found.metric} on val alone. {_about(study)}"
+        )
+        yield Page(_stem(study), figure, caption, tuple(sorted(found.runs.values())))
+    if not searched:
+        yield Gap("", "no study was searched; run: python -m clear_bench.ablate --search")
+
+
+def _history(axis: Axes, found: Any) -> None:
+    """Draw the trials in order, by state, and the best so far."""
+    looks = {"complete": ("o", BLUE), "pruned": ("x", GREY), "failed": ("v", RED)}
+    best: dict[int, float] = {}
+    for state, (marker, color) in looks.items():
+        trials = [t for t in found.trials if t.state == state and t.val is not None]
+        axis.scatter([t.number for t in trials], [100 * t.val for t in trials], s=14, marker=marker,
+                     color=color, linewidths=0.9, label=state if trials else None)  # fmt: skip
+    for trial in sorted(found.trials, key=lambda t: t.number):
+        if trial.state == "complete" and trial.val is not None:
+            best[trial.number] = max(100 * trial.val, *best.values(), -np.inf)
+    axis.step(list(best), list(best.values()), where="post", color="0.2", linewidth=0.9,
+              label="best so far")  # fmt: skip
+    axis.set_xlabel("trial")
+    axis.set_ylabel(f"{NAMES.get(found.metric, found.metric)} on val (%)")
+    axis.legend(loc="lower right")
+
+
+def _importance(axis: Axes, importance: dict[str, float]) -> None:
+    """Draw the share of the variance that each factor explains."""
+    order = sorted(importance, key=lambda key: (importance[key], key))
+    if not order:
+        axis.text(0.5, 0.5, "no importance: too few trials", ha="center", va="center",
+                  transform=axis.transAxes)  # fmt: skip
+        axis.set_axis_off()
+        return
+    shares: NDArray[np.float64] = np.array([importance[key] for key in order])
+    bars = axis.barh(range(len(order)), shares, color=BLUE, height=0.6)
+    axis.bar_label(bars, fmt="%.2f", padding=2, fontsize=7)
+    axis.set_yticks(range(len(order)), order)
+    axis.set_xlim(0, 1.15 * max(shares.max(), 1e-9))
+    axis.set_xlabel("importance (share of explained variance)")
+    only_grid(axis, "x")
+
+
+def _stem(study: StudyResult) -> str:
+    """Return the name of a study's picture."""
+    return f"{study.dataset}-{study.study}"
+
+
+def _about(study: StudyResult) -> str:
+    """Return method, task, data and seeds in words."""
+    return (
+        f"{title_of(study.method)}, attribute {study.task} on {study.dataset}, "
+        f"{len(study.seeds)} seed{'s' * (len(study.seeds) != 1)}."
+    )
+
+
+def _runs(material: Material, study: StudyResult) -> tuple[str, ...]:
+    """Return the ids of a study's runs that count."""
+    runs = [run for variant in study.variants for run in variant.runs.values()]
+    return tuple(dict.fromkeys(run for run in runs if run in material.finished))
