@@ -14,7 +14,7 @@ from clear_bench.errors import UserError, unknown
 from clear_bench.method import ENGINES
 from clear_bench.protocol import Protocol, signature
 from clear_bench.provenance import code_hash
-from clear_bench.record import FILE, Record, find_run
+from clear_bench.record import FILE, Record, changes, find_run
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,13 @@ class Run:
             resampling=_resampling(),
         )
 
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """What differs from the method's own recipe: dotted keys to values."""
+        c = self.config
+        recipe = compose(c["method"], c["dataset"], c["profile"], c["seed"])
+        return changes(for_task(c, self.task), for_task(recipe, self.task))
+
     def record(self, **found: Any) -> Record:
         """Return a record of this run with what was found."""
         c = self.config
@@ -105,6 +112,7 @@ class Run:
             parent=self.parent.id if self.parent else "",
             protocol=self.protocol,
             config=for_task(c, self.task),
+            overrides=self.overrides,
             code_hash=self.code,
             **found,
         )
