@@ -1,4 +1,4 @@
-"""Figures from records alone, by the specs of ``reports/specs/``.  No torch, deterministic bytes."""
+"""Figures from records alone, as ``reports/specs/`` describes them: no torch, the same bytes."""
 
 import inspect
 import json

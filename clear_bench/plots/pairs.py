@@ -9,8 +9,8 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from clear_bench.errors import UserError
-from clear_bench.plots.material import Group, Material
-from clear_bench.plots.methods import NOTHING, comparable
+from clear_bench.plots.material import Board, Material
+from clear_bench.plots.methods import NOTHING
 from clear_bench.plots.page import Gap, Page
 from clear_bench.plots.style import WIDE, canvas
 from clear_bench.samples import UNIT_METRIC, unit_scores
@@ -27,40 +27,40 @@ def wins(material: Material, most: int = 20) -> Iterator[Page | Gap]:
         material: What is drawn.
         most: How many methods are shown, the best.
     """
-    there = list(comparable(material))
-    for group in there:
-        shown = group.ranked[:most]
+    there = material.comparable
+    for board in there:
+        shown = board.ranked[:most]
         try:
-            scores = np.array([_scores(group, method) for method in shown])
+            scores = np.array([_scores(board, method) for method in shown])
         except UserError as error:
-            yield Gap(group.stem, str(error))
+            yield Gap(board.stem, str(error))
             continue
         side = min(WIDE, 1.5 + 0.32 * len(shown))
         figure, axes = canvas(side, side)
         p_values = corrected(scores)
-        _matrix(axes[0, 0], [group.title(m) for m in shown], win_shares(scores), p_values)
+        _matrix(axes[0, 0], [board.title(m) for m in shown], win_shares(scores), p_values)
         caption = (
-            f"{group.caption}. Per cent of test {UNITS[group.task]} on which the row beats the "
-            f"column by {UNIT_METRIC[group.task]} averaged over seeds; a tie counts half. Framed: "
+            f"{board.caption}. Per cent of test {UNITS[board.task]} on which the row beats the "
+            f"column by {UNIT_METRIC[board.task]} averaged over seeds; a tie counts half. Framed: "
             f"the mean differs by a paired sign-flip test, p < {1 - LEVEL:.2f} after Holm's "
             f"correction for {len(shown) * (len(shown) - 1) // 2} pairs."
         )
-        runs = tuple(r.record.run_id for m in shown for r in group.methods[m])
-        yield Page(group.stem, figure, caption, runs)
+        runs = board.run_ids(*shown)
+        yield Page(board.stem, figure, caption, runs)
     if not there:
         yield Gap("", NOTHING)
 
 
-def _scores(group: Group, method: str) -> Floats:
+def _scores(board: Board, method: str) -> Floats:
     """Return each unit's score, mean over seeds ``(U,)``.
 
     Raises:
         UserError: If a run keeps no predictions, or its units are not the others'.
     """
-    first = group.methods[group.ranked[0]][0]
+    first = board.runs(board.ranked[0])[0]
     wanted, _ = unit_scores(first.folder, first.record)
     rows = []
-    for run in group.methods[method]:
+    for run in board.runs(method):
         units, scores = unit_scores(run.folder, run.record)
         if not np.array_equal(units, wanted):
             raise UserError(f"{run.record.run_id}: other test units than {first.record.run_id}")

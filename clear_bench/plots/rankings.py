@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clear_bench.errors import UserError
+from clear_bench.grouping import Loaded
 from clear_bench.metrics.retrieval import dot_products
-from clear_bench.plots.material import Finished, Group, Material
+from clear_bench.plots.material import Board, Material
 from clear_bench.plots.page import Gap, Page
-from clear_bench.plots.style import COLUMN, LINES, MARKERS, PALETTE, WIDE, canvas
+from clear_bench.plots.style import COLUMN, LINES, MARKERS, PALETTE, canvas
 
 Arrays = dict[str, NDArray[Any]]
 CHUNK = 64
@@ -34,7 +35,7 @@ def kept(folder: Path) -> Arrays:
         raise UserError(f"{file}: no predictions in it ({cause}); train the run again") from None
 
 
-def embeds(run: Finished) -> bool:
+def embeds(run: Loaded) -> bool:
     """Return whether a retrieval run keeps the embeddings of its queries and images."""
     file = run.folder / "predictions.npz"
     if not file.is_file():
@@ -43,17 +44,17 @@ def embeds(run: Finished) -> bool:
         return {"queries", "images"} <= set(content.files)
 
 
-def embedded(group: Group) -> list[str]:
+def embedded(board: Board) -> list[str]:
     """Return the methods whose rankings can be drawn, best first.
 
     Those whose protocol hides images from a query cannot: which ones is not kept.
     """
-    if group.task != "retrieval":
+    if board.task != "retrieval":
         return []
     return [
-        m for m in group.ranked
+        m for m in board.ranked
         if all(embeds(r) and r.record.config["protocol"]["removal"] == "none"
-               for r in group.methods[m])
+               for r in board.runs(m))
     ]  # fmt: skip
 
 
@@ -110,12 +111,12 @@ def precision_recall(
         top: How many methods are shown.
     """
     drawn = False
-    for group in material.groups:
-        there = embedded(group)
+    for board in material.boards:
+        there = embedded(board)
         if not there:
             continue
         drawn = True
-        first = [m for m in there if group.kind(m, own) == "own"]
+        first = [m for m in there if board.kind(m, own) == "own"]
         rest = [m for m in there if m not in first]
         shown = [m for m in there if m in (first + rest)[: max(top, len(first))]]
         figure, axes = canvas(COLUMN, 2.9)
@@ -123,22 +124,22 @@ def precision_recall(
         for number, method in enumerate(shown):
             found = np.array([
                 precision_at_recall(kept(r.folder), r.record.config["protocol"]["ties"])
-                for r in group.methods[method]
+                for r in board.runs(method)
             ])  # fmt: skip
             color = PALETTE[number % len(PALETTE)]
             axis.plot(100 * LEVELS, 100 * found.mean(axis=0), color=color, markevery=(number, 12),
                       linestyle=LINES[number % len(LINES)], marker=MARKERS[number], markersize=3,
-                      label=group.title(method))  # fmt: skip
+                      label=board.title(method))  # fmt: skip
             axis.fill_between(100 * LEVELS, 100 * found.min(axis=0), 100 * found.max(axis=0),
                               color=color, alpha=0.12, linewidth=0)  # fmt: skip
         axis.set(xlabel="recall (%)", ylabel="precision (%)", xlim=(0, 100), ylim=(0, None))
         figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=2)
         caption = (
-            f"{group.caption}. Interpolated precision, mean over queries and seeds; the band spans "
+            f"{board.caption}. Interpolated precision, mean over queries and seeds; the band spans "
             "the seeds. Of the methods with a common space of queries and images."
         )
-        runs = tuple(r.record.run_id for m in shown for r in group.methods[m])
-        yield Page(group.stem, figure, caption, runs)
+        runs = board.run_ids(*shown)
+        yield Page(board.stem, figure, caption, runs)
     if not drawn:
         yield Gap("", f"needs {EMBEDDED}, by a protocol that removes no images")
 
@@ -152,18 +153,18 @@ def space(material: Material, method: str, categories: int = 8) -> Iterator[Page
         categories: How many categories, those of most images, are told apart.
     """
     drawn = False
-    for group in material.groups:
-        if method not in embedded(group):
+    for board in material.boards:
+        if method not in embedded(board):
             continue
         drawn = True
-        run = group.methods[method][0]
+        run = board.runs(method)[0]
         arrays = kept(run.folder)
         points, share = principal_plane(np.concatenate([arrays["queries"], arrays["images"]]))
         queries, images = np.split(points, [len(arrays["queries"])])
         sizes = np.bincount(arrays["category"], minlength=arrays["query_category"].max() + 1)
         asked = arrays["query_category"]
         chosen = np.argsort(-sizes[asked], kind="stable")[:categories]
-        figure, axes = canvas(WIDE, 3.4)
+        figure, axes = canvas(COLUMN, 4.4)
         axis = axes[0, 0]
         axis.scatter(*images.T, s=3, color="0.82", linewidths=0, label="images", rasterized=True)
         axis.scatter(*queries.T, s=9, marker="+", color="0.55", linewidths=0.5, label="queries")
@@ -171,19 +172,19 @@ def space(material: Material, method: str, categories: int = 8) -> Iterator[Page
             color, marker = PALETTE[number % 10], MARKERS[number % 10]
             mine = images[arrays["category"] == asked[query]]
             axis.scatter(*mine.T, s=11, color=color, marker=marker, linewidths=0, alpha=0.8)
-            axis.scatter(*queries[query], s=70, color=color, marker=marker, edgecolors="black",
+            axis.scatter(*queries[query], s=45, color=color, marker=marker, edgecolors="black",
                          linewidths=0.9, zorder=4,
                          label=f"query {query} ({len(mine)} images)")  # fmt: skip
         axis.set_xlabel(f"first component ({100 * share[0]:.0f} % of the variance)")
         axis.set_ylabel(f"second component ({100 * share[1]:.0f} %)")
         axis.set_aspect("equal", adjustable="datalim")
-        figure.legend(*axis.get_legend_handles_labels(), loc="outside right center")
+        figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=2)
         caption = (
-            f"{group.title(method)}, seed {run.record.seed}, test split. Large framed marks are "
+            f"{board.title(method)}, seed {run.record.seed}, test split. Large framed marks are "
             f"queries, small ones of the same form their images; the {len(chosen)} categories of "
-            f"most images. Plane of the two principal components. Protocol: {group.protocol}"
+            f"most images. Plane of the two principal components. Protocol: {board.protocol}"
         )
-        yield Page(group.stem, figure, caption, (run.record.run_id,))
+        yield Page(board.stem, figure, caption, (run.record.run_id,))
     if not drawn:
         yield Gap("", f"needs {EMBEDDED} of {method}")
 

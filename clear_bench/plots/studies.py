@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from numpy.typing import NDArray
 
-from clear_bench.plots.material import Material, title_of
+from clear_bench.plots.material import Material, seeds_of, title_of
 from clear_bench.plots.page import Gap, Page
 from clear_bench.plots.style import (
     BLUE,
@@ -26,18 +25,15 @@ from clear_bench.plots.style import (
 from clear_bench.stats import difference, estimate
 from clear_bench.study import StudyResult, VariantResult, word
 
+Ran = tuple[StudyResult, VariantResult]
 NO_STUDIES = "no results of studies; run: python -m clear_bench.ablate"
 
 
-def seed_values(material: Material, variant: VariantResult, metric: str) -> dict[int, float]:
-    """Return seed -> a variant's metric on test, in per cent, of the seeds whose run counts."""
-    found = {}
-    for seed, run_id in variant.runs.items():
-        if run_id in material.finished:
-            value = material.finished[run_id].value(metric, variant.checkpoint)
-            if np.isfinite(value):
-                found[seed] = value
-    return found
+def seed_values(material: Material, study: Ran, metric: str) -> dict[int, float]:
+    """Return seed -> a variant's metric on test, in per cent, of the runs that may be shown."""
+    result, variant = study
+    found = material.results.variant(result, variant).values(metric, variant.checkpoint)
+    return {seed: 100 * value for seed, value in found.items()}
 
 
 def deltas(material: Material, panels: int = 2) -> Iterator[Page | Gap]:
@@ -47,11 +43,11 @@ def deltas(material: Material, panels: int = 2) -> Iterator[Page | Gap]:
         material: What is drawn.
         panels: How many of the study's metrics are shown.
     """
-    for study in material.studies:
+    for study in material.results.studies:
         reference = next((v for v in study.variants if v.reference), None)
         metrics = study.metrics[:panels]
-        if reference is None or not seed_values(material, reference, metrics[0]):
-            yield Gap(_stem(study), f"{study.study}: no current run of its reference; nothing to "
+        if reference is None or not seed_values(material, (study, reference), metrics[0]):
+            yield Gap(stem_of(study), f"{study.study}: no current run of its reference; nothing to "
                       "compare with")  # fmt: skip
             continue
         others = [v for v in study.variants if not v.reference]
@@ -59,33 +55,34 @@ def deltas(material: Material, panels: int = 2) -> Iterator[Page | Gap]:
         figure, axes = canvas(width, 0.6 + 0.19 * len(others), 1, len(metrics), sharey=True)
         for axis, metric in zip(axes[0], metrics, strict=True):
             for row, variant in enumerate(others):
-                _delta(axis, row, material, (variant, reference), metric)
+                pair = (variant, reference)
+                one, other = (seed_values(material, (study, v), metric) for v in pair)
+                _delta(axis, row, variant, one, other)
             axis.axvline(0, color="0.2", linewidth=0.8)
             axis.set_xlabel(f"change of {NAMES.get(metric, metric)} (points)")
             only_grid(axis, "x")
         axes[0, 0].set_yticks(range(len(others)), [v.label for v in others])
         axes[0, 0].set_ylim(len(others) - 0.4, -0.6)
         caption = (
-            f"{study.question} {_about(study)} Each change against {reference.label}, paired by "
+            f"{study.question} {about(study)} Each change against {reference.label}, paired by "
             "seed: hollow marks are seeds, full ones their mean with Student's 95 % interval."
         )
-        yield Page(_stem(study), figure, caption, _runs(material, study))
-    if not material.studies:
+        yield Page(stem_of(study), figure, caption, _runs(material, study))
+    if not material.results.studies:
         yield Gap("", NO_STUDIES)
 
 
 def _delta(
     axis: Axes,
     row: int,
-    material: Material,
-    pair: tuple[VariantResult, VariantResult],
-    metric: str,
+    variant: VariantResult,
+    one: dict[int, float],
+    other: dict[int, float],
 ) -> None:
     """Draw one variant's change, or why there is none."""
-    one, other = (seed_values(material, variant, metric) for variant in pair)
     shared = sorted(set(one) & set(other))
     if not shared:
-        why = pair[0].status if pair[0].status != "finished" else "no current run"
+        why = variant.status if variant.status != "finished" else "no current run"
         axis.annotate(why, (0.98, row), xycoords=("axes fraction", "data"), va="center",
                       ha="right", fontsize=7, fontstyle="italic", color="0.3")  # fmt: skip
         return
@@ -106,17 +103,17 @@ def curves(material: Material, studies: tuple[str, ...]) -> Iterator[Page | Gap]
         material: What is drawn.
         studies: Their names.
     """
-    known = {study.study for study in material.studies}
+    known = {study.study for study in material.results.studies}
     for name in studies:
         if name not in known:
             yield Gap(name, f"{name}: no result of this study; run: python -m clear_bench.ablate "
                       f"--study {name}")  # fmt: skip
-    for study in material.studies:
+    for study in material.results.studies:
         if study.study not in studies:
             continue
         factor = next((f for f in study.factors if _numeric(study, f)), None)
         if factor is None:
-            yield Gap(_stem(study), f"{study.study}: none of its factors is a number")
+            yield Gap(stem_of(study), f"{study.study}: none of its factors is a number")
             continue
         metrics = study.metrics[:2]
         width = WIDE if len(metrics) > 1 else COLUMN
@@ -128,10 +125,10 @@ def curves(material: Material, studies: tuple[str, ...]) -> Iterator[Page | Gap]
         if len(study.factors) > 1:
             axes[0, -1].legend()
         caption = (
-            f"{study.question} {_about(study)} Mean over seeds with Student's 95 % interval; "
+            f"{study.question} {about(study)} Mean over seeds with Student's 95 % interval; "
             "hollow marks are seeds; the reference has a ring."
         )
-        yield Page(_stem(study), figure, caption, _runs(material, study))
+        yield Page(stem_of(study), figure, caption, _runs(material, study))
 
 
 def _numeric(study: StudyResult, factor: str) -> bool:
@@ -167,7 +164,7 @@ def _curve(axis: Axes, material: Material, study: StudyResult, factor: str, metr
         points = []
         color = PALETTE[number % len(PALETTE)]
         for variant in sorted(variants, key=lambda v: position(v.levels[factor]) or 0.0):
-            values = np.array(list(seed_values(material, variant, metric).values()))
+            values = np.array(list(seed_values(material, (study, variant), metric).values()))
             x = position(variant.levels[factor])
             if not len(values) or x is None:
                 continue
@@ -193,74 +190,20 @@ def _line(axis: Axes, points: list[tuple[float, Any]], color: str, number: int, 
     axis.fill_between(x, low, high, color=color, alpha=0.15, linewidth=0)
 
 
-def search(material: Material) -> Iterator[Page | Gap]:
-    """Draw a search's trials on val, the best so far, and how much each factor mattered."""
-    searched = [(study, study.search) for study in material.studies if study.search]
-    for study, found in searched:
-        if not any(t.val is not None for t in found.trials):
-            yield Gap(_stem(study), f"{study.study}: no trial of its search has a value")
-            continue
-        figure, axes = canvas(WIDE, 2.1, 1, 2)
-        _history(axes[0, 0], found)
-        _importance(axes[0, 1], found.importance)
-        caption = (
-            f"Search of {study.study}: {len(found.trials)} of {found.budget} trials, each judged "
-            f"by {found.metric} on val alone. {_about(study)}"
-        )
-        yield Page(_stem(study), figure, caption, tuple(sorted(found.runs.values())))
-    if not searched:
-        yield Gap("", "no study was searched; run: python -m clear_bench.ablate --search")
-
-
-def _history(axis: Axes, found: Any) -> None:
-    """Draw the trials in order, by state, and the best so far."""
-    looks = {"complete": ("o", BLUE), "pruned": ("x", GREY), "failed": ("v", RED)}
-    best: dict[int, float] = {}
-    for state, (marker, color) in looks.items():
-        trials = [t for t in found.trials if t.state == state and t.val is not None]
-        axis.scatter([t.number for t in trials], [100 * t.val for t in trials], s=14, marker=marker,
-                     color=color, linewidths=0.9, label=state if trials else None)  # fmt: skip
-    for trial in sorted(found.trials, key=lambda t: t.number):
-        if trial.state == "complete" and trial.val is not None:
-            best[trial.number] = max(100 * trial.val, *best.values(), -np.inf)
-    axis.step(list(best), list(best.values()), where="post", color="0.2", linewidth=0.9,
-              label="best so far")  # fmt: skip
-    axis.set_xlabel("trial")
-    axis.set_ylabel(f"{NAMES.get(found.metric, found.metric)} on val (%)")
-    axis.legend(loc="lower right")
-
-
-def _importance(axis: Axes, importance: dict[str, float]) -> None:
-    """Draw the share of the variance that each factor explains."""
-    order = sorted(importance, key=lambda key: (importance[key], key))
-    if not order:
-        axis.text(0.5, 0.5, "no importance: too few trials", ha="center", va="center",
-                  transform=axis.transAxes)  # fmt: skip
-        axis.set_axis_off()
-        return
-    shares: NDArray[np.float64] = np.array([importance[key] for key in order])
-    bars = axis.barh(range(len(order)), shares, color=BLUE, height=0.6)
-    axis.bar_label(bars, fmt="%.2f", padding=2, fontsize=7)
-    axis.set_yticks(range(len(order)), order)
-    axis.set_xlim(0, 1.15 * max(shares.max(), 1e-9))
-    axis.set_xlabel("importance (share of explained variance)")
-    only_grid(axis, "x")
-
-
-def _stem(study: StudyResult) -> str:
+def stem_of(study: StudyResult) -> str:
     """Return the name of a study's picture."""
     return f"{study.dataset}-{study.study}"
 
 
-def _about(study: StudyResult) -> str:
+def about(study: StudyResult) -> str:
     """Return method, task, data and seeds in words."""
     return (
         f"{title_of(study.method)}, attribute {study.task} on {study.dataset}, "
-        f"{len(study.seeds)} seed{'s' * (len(study.seeds) != 1)}."
+        f"{seeds_of(len(study.seeds))}."
     )
 
 
 def _runs(material: Material, study: StudyResult) -> tuple[str, ...]:
     """Return the ids of a study's runs that count."""
     runs = [run for variant in study.variants for run in variant.runs.values()]
-    return tuple(dict.fromkeys(run for run in runs if run in material.finished))
+    return tuple(dict.fromkeys(run for run in runs if material.usable(run)))

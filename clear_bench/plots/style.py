@@ -76,7 +76,7 @@ def style() -> Iterator[None]:
     """Draw in the project's style, whatever the user's own settings are."""
     with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update(RC)
+        mpl.rcParams.update(RC)  # type: ignore[arg-type] # its keys are a closed list
         yield
 
 

@@ -1,6 +1,6 @@
 """Accuracy against what it costs to run and to train a method, with the Pareto front."""
 
-from clear_bench.plots.methods import cost
+from clear_bench.plots.cost import cost
 from clear_bench.plots.page import Figure
 
 FIGURE = Figure(
