@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.gridspec import GridSpec
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
@@ -26,6 +25,8 @@ from clear_bench.text.descriptions import describe
 TOP = 10
 PICTURE = (128, 64)  # height, width in pixels
 LINE = 128  # letters of a line of text across the page
+SHOWN = (0.47, 0.92)  # width, height of an image in inches
+NAMES, HEAD, ROW = 0.95, 0.4, 1.0  # in inches: of a method's name, a query's words, its images
 
 
 @dataclass(frozen=True)
@@ -97,34 +98,36 @@ def _draw(
     both: Sequence[Ranked], dataset: Dataset, chosen: NDArray[np.intp], count: NDArray[Any]
 ) -> Figure:
     """Draw a page: for each query its words, and a row of images for each method."""
-    block = 0.45 + 0.98 * len(both)
-    figure = Figure(figsize=(WIDE, block * len(chosen)))
-    outer = GridSpec(len(chosen), 1, figure, left=0.0, right=1.0, bottom=0.0, top=1.0, hspace=0)
+    block = HEAD + ROW * len(both)
+    page, axis = sheet(WIDE, block * len(chosen))
     for number, query in enumerate(chosen):
-        rows = len(both)
-        inner = outer[number].subgridspec(
-            rows + 1, TOP + 1, height_ratios=[0.45, *[0.98] * rows], hspace=0.04, wspace=0.06,
-            width_ratios=[1.15, *[1.0] * TOP],
-        )  # fmt: skip
-        head = figure.add_subplot(inner[0, :])
-        head.set_axis_off()
+        top = number * block
         words = _words(both[0].run, dataset.schema, both[0].arrays["vectors"][query])
         noun = "image" if count[query] == 1 else "images"
-        head.text(0.008, 0.5, f"{words} ({count[query]} {noun})", fontsize=7, va="center",
-                  linespacing=1.15)  # fmt: skip
+        axis.text(0.05, top + 0.55 * HEAD, f"{words} ({count[query]} {noun})", fontsize=7,
+                  va="center", linespacing=1.15)  # fmt: skip
         for row, ranked in enumerate(both):
-            name = figure.add_subplot(inner[row + 1, 0])
-            name.set_axis_off()
+            y = top + HEAD + row * ROW
             precision = 100 * ranked.arrays["average_precision"][query]
-            name.text(0.07, 0.5, f"{ranked.title}\nAP {precision:.1f}", fontsize=7.5, va="center")
+            title = "\n".join(textwrap.wrap(ranked.title, 16))
+            axis.text(0.05, y + 0.45, f"{title}\nAP {precision:.1f}", va="center", fontsize=7.5)
             images = ranked.first(int(query), TOP)
             pixels = read_rows(dataset, ranked.arrays["rows"][images], PICTURE)
-            category = ranked.arrays["query_category"][query]
-            right = ranked.arrays["category"][images] == category
+            wanted = ranked.arrays["query_category"][query]
+            right = ranked.arrays["category"][images] == wanted
             for rank in range(len(images)):
-                axis = figure.add_subplot(inner[row + 1, rank + 1])
-                framed(axis, pixels[rank], bool(right[rank]))
-    return figure
+                x = NAMES + rank * (WIDE - NAMES) / TOP
+                framed(axis, pixels[rank], (x, y), bool(right[rank]))
+    return page
+
+
+def sheet(width: float, height: float) -> tuple[Figure, Axes]:
+    """Return an empty picture and its one axis, which measures inches from the upper left."""
+    figure = Figure(figsize=(width, height))
+    axis = figure.add_axes((0, 0, 1, 1))
+    axis.set(xlim=(0, width), ylim=(height, 0))
+    axis.set_axis_off()
+    return figure, axis
 
 
 def _words(run: Loaded, schema: Schema, vector: NDArray[Any]) -> str:
@@ -136,15 +139,23 @@ def _words(run: Loaded, schema: Schema, vector: NDArray[Any]) -> str:
     return "\n".join(part for line in lines for part in textwrap.wrap(line, LINE))
 
 
-def framed(axis: Axes, pixels: NDArray[np.uint8], right: bool) -> None:
-    """Draw an image in a frame that says whether it is a right one: colour, line and sign."""
-    axis.imshow(pixels, aspect="equal", interpolation="bilinear")
-    axis.set_axis_off()
-    height, width = pixels.shape[:2]
+def framed(axis: Axes, pixels: NDArray[np.uint8], corner: tuple[float, float], right: bool) -> None:
+    """Draw an image in a frame that says whether it is a right one: colour, line and sign.
+
+    Args:
+        axis: Of `sheet`.
+        pixels: ``(H, W, 3)``.
+        corner: Its upper left one in inches.
+        right: Whether it shows what was asked for.
+    """
+    left, top = corner
+    width, height = SHOWN
+    axis.imshow(pixels, extent=(left, left + width, top + height, top), aspect="auto",
+                interpolation="none")  # fmt: skip
     color, line = (GREEN, "-") if right else (RED, (0, (2.5, 1.5)))
-    axis.add_patch(Rectangle((0, 0), width - 1, height - 1, fill=False, edgecolor=color,
-                             linestyle=line, linewidth=1.8, clip_on=False))  # fmt: skip
-    axis.text(0.96, 0.02, "\N{CHECK MARK}" if right else "\N{MULTIPLICATION X}", color="white",
-              transform=axis.transAxes, fontsize=7, ha="right", va="bottom",
-              family="DejaVu Sans", bbox={"facecolor": color, "edgecolor": "none", "pad": 0.8},
-              )  # fmt: skip
+    axis.add_patch(Rectangle(corner, width, height, fill=False, edgecolor=color, linestyle=line,
+                             linewidth=1.8, zorder=3))  # fmt: skip
+    axis.text(left + width - 0.03, top + height - 0.03, "\N{CHECK MARK}" if right
+              else "\N{MULTIPLICATION X}", color="white", fontsize=7, ha="right", va="bottom",
+              family="DejaVu Sans", zorder=4,
+              bbox={"facecolor": color, "edgecolor": "none", "pad": 0.8})  # fmt: skip
