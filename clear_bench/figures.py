@@ -2,12 +2,14 @@
 
 import inspect
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from clear_bench import plugins
+from clear_bench.errors import UserError
 from clear_bench.plots.material import Material
-from clear_bench.plots.page import Figure, Gap
+from clear_bench.plots.page import Figure, Gap, Page
 from clear_bench.plots.style import style, write
 from clear_bench.record import write_text
 
@@ -24,7 +26,10 @@ class Drawn:
         stem: Name of the picture's files, without suffix.
         caption: What it shows, by which protocol, and what its intervals mean.
         runs: Ids of the runs behind it.
-        files: PDF and PNG by name; none if it could not be drawn.
+        files: Names of PDF and PNG; none if it could not be drawn.
+        width: In inches.
+        height: In inches.
+        persons: Whether it shows pictures of persons.
         note: Why it could not be drawn; "" if it was.
     """
 
@@ -34,7 +39,15 @@ class Drawn:
     caption: str = ""
     runs: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    width: float = 0.0
+    height: float = 0.0
+    persons: bool = False
     note: str = ""
+
+    def __str__(self) -> str:
+        if self.files:
+            return f"figure: {self.stem} ({', '.join(self.files)})"
+        return f"not drawn: {': '.join(filter(None, [self.stem, self.note]))}"
 
 
 def draw(name: str, material: Material, out: Path) -> list[Drawn]:
@@ -45,40 +58,52 @@ def draw(name: str, material: Material, out: Path) -> list[Drawn]:
         material: What is drawn.
         out: Folder of the pictures.
 
+    Returns:
+        What was drawn; what could not be says why.
+
     Raises:
-        UserError: If there is no figure of that name, or a record cannot be read.
+        UserError: If there is no figure of that name.
     """
     module = plugins.load("figure", name)
     spec: Figure = module.FIGURE
     caption = " ".join(inspect.cleandoc(module.__doc__ or "").split())
     found = []
     with style():
-        for page in spec.draw(material, **spec.options):
+        for page in _pages(spec, material):
             stem = "-".join(filter(None, [name, page.stem]))
             if isinstance(page, Gap):
                 found.append(Drawn(name, spec.title, stem, note=page.reason))
                 continue
             files = tuple(file.name for file in write(page.canvas, out / stem))
+            width, height = (round(float(x), 2) for x in page.canvas.get_size_inches())
             text = f"{caption} {page.caption}"
-            found.append(Drawn(name, spec.title, stem, text, page.runs, files))
+            found.append(
+                Drawn(name, spec.title, stem, text, page.runs, files, width, height, spec.persons)
+            )
     return found
 
 
-def draw_all(material: Material, out: Path) -> list[Drawn]:
+def _pages(spec: Figure, material: Material) -> Iterator[Page | Gap]:
+    """Yield a figure's pictures; a file that cannot be read ends them with a gap."""
+    try:
+        yield from spec.draw(material, **spec.options)
+    except UserError as error:
+        yield Gap("", str(error))
+
+
+def draw_all(material: Material, out: Path, names: Iterable[str] | None = None) -> list[Drawn]:
     """Draw every figure, write an index of them and remove pictures that are no longer drawn.
 
     Args:
         material: What is drawn.
         out: Folder of the pictures and of ``figures.json``, a list of `Drawn`.
+        names: Keys of the figures to draw; None draws all.
 
     Returns:
-        What was drawn and what was not; and a note for each run that failed or is stale.
-
-    Raises:
-        UserError: If a record cannot be read.
+        What was drawn and what was not; first a note for each run that failed or is stale.
     """
     found = [Drawn("", "Runs", "", note=line) for line in material.left_out]
-    for name in sorted(plugins.available("figure")):
+    for name in sorted(plugins.available("figure")) if names is None else names:
         found += draw(name, material, out)
     now = {file for drawn in found for file in drawn.files}
     for file in _drawn_before(out) - now:

@@ -14,6 +14,7 @@ from clear_bench.plots.material import Material, title_of
 from clear_bench.plots.page import Gap, Page
 from clear_bench.plots.pictures import check_terms
 from clear_bench.plots.qualitative import SHOWN, sheet
+from clear_bench.plots.rankings import BROKEN
 from clear_bench.plots.style import WIDE
 
 ROWS = {
@@ -68,8 +69,8 @@ def _read(file: Path) -> dict[str, NDArray[Any]]:
     try:
         with np.load(file, allow_pickle=False) as content:
             arrays = {name: content[name] for name in content.files}
-    except (OSError, ValueError) as error:
-        cause = str(error).splitlines()[0]
+    except BROKEN as error:
+        cause = str(error).partition("\n")[0]
         raise UserError(f"{file}: not a file of attention maps ({cause}); {ADVICE}") from None
     if "pixels" not in arrays or len(arrays) < 2:
         raise UserError(f"{file}: not a file of attention maps; {ADVICE}")

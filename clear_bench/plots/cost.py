@@ -11,7 +11,7 @@ from clear_bench.plots.labels import place
 from clear_bench.plots.material import MAIN, Board, Material
 from clear_bench.plots.methods import handles, nothing
 from clear_bench.plots.page import Gap, Page
-from clear_bench.plots.style import KINDS, WIDE, canvas
+from clear_bench.plots.style import KINDS, WIDE, canvas, settle
 
 COSTS = {  # name in the record: axis, scale
     "flops_per_image": ("MFLOPs per image", 1e-6),
@@ -32,32 +32,46 @@ def cost(material: Material, own: tuple[str, ...], costs: tuple[str, ...]) -> It
     """
     for board in material.comparable:
         figure, axes = canvas(WIDE, 3.1, 1, len(costs), sharey=True)
-        free = set()
-        for axis, name in zip(axes[0], costs, strict=True):
-            points = {m: (_cost(material, board, m, name), board.mean(m))
-                      for m in board.ranked}  # fmt: skip
-            free |= {m for m, (x, _) in points.items() if not x > 0}
-            _scatter(axis, board, own, {m: p for m, p in points.items() if p[0] > 0})
+        table = {name: _points(material, board, name) for name in costs}
+        hidden = [m for m in board.ranked if not all(m in points for points in table.values())]
+        lines = {}
+        for axis, (name, points) in zip(axes[0], table.items(), strict=True):
+            lines[name] = _scatter(axis, board, own, points)
             axis.set_xlabel(COSTS[name][0])
         axes[0, 0].set_ylabel(f"{MAIN[board.task]} (%)")
         front = Line2D([], [], color="0.4", linestyle="--", label="Pareto front")
-        entries = [*handles(board, own, free), front]
+        entries = [*handles(board, own, hidden), front]
         figure.legend(handles=entries, loc="outside lower center", ncols=4)
-        said = ", ".join(board.title(m) for m in board.ranked if m in free)
+        settle(figure)
+        for axis, (name, points) in zip(axes[0], table.items(), strict=True):
+            place(axis, {board.title(m): p for m, p in points.items()}, lines[name])
+        said = ", ".join(board.title(m) for m in hidden)
         caption = f"{board.caption}. Means over seeds; towards the upper left is better." + (
-            f" Not shown, for costing nothing: {said}." if said else ""
+            f" Not shown, as they cost nothing or their parent's record is not current: {said}."
+            if said
+            else ""
         )
         yield Page(board.stem, figure, caption, board.run_ids())
     yield from nothing(material)
 
 
+def _points(material: Material, board: Board, name: str) -> dict[str, tuple[float, float]]:
+    """Return each method's cost and value, of those that have a cost above 0."""
+    costs = {m: _cost(material, board, m, name) for m in board.ranked}
+    return {m: (x, board.mean(m)) for m, x in costs.items() if x > 0}
+
+
 def _cost(material: Material, board: Board, method: str, name: str) -> float:
-    """Return a method's mean cost over seeds with its parents' in the axis' unit."""
+    """Return a method's mean cost over seeds, its parents' included, in the axis' unit.
+
+    NaN if a parent has no current record.
+    """
     found = []
     for run in board.runs(method):
-        parent = material.usable(run.record.parent)
+        parent = material.usable(run.record.parent) if run.record.parent else None
         shared = parent.record.cost.get(name, 0) if parent else 0
-        found.append(run.record.cost.get(name, 0) + shared)
+        known = parent is not None or not run.record.parent
+        found.append(run.record.cost.get(name, 0) + shared if known else np.nan)
     return COSTS[name][1] * float(np.mean(found))
 
 
@@ -78,10 +92,10 @@ def pareto(points: dict[str, tuple[float, float]]) -> list[str]:
 
 def _scatter(
     axis: Axes, board: Board, own: tuple[str, ...], points: dict[str, tuple[float, float]]
-) -> None:
-    """Draw methods by cost and value, each with its name."""
+) -> list[tuple[float, float]]:
+    """Draw methods by cost and value and return the corners of the Pareto front."""
     if not points:
-        return
+        return []
     costs = [x for x, _ in points.values()]
     if max(costs) > 3 * min(costs):
         axis.set_xscale("log")
@@ -99,4 +113,4 @@ def _scatter(
         axis.scatter(x, y, s=26, c=looks["color"], marker=looks["marker"], edgecolors=edge,
                      linewidths=0.7, zorder=3)  # fmt: skip
     axis.margins(0.14, 0.08)
-    place(axis, {board.title(m): p for m, p in points.items()}, corners)
+    return corners

@@ -29,13 +29,12 @@ def place(
     """Write each name beside its point, with a thin line where it had to go further away.
 
     Args:
-        axis: Where the points are drawn already, with its limits final.
+        axis: Where the points are drawn already, of a picture whose layout is settled.
         points: Name to (x, y) in data coordinates.
         line: Corners of a line of horizontal and vertical pieces that names should not cover.
     """
     figure = axis.get_figure(root=True)
     assert figure is not None  # noqa: S101 - an axis of ours has one
-    figure.draw_without_rendering()  # positions are known after it
     unit = figure.dpi / 72
     at = {name: axis.transData.transform(point) for name, point in points.items()}
     boxes = {name: _places(at[name], _size(axis, name), unit) for name in points}

@@ -46,8 +46,10 @@ class Figure:
         draw: ``(material, **options)`` yields the pictures, one a data set, task and protocol, or
             one a study; see `clear_bench.plots.material.Material`.
         options: Its further arguments.
+        persons: Whether it shows pictures of persons.
     """
 
     title: str
     draw: Callable[..., Iterator[Page | Gap]]
     options: Mapping[str, Any] = field(default_factory=dict)
+    persons: bool = False

@@ -12,10 +12,11 @@ from clear_bench.errors import UserError
 from clear_bench.plots.material import Board, Material
 from clear_bench.plots.methods import NOTHING
 from clear_bench.plots.page import Gap, Page
-from clear_bench.plots.style import WIDE, canvas
+from clear_bench.plots.style import COLUMN, WIDE, canvas
 from clear_bench.samples import UNIT_METRIC, unit_scores
-from clear_bench.stats import LEVEL, holm, pairwise_tests
+from clear_bench.stats import LEVEL, holm, paired_tests
 
+FEW = 5  # methods that fit into a column
 UNITS = {"recognition": "images", "retrieval": "queries"}
 Floats = NDArray[np.float64]
 
@@ -35,8 +36,8 @@ def wins(material: Material, most: int = 20) -> Iterator[Page | Gap]:
         except UserError as error:
             yield Gap(board.stem, str(error))
             continue
-        side = min(WIDE, 1.5 + 0.32 * len(shown))
-        figure, axes = canvas(side, side)
+        width = COLUMN if len(shown) <= FEW else WIDE
+        figure, axes = canvas(width, min(width, 1.2 + 0.34 * len(shown)))
         p_values = corrected(scores)
         _matrix(axes[0, 0], [board.title(m) for m in shown], win_shares(scores), p_values)
         caption = (
@@ -86,8 +87,9 @@ def corrected(scores: Floats) -> Floats:
         scores: ``(M, U)``.
     """
     upper = np.triu_indices(len(scores), 1)
+    gaps = scores[upper[0]] - scores[upper[1]]
     found = np.ones((len(scores), len(scores)))
-    found[upper] = holm(pairwise_tests(scores)[upper].tolist())
+    found[upper] = holm(paired_tests(gaps, np.zeros(scores.shape[1])).tolist())
     return np.minimum(found, found.T)
 
 

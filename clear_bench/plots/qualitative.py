@@ -24,7 +24,7 @@ from clear_bench.text.descriptions import describe
 
 TOP = 10
 PICTURE = (128, 64)  # height, width in pixels
-LINE = 128  # letters of a line of text across the page
+LINE = 165  # letters of a line of text across the page
 SHOWN = (0.47, 0.92)  # width, height of an image in inches
 NAMES, HEAD, ROW = 0.95, 0.4, 1.0  # in inches: of a method's name, a query's words, its images
 
@@ -115,9 +115,9 @@ def _draw(
             pixels = read_rows(dataset, ranked.arrays["rows"][images], PICTURE)
             wanted = ranked.arrays["query_category"][query]
             right = ranked.arrays["category"][images] == wanted
-            for rank in range(len(images)):
-                x = NAMES + rank * (WIDE - NAMES) / TOP
-                framed(axis, pixels[rank], (x, y), bool(right[rank]))
+            strip(axis, pixels, y)
+            for rank, good in enumerate(right):
+                frame(axis, (NAMES + rank * STEP, y), bool(good))
     return page
 
 
@@ -139,19 +139,32 @@ def _words(run: Loaded, schema: Schema, vector: NDArray[Any]) -> str:
     return "\n".join(part for line in lines for part in textwrap.wrap(line, LINE))
 
 
-def framed(axis: Axes, pixels: NDArray[np.uint8], corner: tuple[float, float], right: bool) -> None:
-    """Draw an image in a frame that says whether it is a right one: colour, line and sign.
+def strip(axis: Axes, pixels: NDArray[np.uint8], top: float) -> None:
+    """Draw images in a row, as one picture: a page of many pictures is slow to write.
 
     Args:
         axis: Of `sheet`.
-        pixels: ``(H, W, 3)``.
-        corner: Its upper left one in inches.
+        pixels: ``(R, *PICTURE, 3)``.
+        top: Of the row, in inches.
+    """
+    gap = round(PICTURE[1] * (STEP - SHOWN[0]) / SHOWN[0])
+    padded = np.pad(pixels, ((0, 0), (0, 0), (0, gap), (0, 0)), constant_values=255)
+    row = np.concatenate(list(padded), axis=1)
+    right = NAMES + row.shape[1] * SHOWN[0] / PICTURE[1]
+    axis.imshow(row, extent=(NAMES, right, top + SHOWN[1], top), aspect="auto",
+                interpolation="none")  # fmt: skip
+
+
+def frame(axis: Axes, corner: tuple[float, float], right: bool) -> None:
+    """Frame an image so that it says whether it is a right one: by colour, line and sign.
+
+    Args:
+        axis: Of `sheet`.
+        corner: Upper left one of the image, in inches.
         right: Whether it shows what was asked for.
     """
     left, top = corner
     width, height = SHOWN
-    axis.imshow(pixels, extent=(left, left + width, top + height, top), aspect="auto",
-                interpolation="none")  # fmt: skip
     color, line = (GREEN, "-") if right else (RED, (0, (2.5, 1.5)))
     axis.add_patch(Rectangle(corner, width, height, fill=False, edgecolor=color, linestyle=line,
                              linewidth=1.8, zorder=3))  # fmt: skip

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,9 @@ from clear_bench.plots.style import COLUMN, LINES, MARKERS, PALETTE, canvas
 Arrays = dict[str, NDArray[Any]]
 CHUNK = 64
 LEVELS = np.linspace(0, 1, 101)
+BROKEN = (OSError, ValueError, EOFError, BadZipFile)
+"""What numpy raises for a file that is no ``.npz``, or half of one."""
+
 EMBEDDED = "the embeddings of a retrieval run (predictions.npz)"
 
 
@@ -30,18 +34,18 @@ def kept(folder: Path) -> Arrays:
     try:
         with np.load(file, allow_pickle=False) as content:
             return {name: content[name] for name in content.files}
-    except (OSError, ValueError) as error:
-        cause = str(error).splitlines()[0]
+    except BROKEN as error:
+        cause = str(error).partition("\n")[0]
         raise UserError(f"{file}: no predictions in it ({cause}); train the run again") from None
 
 
 def embeds(run: Loaded) -> bool:
-    """Return whether a retrieval run keeps the embeddings of its queries and images."""
-    file = run.folder / "predictions.npz"
-    if not file.is_file():
-        return False
-    with np.load(file, allow_pickle=False) as content:
-        return {"queries", "images"} <= set(content.files)
+    """Return whether a retrieval run keeps the embeddings of its queries and images.
+
+    Raises:
+        UserError: If its predictions cannot be read.
+    """
+    return {"queries", "images"} <= set(kept(run.folder))
 
 
 def embedded(board: Board) -> list[str]:

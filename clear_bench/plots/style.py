@@ -106,6 +106,7 @@ def write(figure: Figure, path: Path) -> list[Path]:
         path: Without suffix.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    settle(figure)
     plain = {
         ".pdf": {"Creator": None, "Producer": None, "CreationDate": None},
         ".png": {"Software": None},
@@ -120,6 +121,12 @@ def write(figure: Figure, path: Path) -> list[Path]:
         temporary.replace(file)
         written.append(file)
     return written
+
+
+def settle(figure: Figure) -> None:
+    """Lay a picture out once and for all; each drawing would do it again."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
 
 
 def only_grid(axis: Axes, which: str) -> None:

@@ -3,4 +3,4 @@
 from clear_bench.plots.attention import maps
 from clear_bench.plots.page import Figure
 
-FIGURE = Figure(title="Attention", draw=maps)
+FIGURE = Figure(title="Attention", draw=maps, persons=True)

@@ -7,4 +7,5 @@ FIGURE = Figure(
     title="Queries",
     draw=pages,
     options={"method": "clear", "own": ("clear", "clear_soft", "clear_hard")},
+    persons=True,
 )
