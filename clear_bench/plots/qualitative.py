@@ -27,6 +27,7 @@ PICTURE = (128, 64)  # height, width in pixels
 LINE = 165  # letters of a line of text across the page
 SHOWN = (0.47, 0.92)  # width, height of an image in inches
 NAMES, HEAD, ROW = 0.95, 0.4, 1.0  # in inches: of a method's name, a query's words, its images
+STEP = (WIDE - NAMES) / TOP  # from image to image in inches
 
 
 @dataclass(frozen=True)
