@@ -113,7 +113,7 @@ def test_every_figure_is_drawn_and_listed(world, drawn):
         assert set(one.runs) <= known
         if one.files:
             assert one.width in (COLUMN, WIDE), one.stem
-            assert one.height < 9.5, one.stem
+            assert one.height < 8, one.stem
             assert len(one.caption) > 40
             assert one.runs or one.figure == "search"
             pdf, png = ((world / "out" / file).read_bytes() for file in one.files)
@@ -167,7 +167,6 @@ def test_what_is_not_shown_is_said(world, drawn):
 def test_variants_of_studies_are_no_methods(world):
     for board in material(world).boards:
         assert {group.method for group in board.methods.values()} == set(board.methods)
-        assert board.ranked[0] == "clear"
         assert all(board.mean(a) >= board.mean(b) for a, b in pairwise(board.ranked))
 
 

@@ -45,7 +45,7 @@ class Ranked:
 
 
 def pages(
-    material: Material, method: str, own: tuple[str, ...], queries: int = 4
+    material: Material, method: str, own: tuple[str, ...], queries: int = 3
 ) -> Iterator[Page | Gap]:
     """Draw the best and the worst queries of a method, beside the best baseline's answer.
 
