@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from clear_bench.plots.material import MAIN, Board, Material
@@ -44,6 +45,7 @@ def training(material: Material, own: tuple[str, ...], top: int = 6) -> Iterator
         axes[0, 1].set_ylabel("training loss (first epoch = 1)")
         for axis in axes[0]:
             axis.set_xlabel("epoch")
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         entries = axes[0, 0].get_legend_handles_labels()
         figure.legend(*entries, loc="outside right center")
         grey = (

@@ -39,7 +39,7 @@ def comparison(
     """
     for board in material.comparable:
         names = metrics[board.task]
-        height = 0.55 + 0.17 * len(board.methods)
+        height = 0.65 + 0.17 * len(board.methods)
         figure, axes = canvas(WIDE, height, 1, len(names), sharey=True)
         for axis, metric in zip(axes[0], names, strict=True):
             _dots(axis, board, metric, own)
@@ -138,7 +138,7 @@ def _bars(axis: Axes, block: np.ndarray, tables: list[np.ndarray]) -> None:
                  error_kw={"linewidth": 0.6, "ecolor": "0.2"})  # fmt: skip
     axis.axhline(50, color="0.3", linewidth=0.7)
     axis.set_xlim(-0.6, len(block) - 0.4)
-    axis.set_ylim(top=101)
+    axis.set_ylim(max(axis.get_ylim()[0], 0), 101)
     only_grid(axis, "y")
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from clear_bench.plots.material import Material
@@ -20,9 +21,11 @@ def search(material: Material) -> Iterator[Page | Gap]:
         if not any(t.val is not None for t in found.trials):
             yield Gap(stem_of(study), f"{study.study}: no trial of its search has a value")
             continue
-        figure, axes = canvas(WIDE, 2.1, 1, 2)
+        figure, axes = canvas(WIDE, 2.3, 1, 2)
         _history(axes[0, 0], found)
         _importance(axes[0, 1], found.importance)
+        entries = axes[0, 0].get_legend_handles_labels()
+        figure.legend(*entries, loc="outside lower center", ncols=4)
         caption = (
             f"Search of {study.study}: {len(found.trials)} of {found.budget} trials, each judged "
             f"by {found.metric} on val alone. {about(study)}"
@@ -48,7 +51,7 @@ def _history(axis: Axes, found: SearchResult) -> None:
               label="best so far")  # fmt: skip
     axis.set_xlabel("trial")
     axis.set_ylabel(f"{NAMES.get(found.metric, found.metric)} on val (%)")
-    axis.legend(loc="lower right")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _importance(axis: Axes, importance: dict[str, float]) -> None:
@@ -60,7 +63,7 @@ def _importance(axis: Axes, importance: dict[str, float]) -> None:
         axis.set_axis_off()
         return
     shares: NDArray[np.float64] = np.array([importance[key] for key in order])
-    bars = axis.barh(range(len(order)), shares, color=BLUE, height=0.6)
+    bars = axis.barh(range(len(order)), shares, color=BLUE, height=0.5)
     axis.bar_label(bars, fmt="%.2f", padding=2, fontsize=7)
     axis.set_yticks(range(len(order)), order)
     axis.set_xlim(0, 1.15 * max(shares.max(), 1e-9))

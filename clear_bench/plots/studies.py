@@ -1,6 +1,6 @@
 """Figures of studies: what each change does, curves along a number, and what a search saw."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -65,7 +65,8 @@ def deltas(material: Material, panels: int = 2) -> Iterator[Page | Gap]:
         axes[0, 0].set_ylim(len(others) - 0.4, -0.6)
         caption = (
             f"{study.question} {about(study)} Each change against {reference.label}, paired by "
-            "seed: hollow marks are seeds, full ones their mean with Student's 95 % interval."
+            "seed: hollow marks are seeds, full ones their mean with Student's 95 % interval; a "
+            f"coloured diamond has 0 outside it. {_unrun(others)}"
         )
         yield Page(stem_of(study), figure, caption, _runs(material, study))
     if not material.results.studies:
@@ -96,6 +97,12 @@ def _delta(
                  edgecolors=color, linewidths=0.5)  # fmt: skip
 
 
+def _unrun(variants: Sequence[VariantResult]) -> str:
+    """Return which variants have not finished, and why."""
+    lines = [f"{v.label} ({v.status}: {v.reason})" for v in variants if v.status != "finished"]
+    return f"Not finished: {'; '.join(lines)}." if lines else ""
+
+
 def curves(material: Material, studies: tuple[str, ...]) -> Iterator[Page | Gap]:
     """Draw a study's metrics along its numeric factor, a line for each level of the others.
 
@@ -122,6 +129,8 @@ def curves(material: Material, studies: tuple[str, ...]) -> Iterator[Page | Gap]
             _curve(axis, material, study, factor, metric)
             axis.set_xlabel(factor.rsplit(".", 1)[-1].replace("_", " "))
             axis.set_ylabel(f"{NAMES.get(metric, metric)} (%)")
+            low, high = axis.get_ylim()
+            axis.set_ylim(max(low, -3), min(high, 103))  # an interval of few seeds knows no bounds
         if len(study.factors) > 1:
             axes[0, -1].legend()
         caption = (
@@ -199,7 +208,7 @@ def about(study: StudyResult) -> str:
     """Return method, task, data and seeds in words."""
     return (
         f"{title_of(study.method)}, attribute {study.task} on {study.dataset}, "
-        f"{seeds_of(len(study.seeds))}."
+        f"{seeds_of(len(study.seeds))}; of {', '.join(study.factors)}."
     )
 
 
