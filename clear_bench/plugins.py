@@ -14,8 +14,10 @@ PACKAGES = {
     "study": ("ablations",),
     "data set": ("clear_bench.data",),
     "table": ("reports.specs",),
+    "figure": ("reports.specs",),
 }
-CONSTANTS = {"method": "METHOD", "study": "STUDY", "data set": "SOURCE", "table": "TABLE"}
+CONSTANTS = {"method": "METHOD", "study": "STUDY", "data set": "SOURCE", "table": "TABLE",
+             "figure": "FIGURE"}  # fmt: skip
 
 
 @lru_cache
