@@ -9,8 +9,8 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from fake_runs import fake_bench, fake_run, fake_study
-from PIL import Image
+from fake_runs import fake_run
+from page_material import draw, fill
 
 from clear_bench import page
 from clear_bench.errors import UserError
@@ -19,8 +19,6 @@ from clear_bench.page.words import in_words
 from clear_bench.protocol import PROTOCOLS
 from clear_bench.record import records
 from clear_bench.results import Results
-
-NASTY = 'out of memory <script>alert("&")</script>'
 
 
 class Tables(HTMLParser):
@@ -58,33 +56,6 @@ def read(file):
     parser.feed(text)
     known = re.search(r'<script type="application/json" id="known">(.*?)</script>', text, re.S)
     return parser.tables, json.loads(known[1])
-
-
-def fill(root):
-    """Write runs of every kind."""
-    fake_bench(root, seeds=(0, 1))
-    fake_run(root, "vtb", seed=5, status="failed", reason=NASTY)
-    fake_run(root, "alm", seed=0, stale=True)
-    fake_run(root, "deepmar", seed=0, quality=0.5)
-    fake_run(root, "asmr", "retrieval", seed=0, protocol="asmr")
-    fake_study(root, states={"smollm2": ("unavailable", "no weights here")})
-    fake_study(root, "depth", factors={"retrieval.model.depth": (1, 2)}, seeds=(0, 1))
-
-
-def draw(out, profile="default"):
-    """Write a list of figures, and pictures."""
-    folder = out / profile / "figures"
-    folder.mkdir(parents=True)
-    rows = [{"figure": "", "title": "Runs", "stem": "", "caption": "", "files": [], "note": "gone"}]
-    for key, stem, size in (
-        ("comparison", "comparison-synthped-recognition", (300, 200)),
-        ("deltas", "deltas-synthped-depth", (300, 200)),
-        ("qualitative", "qualitative-synthped-best", (600, 200)),
-    ):
-        Image.new("RGB", size, "white").save(folder / f"{stem}.png")
-        rows.append({"figure": key, "title": key, "stem": stem, "caption": f"About {stem}.",
-                     "files": [f"{stem}.pdf", f"{stem}.png"], "note": ""})  # fmt: skip
-    (folder / "figures.json").write_text(json.dumps(rows))
 
 
 @pytest.fixture(scope="module")
