@@ -76,7 +76,8 @@ def _attribute_row(
     images = first.data.get("test_images")
     positives = first.per_attribute["positives"][place]
     ratio = estimate([positives / images]) if images else None
-    cells = [cell(ratio, columns[0], (first.run_id,), protocol=ratio_of.protocol)]
+    known = {"protocol": ratio_of.protocol, "attribute": names[place]}
+    cells = [cell(ratio, columns[0], (first.run_id,), **known)]
     for group, column in zip(groups, columns[1:], strict=True):
         cells.append(_attribute_cell(place, names, group, column))
     return Row(names[place], tuple(cells))
@@ -88,7 +89,8 @@ def _attribute_cell(place: int, names: Sequence[str], group: Group, column: Colu
     values = table[:, place] if own == list(names) else np.array([])
     values = values[~np.isnan(values)]
     found: Estimate | None = estimate(values) if len(values) else None
-    return cell(found, column, tuple(group.run_ids), protocol=group.protocol)
+    known = {"protocol": group.protocol, "attribute": names[place]}
+    return cell(found, column, tuple(group.run_ids), **known)
 
 
 def against_published(results: Results, spec: TableSpec, name: str, caption: str) -> list[Table]:
@@ -102,8 +104,8 @@ def against_published(results: Results, spec: TableSpec, name: str, caption: str
             for place, groups in places:
                 rows = _published_rows(wanted, groups, columns)
                 words = f"Attribute {task} on {dataset}, test split, per cent. "
-                words += f"{_of_means(groups)} pub.: published. Our {protocol_words(groups[0].protocol)[0].lower()}"
-                words += protocol_words(groups[0].protocol)[1:]
+                words += f"{_of_means(groups)} pub.: published. Ours: "
+                words += protocol_words(groups[0].protocol)
                 heads = tuple(part for column in columns for part in _triple(column))
                 found.append(
                     Table(
@@ -158,9 +160,9 @@ def _published_cells(
     ours = Cell()
     if group:
         ids = tuple(group.run_ids)
-        ours = cell(group.estimate(metric), column, ids, protocol=group.protocol)
-    gap = replace(ours, value=ours.value - theirs.value, std=np.nan, low=np.nan, high=np.nan)
-    return [theirs, ours, gap]
+        known = {"protocol": group.protocol, "metric": metric}
+        ours = cell(group.estimate(metric), column, ids, **known)
+    return [theirs, ours, Cell(ours.value - theirs.value, n=ours.n, protocol=ours.protocol)]
 
 
 def _f1_note(own: Sequence[dict[str, str]]) -> list[str]:

@@ -50,6 +50,9 @@ class Cell:
         dagger: Whether it differs significantly from what the caption says.
         text: Words instead of a number.
         runs: Ids of the runs behind it.
+        metric: Its metric, where it is another than its column's.
+        against: Ids of the runs that were subtracted.
+        attribute: Which one it is about; "" for all of them.
         checkpoint: Which of the runs' checkpoints it is of.
         protocol: Signature by which it was made; only equal ones are compared.
     """
@@ -63,6 +66,9 @@ class Cell:
     dagger: bool = False
     text: str = ""
     runs: tuple[str, ...] = ()
+    metric: str = ""
+    against: tuple[str, ...] = ()
+    attribute: str = ""
     checkpoint: str = "selected"
     protocol: str = ""
 

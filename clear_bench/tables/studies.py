@@ -55,12 +55,7 @@ def _study_table(results: Results, study: StudyResult, name: str, caption: str) 
         _variant_row(group, point, base, base_point, metrics, tests, weights)
         for group, point in zip(groups, checkpoints, strict=True)
     ]
-    words = [
-        study.question.rstrip("."),
-        f"({study.method}, {study.dataset}, test split, per cent).",
-    ]
-    if not study.question.rstrip().endswith("?"):
-        words[0] += ":"
+    words = [study.question, f"{study.method} on {study.dataset}, test split, per cent."]
     words += [caption, seeds_words(groups), f"Δ is to the reference, {base.label}, paired by seed."]
     words += [
         f"{INTERVAL}: of the mean {first}; p: Holm-corrected.",
@@ -92,9 +87,11 @@ def _variant_row(
     cells.insert(1, Cell(text=_interval(cells[0])))
     delta = Cell(text=SELF) if group is base else Cell()
     if group is not base:
-        values = group.values(metrics[0].metric, checkpoint)
-        found = paired_difference(values, base.values(metrics[0].metric, base_checkpoint))
-        delta = cell(found, metrics[0], ids, **own)
+        metric = metrics[0].metric
+        values = group.values(metric, checkpoint)
+        found = paired_difference(values, base.values(metric, base_checkpoint))
+        one, other = _shared(group, base)
+        delta = cell(found, metrics[0], one, against=other, **own)
         delta = replace(delta, dagger=tests.differs(group.label))
     p_value = tests.p_values.get(group.label)
     cells += [delta, Cell(text=SELF if group is base else _p(p_value))]
@@ -106,6 +103,14 @@ def _variant_row(
     if group.label in tests.untested and group.runs and group is not base:
         notes.append(f"not tested: {tests.untested[group.label].rpartition('npz: ')[2]}")
     return Row(group.label, tuple(cells), tuple(notes))
+
+
+def _shared(group: Group, base: Group) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the ids of the runs of those seeds that both groups have."""
+    own = dict(zip(group.seeds, group.run_ids, strict=True))
+    other = dict(zip(base.seeds, base.run_ids, strict=True))
+    seeds = sorted(set(own) & set(other))
+    return tuple(own[s] for s in seeds), tuple(other[s] for s in seeds)
 
 
 def _interval(shown: Cell) -> str:

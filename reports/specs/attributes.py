@@ -8,7 +8,7 @@ TABLE = TableSpec(
     order=7,
     task="recognition",
     columns=(
-        Column("positive", better=0, digits=1, spread=False),
+        Column("positive", "positive", 0, digits=1, spread=False),
         Column("", "mA", digits=1, spread=False),
     ),
     sort="mA",
