@@ -20,6 +20,15 @@ from clear_bench.metrics import evaluators  # noqa: F401 - registers metrics and
 from clear_bench.optim import optimizer, schedule
 
 
+class PlainConfig(Config):
+    """mmengine's, whose text is not laid out as Python code: each checkpoint holds that text."""
+
+    @property
+    def pretty_text(self) -> str:
+        """The configuration as one line."""
+        return repr(self.to_dict())
+
+
 def fit(
     *,
     folder: Path,
@@ -107,7 +116,7 @@ def fit(
         }
     init_default_scope("mmengine")
     with building():
-        runner = Runner.from_cfg(Config(config))
+        runner = Runner.from_cfg(PlainConfig(config))
     _speed_up(runner.model, train)
     runner.train()
     wait_for_all()  # the main process writes the checkpoints
