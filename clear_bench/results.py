@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from clear_bench.errors import UserError
 from clear_bench.expected import Plan, complete
 from clear_bench.grouping import Gap, Group, Loaded, groups_of
-from clear_bench.record import Record, records, settings
+from clear_bench.record import STUDIES, Record, records, settings
 from clear_bench.stale import is_stale
 from clear_bench.study import StudyResult, VariantResult, results
 from clear_bench.where import matching
@@ -66,7 +66,8 @@ class Results:
             UserError: If there is no record, one is broken, or ``where`` is.
         """
         folders = [root / profile] if profile else sorted(_profiles(root))
-        found = {r.run_id: (f, r) for folder in folders for f, r in records(folder)}
+        places = _with_studies(root, folders)
+        found = {r.run_id: (f, r) for folder in places for f, r in records(folder)}
         if not found:
             place = root / profile if profile else root
             raise UserError(f"{place}: no runs; train one first: python -m clear_bench.train")
@@ -84,6 +85,11 @@ class Results:
         studies = tuple(s for s in self.studies if (s.profile, s.dataset) in kept)
         return replace(self, runs=runs, studies=studies, plan=None)
 
+    def of_profile(self, profile: str) -> "Results":
+        """Return the runs and studies of one profile."""
+        runs = tuple(r for r in self.runs if r.record.profile == profile)
+        return replace(self, runs=runs, studies=tuple(s for s in self.studies if s.profile == profile))
+
     @cached_property
     def by_id(self) -> dict[str, Loaded]:
         """Run id to run."""
@@ -96,8 +102,9 @@ class Results:
 
     @cached_property
     def of_studies(self) -> frozenset[str]:
-        """Ids of the runs that a study made and that no method's own recipe makes."""
-        named = {
+        """Ids of the runs that a study made or names and that no method's own recipe makes."""
+        place = self.root / STUDIES
+        named = {r.record.run_id for r in self.runs if r.folder.is_relative_to(place)} | {
             run_id
             for study in self.studies
             for runs in [v.runs for v in study.variants]
@@ -159,7 +166,12 @@ class Results:
 
 def _profiles(root: Path) -> Iterable[Path]:
     """Return the folders of profiles below the folder of all runs."""
-    return (f for f in root.glob("*") if f.is_dir() and f.name != "studies")
+    return (f for f in root.glob("*") if f.is_dir() and f.name != STUDIES)
+
+
+def _with_studies(root: Path, folders: Iterable[Path]) -> Iterable[Path]:
+    """Return the folders of profiles, each after that of the runs which studies made."""
+    return (f for folder in folders for f in (root / STUDIES / folder.name, folder) if f.is_dir())
 
 
 def _loaded(
