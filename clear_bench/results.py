@@ -88,7 +88,18 @@ class Results:
     def of_profile(self, profile: str) -> "Results":
         """Return the runs and studies of one profile."""
         runs = tuple(r for r in self.runs if r.record.profile == profile)
-        return replace(self, runs=runs, studies=tuple(s for s in self.studies if s.profile == profile))
+        studies = tuple(s for s in self.studies if s.profile == profile)
+        return replace(self, runs=runs, studies=studies)
+
+    def of_study(self, study: StudyResult) -> "Results":
+        """Return the runs that one study's result names, as if there were no other study."""
+        named = {i for v in study.variants for i in v.runs.values()}
+        named |= set(study.search.runs.values()) if study.search else set()
+        return replace(
+            self,
+            runs=tuple(r for r in self.runs if r.record.run_id in named),
+            studies=(study,),
+        )
 
     @cached_property
     def by_id(self) -> dict[str, Loaded]:
@@ -166,7 +177,7 @@ class Results:
 
 def _profiles(root: Path) -> Iterable[Path]:
     """Return the folders of profiles below the folder of all runs."""
-    return (f for f in root.glob("*") if f.is_dir() and f.name != STUDIES)
+    return (f for f in root.glob("*") if f.is_dir() and f.name[0] != "." and f.name != STUDIES)
 
 
 def _with_studies(root: Path, folders: Iterable[Path]) -> Iterable[Path]:

@@ -18,7 +18,7 @@ def write(result: StudyResult, root: Path, out: Path) -> None:
     from clear_bench.plots.material import Material
     from clear_bench.results import Results
     from clear_bench.tables.build import build
-    from clear_bench.tables.write import FORMATS, SUFFIXES
+    from clear_bench.tables.write import show, write_forms
     from clear_bench.track import mirror_study
 
     mirror_study(result, root)
@@ -27,7 +27,7 @@ def write(result: StudyResult, root: Path, out: Path) -> None:
     files = []
     for table in build(found, "ablation"):
         files += write_forms(table, folder)
-        print_table(table)
+        show(table)
     for drawn in draw_all(Material(found), folder, ("deltas", "curves", "search")):
         files += [folder / name for name in drawn.files]
     kept = result_file(root, result.study, result.profile, result.dataset)

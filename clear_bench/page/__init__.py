@@ -29,6 +29,7 @@ CITE = """@software{clear_bench,
 SECTIONS = (
     ("leaderboards", "Leaderboards"),
     ("ablations", "Ablations"),
+    ("tables", "More tables"),
     ("figures", "Figures"),
     ("qualitative", "Qualitative retrieval"),
     ("protocols", "Protocols"),
@@ -84,25 +85,21 @@ def content(results: Results, profile: str, figures: Path, beside: Path) -> dict
         figures: Folder of the figures.
         beside: Folder of the page, from which figures are named.
     """
-    from clear_bench.page.boards import leaderboards, studies
+    from clear_bench.page.boards import boards
     from clear_bench.page.pictures import pictures
     from clear_bench.page.words import in_words
 
     known = Known(results.root)
     found = pictures(figures, beside)
-    boards = leaderboards(results, known)
-    tabs = [
-        replace(board, figures=found.of_study(study.study, study.dataset))
-        for study, board in zip(results.studies, studies(results, known), strict=True)
-    ]
-    placed = {figure.stem for board in tabs for figure in board.figures}
+    shown: dict[str, Any] = dict(boards(results, known))
+    shown["ablations"] = [replace(b, figures=found.of_study(b.stem)) for b in shown["ablations"]]
+    placed = {figure.stem for board in shown["ablations"] for figure in board.figures}
     rest = [figure for figure in found.drawn if figure.stem not in placed]
-    shown = {
-        "boards": boards,
-        "ablations": tabs,
-        "figures": [f for f in rest if not f.qualitative],
-        "qualitative": [f for f in rest if f.qualitative],
-        "protocols": [(s, in_words(s)) for s in sorted({b.protocol for b in boards if b.protocol})],
+    protocols = sorted({run.record.protocol for run in results.runs if run.usable})
+    shown |= {
+        "figures": [figure for figure in rest if not figure.qualitative],
+        "qualitative": [figure for figure in rest if figure.qualitative],
+        "protocols": [(signature, in_words(signature)) for signature in protocols],
         "methods": _methods(results),
         "left-out": found.notes,
     }
@@ -114,7 +111,6 @@ def content(results: Results, profile: str, figures: Path, beside: Path) -> dict
         "sections": [(key, title) for key, title in SECTIONS if shown.get(key, True)],
         "known": known.data(),
         "gap": GAP,
-        "dagger": "",
         "reproduce": f"make repro PROFILE={profile}",
         "cite": CITE % version("clear-bench"),
         "environment": _environment(results),

@@ -1,222 +1,153 @@
-"""The page's tables: a leaderboard for each data set, task and protocol, and one for each study."""
+"""The page's tables: those of ``reports/specs/``, each number with what is behind it."""
 
-from collections.abc import Mapping, Sequence
-from itertools import groupby
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+from math import isnan
 
+from clear_bench import plugins
+from clear_bench.explain import recorded
+from clear_bench.grouping import Group
+from clear_bench.method import TASKS
 from clear_bench.page.model import GAP, Board, Cell, Column, Known, Row
-from clear_bench.results import Group, Results
-from clear_bench.stats import Estimate, difference, estimate
-from clear_bench.study import StudyResult, VariantResult
-from clear_bench.tables import COLUMNS, COST_HEADS, COST_NOTES, HEADS
+from clear_bench.results import Results
+from clear_bench.tables import model
+from clear_bench.tables.build import KIND, build, in_order
+from clear_bench.tables.methods import by_method
+from clear_bench.tables.studies import SELF, by_variant
+
+SECTIONS: dict[model.Build, str] = {by_method: "leaderboards", by_variant: "ablations"}
+"""What makes a table to the section of the page that shows it; all others are ``tables``."""
 
 
-def leaderboards(results: Results, known: Known) -> list[Board]:
-    """Return a board for each data set, task and protocol that has a run.
+def boards(results: Results, known: Known) -> dict[str, list[Board]]:
+    """Return section -> boards, in the order of the paper.
 
     Args:
         results: The records.
         known: Takes in what is behind each number.
     """
-    found = []
-    groups = sorted(results.groups(), key=lambda g: (g.dataset, g.task, g.protocol))
-    for (dataset, task), of_task in groupby(groups, key=lambda g: (g.dataset, g.task)):
-        members = {p: list(same) for p, same in groupby(of_task, key=lambda g: g.protocol)}
-        for number, (protocol, odd) in enumerate(_told_apart(list(members)).items(), 1):
-            tab = f"{dataset}, {task}" + (f": {odd}" if odd else "")
-            key = f"board-{dataset}-{task}-{number}"
-            found.append(_leaderboard(key, tab, members[protocol], known))
+    found: dict[str, list[Board]] = {"leaderboards": [], "ablations": [], "tables": []}
+    for name in in_order():
+        spec: model.TableSpec = plugins.load(KIND, name).TABLE
+        section = SECTIONS.get(spec.build, "tables")
+        for table in build(results, name):
+            found[section].append(_board(table, spec, _Behind(results, known, table)))
     return found
 
 
-def _told_apart(protocols: Sequence[str]) -> dict[str, str]:
-    """Return each signature with those of its parts that not all of them have."""
-    parts = {p: p.split("|") for p in protocols}
-    common = set.intersection(*(set(found) for found in parts.values()))
-    return {p: " ".join(x for x in found if x not in common) for p, found in parts.items()}
-
-
-def _leaderboard(key: str, tab: str, groups: Sequence[Group], known: Known) -> Board:
-    """Return the board of groups of one data set, task and protocol."""
-    first, metrics = groups[0], COLUMNS[groups[0].task]
-    ranked = sorted(groups, key=lambda g: (-_mean(g.estimate(metrics[0])), g.label))
-    marks = {m: _marks([g.estimate(m) for g in ranked]) for m in metrics}
-    rows = []
-    for place, group in enumerate(ranked):
-        behind = known.add_group(group)
-        cells = [_score(group, behind, m, marks[m][place], known) for m in metrics]
-        costs = [_cost(group, behind, name, known) for name in COST_HEADS]
-        rows.append(Row(group.label, [*cells, _seeds(group), *costs], _reasons(group)))
+def _board(table: model.Table, spec: model.TableSpec, behind: "_Behind") -> Board:
+    """Return a table as a board."""
+    fallen = next((c.head for c in table.columns if spec.sort and c.metric == spec.sort), "")
+    rows = [
+        Row(
+            row.label,
+            [behind.cell(row, c, h) for c, h in zip(row.cells, table.columns, strict=True)],
+            row.notes,
+            any(c.text == SELF for c in row.cells),
+        )
+        for row in table.rows
+    ]
     return Board(
-        key=key,
-        tab=tab,
-        caption=f"Attribute {first.task} on {first.dataset}, test split, in per cent; mean and "
-        "standard deviation (n - 1) over seeds; checkpoint selected on val. "
-        + COST_NOTES[first.task],
-        protocol=first.protocol,
-        columns=[
-            *(Column(HEADS[m]) for m in metrics),
-            Column("seeds"),
-            *(
-                Column(head, up=name == "images_per_second")
-                for name, (head, *_) in COST_HEADS.items()
-            ),
-        ],
+        key=f"table-{table.stem}",
+        stem=table.stem,
+        tab=table.stem.replace("-", " ").replace("_", " "),
+        caption=table.caption,
+        columns=[Column(c.head, c.better >= 0) for c in table.columns],
         rows=rows,
-        sorted_by=HEADS[metrics[0]],
+        notes=table.notes,
+        sorted_by=fallen if spec.build is by_method else "",
+        first=table.head,
     )
 
 
-def _score(group: Group, behind: int, metric: str, mark: str, known: Known) -> Cell:
-    """Return the cell of a metric, in per cent."""
-    found = group.estimate(metric)
-    if found is None:
-        return _gap(group, behind, HEADS[metric], known)
-    values = {s: f"{100 * v:.4f}" for s, v in group.values(metric).items()}
-    lines = [f"{_text(found)}{_plus_minus(found)} % on test, checkpoint selected on val."]
-    last = group.estimate(metric, "last")
-    if last:
-        lines.append(f"After the last epoch: {_text(last)}{_plus_minus(last)} %.")
-    place = known.add_cell(behind, f"{group.label}: {HEADS[metric]}", values, lines)
-    return Cell(_text(found), _plus_minus(found).strip(), 100 * found.mean, mark, behind=place)
-
-
-def _cost(group: Group, behind: int, name: str, known: Known) -> Cell:
-    """Return the cell of a cost: the mean over seeds."""
-    head, unit, digits = COST_HEADS[name]
-    found = group.cost(name)
-    if found is None:
-        return _gap(group, behind, head, known)
-    values = {
-        run.record.seed: f"{unit * run.record.cost[name]:.{digits}f}"
-        for run in group.runs
-        if name in run.record.cost
-    }
-    place = known.add_cell(behind, f"{group.label}: {head}", values, ["Mean over seeds."])
-    return Cell(f"{unit * found.mean:.{digits}f}", value=unit * found.mean, behind=place)
-
-
-def _gap(group: Group, behind: int, head: str, known: Known) -> Cell:
-    """Return the cell of a number that is not there."""
-    note = _reasons(group) or "no run measured it"
-    place = known.add_cell(behind, f"{group.label}: {head}", {}, [f"No number: {note}."])
-    return Cell(GAP, note=note, behind=place)
-
-
-def _reasons(group: Group) -> str:
-    """Return why runs of a group are not there; "" if all are."""
-    return "; ".join(str(gap) for gap in group.gaps)
-
-
-def _seeds(group: Group) -> Cell:
-    """Return the cell of the number of seeds, and of how many there should be."""
-    have, lack = len(group.runs), len({gap.seed for gap in group.gaps})
-    return Cell(f"{have} of {have + lack}" if lack else str(have), value=have)
-
-
-def studies(results: Results, known: Known) -> list[Board]:
-    """Return a board for each study's result.
+class _Behind:
+    """Finds what is behind the cells of one table.
 
     Args:
-        results: The records and the studies.
-        known: Takes in what is behind each number.
+        results: The records.
+        known: Takes it in.
+        table: Whose cells they are.
     """
-    several = len({study.dataset for study in results.studies}) > 1
-    return [_study(results, study, known, several) for study in results.studies]
+
+    def __init__(self, results: Results, known: Known, table: model.Table) -> None:
+        self.results = results
+        self.known = known
+        self.table = table
+        named = (s for s in results.studies if table.stem == f"{s.dataset}-{table.spec}-{s.study}")
+        self.study = next(named, None)
+
+    def cell(self, row: model.Row, shown: model.Cell, column: model.Column) -> Cell:
+        """Return a cell of the table as one of the page."""
+        column = replace(column, metric=shown.metric or column.metric)
+        if shown.text or not (row.notes or shown.runs or shown.n):
+            return Cell(shown.text, value=shown.text or None)
+        if isnan(shown.value):
+            why = "; ".join(row.notes) or "undefined in every run"
+            return Cell(GAP, note=why, behind=self._place(row, shown, column, "No number."))
+        text, _, spread = model.number(shown, column, "\t").partition("\t")
+        spread = f"± {spread}" if spread else ""
+        line = f"{' '.join(filter(None, [text, spread]))}, {_seeds(shown)}{_ends(shown)}."
+        place = self._place(row, shown, column, line) if shown.runs else None
+        return Cell(text, spread, shown.value, shown.mark, shown.dagger, behind=place)
+
+    def _place(
+        self, row: model.Row, shown: model.Cell, column: model.Column, line: str
+    ) -> int | None:
+        """Take in what is behind a cell and return its place; None if nothing is known of it."""
+        group = self._group(row, shown)
+        if group is None:
+            return None
+        title = ", ".join(filter(None, [row.label, column.head, shown.attribute]))
+        values = self._values(shown, column)
+        return self.known.add_cell(self.known.add_group(group), title, values, [line, *row.notes])
+
+    def _group(self, row: model.Row, shown: model.Cell) -> Group | None:
+        """Return the group of a cell's runs, cut to just these; of a gap, the one it lacks."""
+        if shown.runs:
+            whole = next(g for g in self.results.all_groups if shown.runs[0] in g.run_ids)
+            return replace(
+                whole, runs=tuple(r for r in whole.runs if r.record.run_id in shown.runs)
+            )
+        if self.study:
+            groups = [self.results.variant(self.study, v) for v in self.study.variants]
+        else:
+            groups = self._planned()
+        fits = [g for g in groups if (g.label, g.protocol) == (row.label, shown.protocol)]
+        return fits[0] if fits else None
+
+    def _planned(self) -> list[Group]:
+        """Return all groups of the table's data set, those without a run too."""
+        dataset = self.table.dataset
+        return [g for t in TASKS for same in self.results.by_protocol(dataset, t) for g in same]
+
+    def _values(self, shown: model.Cell, column: model.Column) -> dict[int, str]:
+        """Return seed -> value in print; differences are paired by seed."""
+        own = self._of(shown.runs, shown, column)
+        form = f".{column.digits + 2}f"
+        if not shown.against:
+            return {seed: f"{value:{form}}" for seed, value in own.items()}
+        variants = self.study.variants if self.study else []
+        point = next((v.checkpoint for v in variants if v.reference), shown.checkpoint)
+        base = self._of(shown.against, replace(shown, checkpoint=point), column)
+        return {seed: f"{value - base[seed]:+{form}}" for seed, value in own.items()}
+
+    def _of(self, ids: Iterable[str], shown: model.Cell, column: model.Column) -> dict[int, float]:
+        """Return seed -> what the records say, in the column's unit, where they say it."""
+        found = {}
+        for run in (self.results.by_id[run_id] for run_id in ids):
+            with suppress(KeyError):
+                found[run.record.seed] = column.scale * recorded(run, shown, column)
+        return {seed: value for seed, value in found.items() if not isnan(value)}
 
 
-def _study(results: Results, study: StudyResult, known: Known, several: bool) -> Board:
-    """Return the board of one study: a row a variant, in the study's own order."""
-    groups = [(v, results.variant(study, v)) for v in study.variants]
-    reference = next((g for v, g in groups if v.reference), None)
-    rows = [_variant(study, v, g, reference, known) for v, g in groups]
-    heads = [Column(c) for m in study.metrics for c in (HEADS.get(m, m), f"Δ {HEADS.get(m, m)}")]
-    protocols = dict.fromkeys(g.protocol for _, g in groups if g.protocol)
-    return Board(
-        key=f"study-{study.dataset}-{study.study}",
-        tab=study.study + (f", {study.dataset}" if several else ""),
-        caption=f"{study.question} {study.method}, {study.task} on {study.dataset}, test split, in "
-        "per cent; Δ is the difference to the reference (shaded), seed by seed, with the 95 % "
-        "confidence interval of its mean.",
-        protocol=" and ".join(protocols),
-        columns=[*heads, Column("seeds")],
-        rows=rows,
-        first="variant",
-    )
+def _seeds(shown: model.Cell) -> str:
+    """Return over how many seeds a number is."""
+    return "one seed" if shown.n == 1 else f"{shown.n} seeds"
 
 
-def _variant(
-    study: StudyResult,
-    variant: VariantResult,
-    group: Group,
-    reference: Group | None,
-    known: Known,
-) -> Row:
-    """Return the row of one variant."""
-    behind = known.add_group(group)
-    cells: list[Cell] = []
-    for metric in study.metrics:
-        values = group.values(metric, variant.checkpoint)
-        base = reference.values(metric, _checkpoint(study)) if reference else {}
-        cells += _pair(group, behind, metric, values, {} if variant.reference else base, known)
-    return Row(variant.label, [*cells, _seeds(group)], _reasons(group), variant.reference)
-
-
-def _checkpoint(study: StudyResult) -> str:
-    """Return which checkpoint of the reference is measured."""
-    return next((v.checkpoint for v in study.variants if v.reference), "selected")
-
-
-def _pair(
-    group: Group,
-    behind: int,
-    metric: str,
-    values: Mapping[int, float],
-    base: Mapping[int, float],
-    known: Known,
-) -> list[Cell]:
-    """Return the cells of a metric and of its difference to the reference."""
-    head = HEADS.get(metric, metric)
-    if not values:
-        return [_gap(group, behind, head, known), Cell("", value=None)]
-    found = estimate(list(values.values()))
-    shown = {s: f"{100 * v:.4f}" for s, v in values.items()}
-    line = f"{_text(found)}{_plus_minus(found)} %."
-    place = known.add_cell(behind, f"{group.label}: {head}", shown, [line])
-    cell = Cell(_text(found), _plus_minus(found).strip(), 100 * found.mean, behind=place)
-    both = sorted(set(values) & set(base))
-    if not both:
-        return [cell, Cell("", value=None)]
-    gap = difference([values[s] for s in both], [base[s] for s in both])
-    gaps = {s: f"{100 * (values[s] - base[s]):+.4f}" for s in both}
-    line = f"{100 * gap.mean:+.2f}{_interval(gap)} against the reference, over seeds {both}."
-    place = known.add_cell(behind, f"{group.label}: difference of {head}", gaps, [line])
-    delta = Cell(f"{100 * gap.mean:+.2f}", _interval(gap).strip(), 100 * gap.mean, behind=place)
-    return [cell, delta]
-
-
-def _marks(column: Sequence[Estimate | None]) -> list[str]:
-    """Return which of a column's means is best and which second, before rounding; ties share."""
-    means = [_mean(e) for e in column]
-    order = sorted({m for m in means if m != float("-inf")}, reverse=True)
-    words = dict(zip(order, ("best", "second"), strict=False))
-    return [words.get(m, "") for m in means]
-
-
-def _mean(found: Estimate | None) -> float:
-    """Return a mean, or what is below all of them."""
-    return found.mean if found else float("-inf")
-
-
-def _text(found: Estimate) -> str:
-    """Return a mean in per cent."""
-    return f"{100 * found.mean:.2f}"
-
-
-def _plus_minus(found: Estimate) -> str:
-    """Return the deviation in per cent; nothing for one seed."""
-    return f" ± {100 * found.std:.2f}" if found.n > 1 else ""
-
-
-def _interval(found: Estimate) -> str:
-    """Return the confidence interval in per cent; nothing for one seed."""
-    return f" [{100 * found.low:+.2f}, {100 * found.high:+.2f}]" if found.n > 1 else ""
+def _ends(shown: model.Cell) -> str:
+    """Return the confidence interval in words; nothing for one seed."""
+    if isnan(shown.low):
+        return ""
+    return f", 95 % confidence interval of the mean {shown.low:.2f} to {shown.high:.2f}"

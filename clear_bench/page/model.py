@@ -56,13 +56,13 @@ class Row:
     Args:
         name: Its head.
         cells: One a column.
-        note: Why runs of it are not there; "" if all are.
+        notes: Why runs of it are not there, and the like.
         reference: Whether the others are compared with it.
     """
 
     name: str
     cells: Sequence[Cell]
-    note: str = ""
+    notes: Sequence[str] = ()
     reference: bool = False
 
 
@@ -97,22 +97,24 @@ class Board:
 
     Args:
         key: Unique on the page, fit for an element's id.
+        stem: Name of the table's files.
         tab: What its tab says.
-        caption: What its numbers are.
-        protocol: Their signature.
+        caption: What its numbers are, by which protocol, what its marks mean.
         columns: Without that of the rows' names.
         rows: Best first.
+        notes: Footnotes of the whole table.
         sorted_by: Head of the column that the rows are in order of.
         first: Head of the column of the rows' names.
         figures: Shown under it.
     """
 
     key: str
+    stem: str
     tab: str
     caption: str
-    protocol: str
     columns: Sequence[Column]
     rows: Sequence[Row]
+    notes: Sequence[str] = ()
     sorted_by: str = ""
     first: str = "method"
     figures: Sequence[Picture] = ()
@@ -126,16 +128,21 @@ class Known:
         root: Folder of all runs.
         groups: One for each row: its runs, facts, and the command that makes it again.
         cells: One for each number: its group, a title, and the value of each run.
+        places: What tells groups apart to their number.
     """
 
     root: Path
     groups: list[dict[str, Any]] = field(default_factory=list)
     cells: list[dict[str, Any]] = field(default_factory=list)
+    places: dict[tuple[str, ...], int] = field(default_factory=dict)
 
     def add_group(self, group: Group) -> int:
-        """Take in the runs of a row and return its number."""
-        self.groups.append(_behind(group, self.root))
-        return len(self.groups) - 1
+        """Take in the runs of a row, each set of them once, and return their number."""
+        key = (group.dataset, group.task, group.protocol, group.label, *group.run_ids)
+        if key not in self.places:
+            self.places[key] = len(self.groups)
+            self.groups.append(_behind(group, self.root))
+        return self.places[key]
 
     def add_cell(
         self, group: int, title: str, values: Mapping[int, str], lines: Sequence[str] = ()

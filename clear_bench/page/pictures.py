@@ -28,9 +28,11 @@ class Pictures:
     drawn: Sequence[Picture] = ()
     notes: Sequence[str] = ()
 
-    def of_study(self, study: str, dataset: str) -> list[Picture]:
-        """Return the figures of one study."""
-        return [p for p in self.drawn if {study, dataset} <= set(p.stem.split("-"))]
+    def of_study(self, table: str) -> list[Picture]:
+        """Return the figures of the study of a table, ``DATASET-SPEC-STUDY``."""
+        dataset, _, rest = table.partition("-")
+        wanted = {dataset, rest.partition("-")[2]}
+        return [p for p in self.drawn if wanted <= set(p.stem.split("-"))]
 
 
 def pictures(folder: Path, beside: Path) -> Pictures:
