@@ -1,4 +1,4 @@
-"""What is left at the end of a study: its table in the terminal, its files, MLflow's nested runs."""
+"""The end of a study: its table in the terminal, its files, and MLflow's nested runs."""
 
 from pathlib import Path
 
