@@ -11,8 +11,7 @@ def write(result: StudyResult, root: Path, out: Path) -> None:
     Args:
         result: What is known of the study.
         root: Folder of all runs.
-        out: Folder of reports; the files go below ``PROFILE/studies``, since those of ``PROFILE``
-            itself are of the whole report.
+        out: Folder of studies' files; the report makes its own from the same records.
     """
     from clear_bench.figures import draw_all
     from clear_bench.plots.material import Material
@@ -23,7 +22,7 @@ def write(result: StudyResult, root: Path, out: Path) -> None:
 
     mirror_study(result, root)
     found = Results.load(root, result.profile).of_study(result)
-    folder = out / result.profile / "studies" / f"{result.dataset}-{result.study}"
+    folder = out / result.profile / f"{result.dataset}-{result.study}"
     files = []
     for table in build(found, "ablation"):
         files += write_forms(table, folder)
