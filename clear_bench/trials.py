@@ -32,18 +32,18 @@ from clear_bench.execute import once
 from clear_bench.record import write_text
 from clear_bench.sweep import Job, fresh
 
+TRIES = 3  # to open a storage
 HEARTBEAT, GRACE = 10, 60  # seconds; a worker that was silent for so long is taken for dead
 LIVE = (TrialState.WAITING, TrialState.RUNNING)
 HOST = socket.gethostname()
 
 
-def open_study(storage: str, name: str, **options: Any) -> Study:
+def open_study(storage: str, name: str) -> Study:
     """Return the Optuna study of a name, made if it is new.
 
     Args:
         storage: Address that Optuna understands: ``sqlite:///FILE``, ``postgresql://...``.
         name: Of the study.
-        options: For `optuna.create_study`.
 
     Raises:
         UserError: If the storage cannot be reached or its driver is not installed.
@@ -51,19 +51,22 @@ def open_study(storage: str, name: str, **options: Any) -> Study:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-    if storage.startswith("sqlite:///"):
-        Path(storage.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    try:
-        base = _storage(storage)
-        return optuna.create_study(
-            storage=base, study_name=name, load_if_exists=True, direction="maximize", **options
-        )
-    except Exception as error:  # each driver has its own kinds
-        cause = str(error).strip().splitlines()[0]
-        shown = storage.rpartition("@")[2]  # the part before may hold a password
-        raise UserError(
-            f"--storage {shown}: cannot be used ({cause}); is the server up, its driver installed?"
-        ) from None
+    for left in reversed(range(TRIES)):
+        try:
+            return optuna.create_study(
+                storage=_storage(storage), study_name=name, load_if_exists=True,
+                direction="maximize",
+            )  # fmt: skip
+        except Exception as error:  # each driver has its own kinds
+            if not left:
+                cause = str(error).strip().splitlines()[0]
+                shown = storage.rpartition("@")[2]  # the part before may hold a password
+                raise UserError(
+                    f"--storage {shown}: cannot be used ({cause}); is the server up, and its "
+                    "driver installed?"
+                ) from None
+            time.sleep(1)  # two that come first both create the tables, and one fails
+    raise AssertionError("unreachable")
 
 
 def _storage(address: str) -> Any:
@@ -71,6 +74,8 @@ def _storage(address: str) -> Any:
     if address.startswith("grpc://"):
         host, _, port = address.removeprefix("grpc://").partition(":")
         return optuna.storages.GrpcStorageProxy(host=host, port=int(port or 13000))
+    if address.startswith("sqlite:///"):
+        Path(address.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     return optuna.storages.RDBStorage(address, heartbeat_interval=HEARTBEAT, grace_period=GRACE)
 
 
