@@ -1,13 +1,18 @@
 """What a run cost and what its model weighs."""
 
+import json
 import os
 import resource
+import time
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from clear_bench.engine import build
+from clear_bench.record import write_text
+
+ATTEMPTS = ".attempts.json"
 
 
 def cost_of(model: dict[str, Any], history: list[dict[str, float]], items: int) -> dict[str, Any]:
@@ -57,6 +62,23 @@ def flops_per_image(model: Any) -> int:
             attributes = torch.zeros(1, model.vectors.shape[1])
             model.embed_images(torch.zeros(1, len(model.feature_mean)), attributes)
     return int(counter.get_total_flops())
+
+
+def begin_attempt(folder: Path) -> float:
+    """Return the seconds that earlier attempts at a run took, and note that another one begins.
+
+    An attempt that was killed cannot say when: it counts up to the last file that it wrote.
+
+    Args:
+        folder: Run directory; keeps the note in `ATTEMPTS` until the run has finished.
+    """
+    file, before = folder / ATTEMPTS, 0.0
+    if file.is_file():
+        note = json.loads(file.read_text(encoding="utf-8"))
+        written = [f.stat().st_mtime for f in folder.rglob("[!.]*") if f.is_file()]
+        before = note["before"] + max(0.0, max(written, default=0.0) - note["began"])
+    write_text(file, json.dumps({"before": before, "began": time.time()}))
+    return before
 
 
 def forget_peak_memory() -> None:

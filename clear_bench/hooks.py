@@ -2,11 +2,13 @@
 
 import math
 import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.hooks import Hook
+from mmengine.hooks import Hook, RuntimeInfoHook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner, set_random_seed
 
@@ -14,6 +16,10 @@ from clear_bench.progress import EpochProgress
 
 LAST, SELECTED = "last.pth", "selected.pth"
 EPOCH = "epoch-{:04d}.pth"
+
+
+LISTENERS: list[Callable[[int, Mapping[str, float]], None]] = []
+"""Who is told the val metrics of each epoch; one that raises stops the training."""
 
 
 class Diverged(Exception):  # noqa: N818 - the word says it
@@ -35,30 +41,83 @@ class EpochSeedHook(Hook):
 
 
 @HOOKS.register_module()
-class FiniteLossHook(Hook):
-    """Stop at the first loss that is NaN or infinite, and say what went in.
+class QuietInfoHook(RuntimeInfoHook):
+    """mmengine's, without its line a step: each reads the loss back, which waits for the device."""
 
-    Args:
-        names: File with one image name a manifest row.
-    """
-
-    def __init__(self, names: str) -> None:
-        self.names = names
+    def before_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        """Write nothing down."""
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
+        """Write nothing down."""
+
+
+@dataclass(frozen=True)
+class _Step:
+    """What is kept of a step until its loss is read: where it was and what went in."""
+
+    loss: torch.Tensor
+    rows: torch.Tensor
+    rate: float
+    number: int
+    batch: int
+
+
+@HOOKS.register_module()
+class LossHook(Hook):
+    """Average the losses of an epoch, and stop at the first that is NaN or infinite.
+
+    Losses stay on the device and are read some steps at a time, since reading one waits for the
+    device.  The last are read before the epoch is validated and saved, so that no weights from
+    after a bad loss are kept.
+
+    Args:
+        names: File with one image name a manifest row.
+        every: Steps between two readings.
+    """
+
+    def __init__(self, names: str, every: int = 16) -> None:
+        self.names = names
+        self.every = every
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Forget the epoch before."""
+        self.losses: list[float] = []
+        self.unread: list[_Step] = []
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        """Take the step down, and read the losses if it is time to."""
+        rate = runner.optim_wrapper.optimizer.param_groups[0]["lr"]
+        loss, rows = outputs["loss"].detach(), data_batch["rows"]
+        self.unread.append(_Step(loss, rows, rate, runner.iter, batch_idx))
+        if len(self.unread) == self.every:
+            self._read(runner)
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Read what is left and leave the mean for the other hooks."""
+        self._read(runner)
+        runner.message_hub.update_info("loss", sum(self.losses) / len(self.losses))
+
+    def _read(self, runner: Runner) -> None:
         """Raise `Diverged` with step, learning rate and the batch's image names."""
-        loss = outputs["loss"].item()
-        if math.isfinite(loss):
+        steps, self.unread = self.unread, []
+        if not steps:
             return
-        rows = data_batch["rows"].tolist()
-        names = Path(self.names).read_text(encoding="utf-8").split("\n")
-        rate = runner.optim_wrapper.get_lr()["lr"][0]
-        raise Diverged(
-            f"loss is {loss} at step {runner.iter} (epoch {runner.epoch + 1}, batch {batch_idx}), "
-            f"learning rate {rate:.3g}, images: {', '.join(names[row] for row in rows)}"
-        )
+        found = torch.stack([step.loss for step in steps]).tolist()
+        for step, loss in zip(steps, found, strict=True):
+            if not math.isfinite(loss):
+                names = Path(self.names).read_text(encoding="utf-8").split("\n")
+                raise Diverged(
+                    f"loss is {loss} at step {step.number} (epoch {runner.epoch + 1}, batch "
+                    f"{step.batch}), learning rate {step.rate:.3g}, images: "
+                    f"{', '.join(names[row] for row in step.rows.tolist())}"
+                )
+        self.losses += found
 
 
 @HOOKS.register_module()
@@ -82,7 +141,6 @@ class SelectionHook(Hook):
         self.folder = Path(folder)
         self.every = every
         self.history: list[dict[str, float]] = []
-        self.losses: list[float] = []
         self.started = 0.0
 
     @property
@@ -92,13 +150,7 @@ class SelectionHook(Hook):
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Start the clock."""
-        self.losses, self.started = [], time.perf_counter()
-
-    def after_train_iter(
-        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
-    ) -> None:
-        """Take the loss down."""
-        self.losses.append(outputs["loss"].item())
+        self.started = time.perf_counter()
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Stop the clock: validation is not training time."""
@@ -110,11 +162,13 @@ class SelectionHook(Hook):
         chosen = metrics[self.metric] > self.best
         row = {
             "epoch": runner.epoch,
-            "loss": sum(self.losses) / len(self.losses),
+            "loss": runner.message_hub.get_info("loss"),
             "seconds": self.seconds,
             **metrics,
         }
         self.history.append(row)
+        for listen in LISTENERS:
+            listen(runner.epoch, metrics)
         if chosen:
             self._save(runner, SELECTED)
         if self.every:
@@ -179,7 +233,7 @@ class ProgressHook(Hook):
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Write the epoch's line."""
         if self.bar and metrics:
-            loss = float(torch.as_tensor(runner.message_hub.get_scalar("train/loss").mean()))
+            loss = runner.message_hub.get_info("loss")
             self.bar.epoch(runner.epoch, loss, self.metric, metrics[self.metric])
 
     def after_train(self, runner: Runner) -> None:

@@ -6,7 +6,7 @@ import os
 import platform
 import subprocess
 import sys
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.metadata import distributions, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -46,10 +46,16 @@ def closure(*modules: str) -> dict[str, str]:
         name = todo.pop()
         if name in seen or name in IDLE:
             continue
-        tree = _without_docstrings(ast.parse(_file(name).read_text(encoding="utf-8")))
-        seen[name] = ast.dump(tree)
-        todo += _own_imports(tree)
+        seen[name], imports = parsed(name)
+        todo += imports
     return seen
+
+
+@cache
+def parsed(module: str) -> tuple[str, tuple[str, ...]]:
+    """Return a module's code as plain text, and this project's modules that it imports."""
+    tree = _without_docstrings(ast.parse(_file(module).read_text(encoding="utf-8")))
+    return ast.dump(tree), tuple(_own_imports(tree))
 
 
 def file_sha256(path: Path) -> str:
@@ -81,11 +87,25 @@ def environment_hash() -> str:
 
 
 def _file(module: str) -> Path:
-    """Return a module's source file."""
-    spec = find_spec(module)
-    if spec is None or spec.origin is None:
+    """Return the source file of a module of this project; nothing is imported to find it."""
+    file = _source(module)
+    if file is None:
         raise ModuleNotFoundError(module)
-    return Path(spec.origin)
+    return file
+
+
+@cache
+def _source(name: str) -> Path | None:
+    """Return the source file of a dotted name, or None if it is no module.
+
+    ``find_spec`` would import the name's parents, and with a method's file all of torch.
+    """
+    package, *inside = name.split(".")
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    path = Path(spec.submodule_search_locations[0], *inside)
+    return next((f for f in (path / "__init__.py", path.with_suffix(".py")) if f.is_file()), None)
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:
@@ -107,15 +127,7 @@ def _own_imports(tree: ast.Module) -> list[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             found.add(node.module)
             found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return sorted(n for n in found if n.split(".")[0] in OWN and _is_module(n))
-
-
-def _is_module(name: str) -> bool:
-    """Return whether a dotted name is a module and not something inside one."""
-    try:
-        return find_spec(name) is not None
-    except ModuleNotFoundError:
-        return False
+    return sorted(n for n in found if n.split(".")[0] in OWN and _source(n))
 
 
 def _git(*words: str) -> str:

@@ -138,6 +138,18 @@ def make(run: Run, cache: Cache, launcher: str) -> Record:
     )
 
 
+def learn(run: Run, cache: Cache) -> list[dict[str, float]]:
+    """Train a run and return its val history; nothing is evaluated on test, and nothing recorded.
+
+    The checkpoints stay, so that `make` goes on from there.
+    """
+    images, rows = stage(run, cache)
+    stage_phrases(run, cache)
+    model = model_of(run, rows)
+    begin(run, model, untrained_config(run.parent) if run.parent else None)
+    return _train(run, cache, "none", model, images, rows)
+
+
 def remeasure(run: Run, cache: Cache) -> dict[str, dict[str, dict[str, float]]]:
     """Return the metrics of a finished run's checkpoints, computed from the images again."""
     images, rows = stage(run, cache)

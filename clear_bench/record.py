@@ -15,7 +15,9 @@ from clear_bench.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA: Literal[1] = 1
+SCHEMA: Literal[2] = 2
+"""1 had no ``overrides``."""
+
 FILE = "record.json"
 
 CHECKPOINTS = {"selected": "selected", "last": "last", "oracle": "oracle: selected on test"}
@@ -31,11 +33,13 @@ class Record(BaseModel):
     ``metrics`` is checkpoint (``selected`` on val, ``last`` epoch or, if the protocol asks for it,
     ``oracle``: selected on test) -> split -> name -> value, fractions of 1.  ``history`` has one
     entry an epoch.  A failed run keeps ``reason`` instead.
+    ``overrides`` is what `changes` finds between the run and its method's own recipe; None where
+    an older record does not say.
     """
 
     model_config = ConfigDict(extra="forbid")
 
-    schema_version: Literal[1] = SCHEMA
+    schema_version: Literal[1, 2] = SCHEMA
     run_id: str
     status: Literal["finished", "failed"]
     reason: str = ""
@@ -47,6 +51,7 @@ class Record(BaseModel):
     parent: str = ""
     protocol: str
     config: dict[str, Any]
+    overrides: dict[str, Any] | None = None
     code_hash: str
     data: dict[str, Any] = Field(default_factory=dict)
     metrics: dict[str, dict[str, dict[str, float]]] = Field(default_factory=dict)
@@ -185,3 +190,20 @@ def flatten(config: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, A
             yield from flatten(value, path)
         else:
             yield path, value
+
+
+def changes(
+    config: Mapping[str, Any], default: Mapping[str, Any], where: str = ""
+) -> dict[str, Any]:
+    """Return dotted keys to values that make ``default`` the given configuration.
+
+    A mapping with other keys than the default's is one change: it replaced the other whole.
+    """
+    found: dict[str, Any] = {}
+    for key, value in config.items():
+        path, old = f"{where}.{key}" if where else key, default.get(key)
+        if isinstance(value, Mapping) and isinstance(old, Mapping) and set(value) == set(old):
+            found |= changes(value, old, path)
+        elif value != old:
+            found[path] = value
+    return found

@@ -15,8 +15,11 @@ from clear_bench.errors import UserError, unknown
 from clear_bench.method import ENGINES
 from clear_bench.protocol import Protocol, signature
 from clear_bench.provenance import code_hash
-from clear_bench.record import FILE, Record, find_run
-from clear_bench.switches import PACKAGED_STARTS, check_backbone, check_start
+from clear_bench.record import FILE, Record, changes, find_run
+from clear_bench.switches import PACKAGED_STARTS, check_backbone, check_hub, check_start
+
+STUDIES = "studies"
+"""Folder of the runs that studies asked for, apart from those of the benchmark."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class Run:
         parent: The recognition run whose features a retrieval run uses, or whose weights another
             recognition run starts from.
         home: Run directory, where it is not the one that the id gives (a run made by older code).
+        under: Folder below ``root`` for a new run: "" or `STUDIES`.  One that is finished is found
+            in either.
     """
 
     config: Config
@@ -39,6 +44,7 @@ class Run:
     root: Path
     parent: "Run | None" = None
     home: Path | None = None
+    under: str = ""
 
     @cached_property
     def section(self) -> dict[str, Any]:
@@ -70,7 +76,10 @@ class Run:
         c = self.config
         if self.home is not None:
             return self.home
-        return self.root / c["profile"] / c["dataset"] / c["method"] / self.id
+        place = Path(c["profile"]) / c["dataset"] / c["method"] / self.id
+        homes = [self.root / place, self.root / STUDIES / place]
+        found = next((home for home in homes if (home / FILE).is_file()), None)
+        return found or self.root / self.under / place
 
     @property
     def finished(self) -> bool:
@@ -100,6 +109,13 @@ class Run:
             resampling=_resampling(),
         )
 
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """What differs from the method's own recipe: dotted keys to values."""
+        c = self.config
+        recipe = compose(c["method"], c["dataset"], c["profile"], c["seed"])
+        return changes(for_task(c, self.task), for_task(recipe, self.task))
+
     def record(self, **found: Any) -> Record:
         """Return a record of this run with what was found."""
         c = self.config
@@ -113,6 +129,7 @@ class Run:
             parent=self.parent.id if self.parent else "",
             protocol=self.protocol,
             config=for_task(c, self.task),
+            overrides=self.overrides,
             code_hash=self.code,
             **found,
         )
@@ -127,6 +144,7 @@ def plan(
     *,
     root: Path,
     data_root: Path | None = None,
+    under: str = "",
 ) -> list[Run]:
     """Return the runs of an experiment, parents first: one a task the method has, and its start.
 
@@ -138,6 +156,7 @@ def plan(
         overrides: See `compose`.
         root: Folder of all runs.
         data_root: Folder of the official release; None for an embedded data set.
+        under: See `Run`.
 
     Raises:
         UserError: For any name, key or file that is wrong.
@@ -147,12 +166,10 @@ def plan(
     loaded = _read(dataset, _place(dataset, data_root), data["split"], data["label_set"])
     runs: list[Run] = []
     if "recognition" in config:
-        _check_phrases(method, config["recognition"].get("text"))
-        start = _start(config, root)
+        start = _start(config, root, under)
         runs += [start] if start else []
-        runs.append(Run(config, "recognition", loaded, root, parent=start))
+        runs.append(Run(config, "recognition", loaded, root, start, under=under))
     if "retrieval" in config:
-        _check_text(method, config["retrieval"])
         parent = config["retrieval"]["parent"]
         if parent != method or not runs:
             shared = {
@@ -166,13 +183,17 @@ def plan(
                 raise UserError(
                     f"retrieval.parent={parent}: has no recognition run whose features to use"
                 )
-            runs.append(Run(other, "recognition", loaded, root))
+            runs.append(Run(other, "recognition", loaded, root, under=under))
         check_backbone(config, runs[-1].config)
-        runs.append(Run(config, "retrieval", loaded, root, parent=runs[-1]))
+        runs.append(Run(config, "retrieval", loaded, root, runs[-1], under=under))
+    for run in runs:
+        _check_text(run)
+        if run.task == "recognition" and not run.finished:
+            check_hub(run.config)
     return runs
 
 
-def _start(config: Config, root: Path) -> Run | None:
+def _start(config: Config, root: Path, under: str) -> Run | None:
     """Return the run whose weights a recognition run starts from, if it starts from one.
 
     It is the same network with the same settings and seed, trained on all of the other data set,
@@ -189,7 +210,7 @@ def _start(config: Config, root: Path) -> Run | None:
     data = other["data"]
     place = _place(recipe["init"], None)
     loaded = _read(recipe["init"], place, data["split"], data["label_set"])
-    return Run(other, "recognition", loaded, root)
+    return Run(other, "recognition", loaded, root, under=under)
 
 
 def _place(dataset: str, data_root: Path | None) -> Path:
@@ -203,35 +224,32 @@ def _read(dataset: str, root: Path, split: str, label_set: str) -> Dataset:
     return load_dataset(dataset, root, split, label_set)
 
 
-def _check_text(method: str, recipe: Mapping[str, Any]) -> None:
+def _check_text(run: Run) -> None:
     """Raise a `UserError` for a text that cannot be made, before anything is trained."""
-    from clear_bench.text.descriptions import TEMPLATES
-    from clear_bench.text.encoders import identity
+    from clear_bench.text.descriptions import PHRASINGS, TEMPLATES
+    from clear_bench.text.encoders import require
 
-    settings = recipe.get("text")
+    settings = run.section.get("text")
     if settings is None:
         return
     if settings["encoder"] == "none":
-        if recipe["model"].get("embedding") not in ("both", "hard"):
-            raise UserError(f"{method}: reads text alone; text.encoder=none leaves it nothing")
+        _check_no_text(run)
         return
-    if settings["template"] not in TEMPLATES:
-        raise unknown("template", settings["template"], TEMPLATES)
-    identity(settings["encoder"])
+    recognition = run.task == "recognition"
+    kind, known = ("phrase template", PHRASINGS) if recognition else ("template", TEMPLATES)
+    if settings["template"] not in known:
+        raise unknown(kind, settings["template"], known)
+    if not run.finished:  # what has finished needs no encoder any more
+        require(settings["encoder"])
 
 
-def _check_phrases(method: str, settings: Mapping[str, str] | None) -> None:
-    """Raise a `UserError` for a text that a recognition method cannot read."""
-    from clear_bench.text.descriptions import PHRASINGS
-    from clear_bench.text.encoders import identity
-
-    if settings is None:
-        return
-    if settings["encoder"] == "none":
+def _check_no_text(run: Run) -> None:
+    """Raise a `UserError` if a run without an encoder has nothing left to read."""
+    method = run.config["method"]
+    if run.task == "recognition":
         raise UserError(f"recognition.text.encoder=none: {method} reads its attributes' English")
-    if settings["template"] not in PHRASINGS:
-        raise unknown("phrase template", settings["template"], PHRASINGS)
-    identity(settings["encoder"])
+    if run.section["model"].get("embedding") not in ("both", "hard"):
+        raise UserError(f"{method}: reads text alone; text.encoder=none leaves it nothing")
 
 
 def reopen(folder: Path, root: Path, data_root: Path | None = None) -> Run:

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -34,6 +34,10 @@ def train(
     workers: Annotated[
         int, typer.Option(min=0, help="runs side by side; 0 chooses by cores and threads")
     ] = 0,
+    task: Annotated[
+        str, typer.Option(help="recognition: leave a method's retrieval half out; empty: all")
+    ] = "",
+    studies: Annotated[bool, typer.Option(help="put new runs below runs/studies")] = False,
     launcher: Annotated[str, typer.Option(help="none, pytorch (torchrun) or slurm")] = "none",
     runs_root: Annotated[Path, typer.Option("--runs", help="folder of runs")] = Path("runs"),
     cache: Annotated[Path, typer.Option(help="folder of derived files")] = Path(".cache"),
@@ -55,13 +59,19 @@ def train(
         for name in methods:
             print(json.dumps(compose(name, dataset, profile, chosen[0], changed), indent=1))
         return
-    from clear_bench.runs import plan
+    from clear_bench.errors import unknown
+    from clear_bench.method import TASKS
+    from clear_bench.runs import STUDIES, plan
 
+    if task and task not in TASKS:
+        raise unknown("task", task, TASKS)
+    places: Any = {"root": runs_root, "data_root": data_root, "under": STUDIES if studies else ""}
     planned = [
         run
         for name in methods
         for s in chosen
-        for run in plan(name, dataset, profile, s, changed, root=runs_root, data_root=data_root)
+        for run in plan(name, dataset, profile, s, changed, **places)
+        if task in ("", "retrieval", run.task)
     ]
     if dry_run:
         for run in {run.id: run for run in planned}.values():

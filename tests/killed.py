@@ -9,7 +9,7 @@ from clear_bench.cli import main
 from clear_bench.train import app
 
 PLACES = {
-    "step": (hooks.FiniteLossHook, "after_train_iter"),
+    "step": (hooks.LossHook, "after_train_iter"),
     "save": (hooks.SelectionHook, "_save"),
     "load": (oracle, "load"),
 }

@@ -179,7 +179,9 @@ def test_verify_prepare_and_sheet(monkeypatch, capsys, world):
     assert "peta" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("module", ["train", "evaluate", "predict", "report", "data", "track"])
+@pytest.mark.parametrize(
+    "module", ["train", "evaluate", "predict", "search", "report", "data", "track"]
+)
 def test_help_answers_without_heavy_imports(module):
     code = (
         "import sys, runpy\n"

@@ -11,7 +11,7 @@ from clear_bench import plugins
 from clear_bench.config import compose, digest, for_task, parse_overrides
 from clear_bench.errors import UserError
 from clear_bench.method import ENGINES
-from clear_bench.provenance import closure, code_hash
+from clear_bench.provenance import closure, code_hash, parsed
 
 
 def test_layers_and_defaults():
@@ -94,6 +94,7 @@ def test_code_hash_sees_code_and_not_words(tmp_path, monkeypatch):
     def hashed(text):
         module.write_text(text)
         code_hash.cache_clear()
+        parsed.cache_clear()
         return code_hash("ablations_like.one")
 
     before = hashed('"""Words."""\nX = 1\n')

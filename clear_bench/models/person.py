@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from mmengine.dist import get_world_size
 from mmengine.model import BaseDataPreprocessor, BaseModel
 from mmengine.registry import MODELS
 from torch import Tensor, nn
@@ -226,6 +227,7 @@ class RetrievalModel(BaseModel):
 
     embeds = True
     tunable = False
+    mirror = True  # whether training sees mirrored images too
     vectors: Tensor
     one_hot: Tensor
     text: Tensor
@@ -254,6 +256,16 @@ class RetrievalModel(BaseModel):
             self.register_buffer("text_mean", self.text.mean(dim=0))
             self.register_buffer("feature_mean", torch.from_numpy(arrays["feature_mean"]))
 
+    def alone(self, why: str) -> None:
+        """Refuse to be one of several processes.
+
+        Raises:
+            UserError: If the run has more than one; ``why`` says what they would not share.
+        """
+        if get_world_size() > 1:
+            name = type(self).__name__
+            raise UserError(f"{name}: {why}; run it in one process (it takes seconds)")
+
     def embed_images(self, features: Tensor, probabilities: Tensor) -> Tensor:
         """Map ``(N, D)`` features and ``(N, A)`` probabilities to unit vectors ``(N, d)``."""
         raise TypeError(f"{type(self).__name__} has no image embedding")
@@ -279,5 +291,7 @@ class RetrievalModel(BaseModel):
         mode: str = "loss",
     ) -> dict[str, Tensor]:
         """Answer mmengine's training step; each image comes as it is or mirrored, at random."""
+        if not self.mirror:
+            return self.loss(features, category)
         as_is = torch.rand(len(features), 1) < 0.5
         return self.loss(torch.where(as_is.to(features.device), features, mirrored), category)

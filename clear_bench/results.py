@@ -1,0 +1,168 @@
+"""What tables, figures and pages are made of: the records of a folder, read once.  No torch.
+
+`Results` reads every record and every study's result; its runs fall into groups, one a row of a
+table: runs of one method that differ in nothing but the seed.  What is failed, stale or missing
+stays in its group as a `Gap`, so that nothing vanishes from a table in silence.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clear_bench.errors import UserError
+from clear_bench.grouping import Gap, Group, Loaded, groups_of
+from clear_bench.record import Record, records, settings
+from clear_bench.stale import is_stale
+from clear_bench.study import StudyResult, VariantResult, results
+from clear_bench.where import matching
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["FACTS", "Gap", "Group", "Loaded", "Results"]
+FACTS = ("method", "dataset", "profile", "task", "seed", "protocol", "status")
+"""Columns that ``--where`` may speak of, and the facts of `Results.frame`."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """All records and studies below a folder.
+
+    Args:
+        root: Folder of all runs.
+        runs: Every run, in order of path.
+        studies: Every study's result.
+    """
+
+    root: Path
+    runs: tuple[Loaded, ...]
+    studies: tuple[StudyResult, ...] = ()
+
+    @classmethod
+    def load(
+        cls,
+        root: Path,
+        profile: str | None = "default",
+        *,
+        where: str | None = None,
+        stale: Callable[[Record], bool] = is_stale,
+    ) -> "Results":
+        """Read the runs of a profile, or of all.
+
+        Args:
+            root: Folder of all runs.
+            profile: Its name; None takes every profile.
+            where: Keep only the runs that this expression fits, see `where.matching`.
+            stale: Says of a record whether other code made it.
+
+        Raises:
+            UserError: If there is no record, one is broken, or ``where`` is.
+        """
+        folders = [root / profile] if profile else sorted(_profiles(root))
+        found = {r.run_id: (f, r) for folder in folders for f, r in records(folder)}
+        if not found:
+            place = root / profile if profile else root
+            raise UserError(f"{place}: no runs; train one first: python -m clear_bench.train")
+        known = {run_id: record for run_id, (_, record) in found.items()}
+        runs = tuple(_loaded(f, r, known, stale) for f, r in found.values())
+        names = [folder.name for folder in folders]
+        studies = tuple(study for name in names for study in results(root, name))
+        everything = cls(root, runs, studies)
+        return everything.where(where) if where else everything
+
+    def where(self, expression: str) -> "Results":
+        """Return the runs that an expression over `FACTS` fits, and the studies of what is left."""
+        keep = matching(self.frame(), expression, FACTS)
+        runs = tuple(r for r, k in zip(self.runs, keep, strict=True) if k)
+        kept = {(r.record.profile, r.record.dataset) for r in runs}
+        studies = tuple(s for s in self.studies if (s.profile, s.dataset) in kept)
+        return replace(self, runs=runs, studies=studies)
+
+    @cached_property
+    def by_id(self) -> dict[str, Loaded]:
+        """Run id to run."""
+        return {r.record.run_id: r for r in self.runs}
+
+    @cached_property
+    def datasets(self) -> list[str]:
+        """Names of the data sets that have runs."""
+        return sorted({r.record.dataset for r in self.runs})
+
+    @cached_property
+    def of_studies(self) -> frozenset[str]:
+        """Ids of the runs that a study made and that no method's own recipe makes."""
+        named = {
+            run_id
+            for study in self.studies
+            for runs in [v.runs for v in study.variants]
+            + [study.search.runs if study.search else {}]
+            for run_id in runs.values()
+        }
+        return frozenset(i for i in named if i in self.by_id and self.by_id[i].changes)
+
+    @cached_property
+    def all_groups(self) -> list[Group]:
+        """Every group, those of studies too, by profile, data set, task, protocol and label."""
+        return groups_of(self.runs)
+
+    def groups(self, dataset: str | None = None, task: str | None = None) -> list[Group]:
+        """Return the groups of methods, without the variants of studies.
+
+        Args:
+            dataset: Only this one's.
+            task: Only this one's.
+        """
+        return [
+            g
+            for g in self.all_groups
+            if dataset in (None, g.dataset) and task in (None, g.task)
+            if not g.runs or not set(g.run_ids) <= self.of_studies
+        ]
+
+    def variant(self, study: StudyResult, variant: VariantResult) -> Group:
+        """Return the group of a study's variant: its runs, and a gap for each seed without one."""
+        found = {seed: self.by_id.get(run_id) for seed, run_id in variant.runs.items()}
+        usable = tuple(run for _, run in sorted(found.items()) if run and run.usable)
+        have = {run.record.seed for run in usable}
+        gaps = [_gap_of(study, variant, seed) for seed in study.seeds if seed not in have]
+        return Group(
+            study.profile, study.dataset, study.task,
+            usable[0].record.protocol if usable else "",
+            study.method, variant.label, usable, tuple(gaps), variant.overrides,
+        )  # fmt: skip
+
+    def frame(self) -> "pd.DataFrame":
+        """Return one row a run: ``run_id`` and `FACTS`."""
+        import pandas as pd
+
+        rows = [[getattr(r.record, name) for name in ("run_id", *FACTS)] for r in self.runs]
+        return pd.DataFrame(rows, columns=["run_id", *FACTS])
+
+
+def _profiles(root: Path) -> Iterable[Path]:
+    """Return the folders of profiles below the folder of all runs."""
+    return (f for f in root.glob("*") if f.is_dir() and f.name != "studies")
+
+
+def _loaded(
+    folder: Path,
+    record: Record,
+    known: Mapping[str, Record],
+    stale: Callable[[Record], bool],
+) -> Loaded:
+    """Return a run with what is derived of its record and its parent's."""
+    above = known.get(record.parent)
+    own = (above.overrides if above else {}), record.overrides
+    changed = None if None in own else {**(own[0] or {}), **(own[1] or {})}
+    return Loaded(folder, record, stale(record), settings(record, known), changed)
+
+
+def _gap_of(study: StudyResult, variant: VariantResult, seed: int) -> Gap:
+    """Return why a variant has no number for a seed."""
+    if variant.status == "finished":
+        run_id = variant.runs.get(seed, "")
+        reason = "made by other code" if run_id else "no run of that seed"
+        return Gap(seed, "stale" if run_id else "missing", reason, run_id)
+    return Gap(seed, variant.status, variant.reason, variant.runs.get(seed, ""))
