@@ -5,7 +5,7 @@ table: runs of one method that differ in nothing but the seed.  What is failed, 
 stays in its group as a `Gap`, so that nothing vanishes from a table in silence.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
