@@ -197,9 +197,8 @@ def _task_defaults(task: str, recipe: Mapping[str, Any]) -> Config:
         section["augment"] = Augment().model_dump()
         section["init"] = ""  # where training starts: "" at random, see `check_start`
     else:
-        section["parent"] = recipe["parent"]
-        section["backbone"] = "frozen"  # what of the parent learns on, see `check_backbone`
-        section["backbone_lr"] = 0.1  # share of train.lr with which it does
+        # What of the parent learns on, see `check_backbone`, and at which share of train.lr.
+        section |= {"parent": recipe["parent"], "backbone": "frozen", "backbone_lr": 0.1}
     if "text" in recipe:
         section["text"] = Text().model_dump()
     return section

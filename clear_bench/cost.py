@@ -39,7 +39,7 @@ def cost_of(model: dict[str, Any], history: list[dict[str, float]], items: int) 
         "images_per_second": items / median if median else 0.0,
         "parameters": sum(p.numel() for p in built.parameters()),
         "trainable_parameters": sum(p.numel() for p in built.parameters() if p.requires_grad),
-        "flops_per_image": flops_per_image(built),
+        "flops_per_image": flops_per_image(built.requires_grad_(True)),
         "peak_memory_bytes": _peak_memory(),
         "gpu_peak_memory_bytes": torch.cuda.max_memory_allocated() if cuda else 0,
         "threads": torch.get_num_threads(),
@@ -51,7 +51,8 @@ def cost_of(model: dict[str, Any], history: list[dict[str, float]], items: int) 
 def flops_per_image(model: Any) -> int:
     """Return the floating-point operations of one forward pass on one image (or feature).
 
-    Gradients stay on: the counter's hooks fail on views of parameters where there are none.
+    Gradients stay on, and for all parameters: the counter's hooks fail on views of parameters where
+    there are none, and attention whose bias needs no gradient takes a path that it does not count.
     """
     from torch.utils.flop_counter import FlopCounterMode
 

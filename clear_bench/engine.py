@@ -92,7 +92,7 @@ def fit(
         ),
         "train_cfg": {"by_epoch": True, "max_epochs": train["epochs"], "val_interval": 1},
         **validation,
-        "optim_wrapper": optimizer(train, rates or {}),
+        "optim_wrapper": optimizer(train, rates),
         "param_scheduler": schedule(train, metric),
         "default_hooks": {"runtime_info": {"type": "QuietInfoHook"}, "timer": None,
                           "logger": None, "checkpoint": None},

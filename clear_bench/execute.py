@@ -65,7 +65,8 @@ def learn(run: Run, cache: Cache) -> list[dict[str, float]]:
     from clear_bench import recognition_run, retrieval_run
     from clear_bench.hooks import Diverged
 
-    plugins.load("method", run.config["method"])  # registers its models
+    for each in run.line:
+        plugins.load("method", each.config["method"])  # registers its models
     task = {"recognition": recognition_run, "retrieval": retrieval_run}[run.task]
     torch.set_num_threads(run.config["threads"])
     run.folder.mkdir(parents=True, exist_ok=True)

@@ -14,8 +14,7 @@ from clear_bench.config import digest
 from clear_bench.data.dataset import categories
 from clear_bench.engine import build
 from clear_bench.recognition_run import PHRASES, model_config, save_arrays
-from clear_bench.retrieval_run import model_config as retrieval_config
-from clear_bench.retrieval_run import training_table
+from clear_bench.retrieval_run import head_config, training_table
 from clear_bench.runs import Run
 
 
@@ -35,7 +34,7 @@ def check(runs: Sequence[Run], cache: Cache) -> None:
     built = set()
     for run in runs:
         parent = run.parent
-        if parent is None or run.finished or parent.finished:
+        if parent is None or run.task != "retrieval" or run.finished or parent.finished:
             continue
         if not parent.section["train"]["epochs"]:  # nothing is lost if it fails later
             continue
@@ -56,7 +55,7 @@ def _build(run: Run, parent: Run, cache: Cache, folder: Path) -> None:
     mean = np.zeros(_feature_size(parent, cache, folder), np.float32)
     table = training_table(run, queries, mean)
     save_arrays(folder / "table.npz", table)
-    build({**retrieval_config(run), "table": str(folder / "table.npz")})
+    build(head_config(run, folder / "table.npz"))
 
 
 def _feature_size(parent: Run, cache: Cache, folder: Path) -> int:

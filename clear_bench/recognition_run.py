@@ -145,7 +145,9 @@ def learn(run: Run, cache: Cache) -> list[dict[str, float]]:
     """
     images, rows = stage(run, cache)
     stage_phrases(run, cache)
-    return _train(run, cache, "none", model_of(run, rows), images, rows)
+    model = model_of(run, rows)
+    begin(run, model, untrained_config(run.parent) if run.parent else None)
+    return _train(run, cache, "none", model, images, rows)
 
 
 def remeasure(run: Run, cache: Cache) -> dict[str, dict[str, dict[str, float]]]:

@@ -5,7 +5,7 @@ table: runs of one method that differ in nothing but the seed.  What is failed, 
 stays in its group as a `Gap`, so that nothing vanishes from a table in silence.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -71,7 +71,8 @@ class Results:
         if not found:
             place = root / profile if profile else root
             raise UserError(f"{place}: no runs; train one first: python -m clear_bench.train")
-        runs = tuple(_loaded(f, r, found.get(r.parent), stale) for f, r in found.values())
+        known = {run_id: record for run_id, (_, record) in found.items()}
+        runs = tuple(_loaded(f, r, known, stale) for f, r in found.values())
         names = [folder.name for folder in folders]
         studies = tuple(study for name in names for study in results(root, name))
         everything = cls(root, runs, studies, plan)
@@ -188,20 +189,14 @@ def _with_studies(root: Path, folders: Iterable[Path]) -> Iterable[Path]:
 def _loaded(
     folder: Path,
     record: Record,
-    parent: tuple[Path, Record] | None,
+    known: Mapping[str, Record],
     stale: Callable[[Record], bool],
 ) -> Loaded:
     """Return a run with what is derived of its record and its parent's."""
-    above = parent[1] if parent else None
+    above = known.get(record.parent)
     own = (above.overrides if above else {}), record.overrides
     changed = None if None in own else {**(own[0] or {}), **(own[1] or {})}
-    return Loaded(
-        folder,
-        record,
-        stale(record),
-        settings(record, {above.run_id: above} if above else {}),
-        changed,
-    )
+    return Loaded(folder, record, stale(record), settings(record, known), changed)
 
 
 def _gap_of(study: StudyResult, variant: VariantResult, seed: int) -> Gap:

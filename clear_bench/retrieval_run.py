@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from clear_bench import recognition_run
 from clear_bench.cache import Cache
 from clear_bench.cost import cost_of
-from clear_bench.data.images import Images
 from clear_bench.distributed import main_process, wait_for_all
 from clear_bench.engine import SELECTED, fit
 from clear_bench.errors import UserError
@@ -43,7 +42,7 @@ class Staged:
         queries: Queries of the training images, see `Cache.queries`.
         splits: ``val`` and ``test`` as `rank_split` wants them.
         mean: ``(D,)`` mean feature of the training images.
-        images: The pictures; read where the backbone learns too.
+        images: The `Images`, read where the backbone learns too.
     """
 
     folder: Path
@@ -51,7 +50,7 @@ class Staged:
     queries: Arrays
     splits: dict[str, Arrays]
     mean: NDArray[np.float32]
-    images: Images
+    images: Any = None
 
 
 def features_of(run: Run, cache: Cache) -> Path:
@@ -124,11 +123,16 @@ def val_rows(run: Run, rows: dict[str, NDArray[np.intp]]) -> NDArray[np.intp]:
 
 
 def model_config(run: Run) -> dict[str, Any]:
-    """Return the full configuration of a retrieval model; its table lies beside the record."""
+    """Return the full configuration of a run's model; its table lies beside the record."""
+    return tuned_config(run, head_config(run, run.folder / "table.npz"))
+
+
+def head_config(run: Run, table: Path) -> dict[str, Any]:
+    """Return the full configuration of the retrieval model that reads features."""
     model = dict(run.section["model"])
     if run.section.get("text", {}).get("encoder") == "none":
         model["embedding"] = "hard"
-    return tuned_config(run, {**model, "table": str(run.folder / "table.npz")})
+    return {**model, "table": str(table)}
 
 
 def training_table(run: Run, queries: Arrays, mean: NDArray[np.float32]) -> Arrays:

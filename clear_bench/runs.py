@@ -16,7 +16,7 @@ from clear_bench.method import ENGINES
 from clear_bench.protocol import Protocol, signature
 from clear_bench.provenance import code_hash
 from clear_bench.record import FILE, STUDIES, Record, changes, find_run
-from clear_bench.switches import PACKAGED_STARTS, check_backbone, check_start
+from clear_bench.switches import PACKAGED_STARTS, check_backbone, check_hub, check_start
 
 
 @dataclass(frozen=True)
@@ -185,6 +185,8 @@ def plan(
         runs.append(Run(config, "retrieval", loaded, root, runs[-1], under=under))
     for run in runs:
         _check_text(run)
+        if run.task == "recognition" and not run.finished:
+            check_hub(run.config)
     return runs
 
 

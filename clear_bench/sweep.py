@@ -48,6 +48,7 @@ class Job:
         setting: Where.
         base: The study's method, whose plan holds the run.
         threads: Of the run.
+        dataset: Of the run: another than the study's, if that is where a training starts.
     """
 
     run_id: str
@@ -59,12 +60,13 @@ class Job:
     setting: Setting
     base: str
     threads: int
+    dataset: str
 
     def record(self) -> Record | None:
         """Return the record of the run if it has finished on this machine."""
         s = self.setting
         for under in ("", STUDIES):
-            folder = s.root / under / s.profile / s.dataset / self.method / self.run_id
+            folder = s.root / under / s.profile / self.dataset / self.method / self.run_id
             if (folder / FILE).is_file():
                 found = Record.load(folder)
                 return found if found.status == "finished" else None
@@ -154,6 +156,7 @@ def jobs_of(study: Study, setting: Setting, found: Sequence[Combination]) -> lis
                     setting=setting,
                     base=study.base,
                     threads=run.config["threads"],
+                    dataset=run.config["dataset"],
                 )
     return list(made.values())
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from clear_bench import plugins
 from clear_bench.config import Config
-from clear_bench.errors import UserError, unknown
+from clear_bench.errors import Unavailable, UserError, unknown
 from clear_bench.method import Method
 
 PACKAGED_STARTS = ("imgfocus",)
@@ -21,7 +21,7 @@ def check_start(config: Config) -> None:
     if init and init not in (*known, *PACKAGED_STARTS):
         raise unknown("start", init, [*known, *PACKAGED_STARTS])
     if init == config["dataset"]:
-        raise UserError(
+        raise Unavailable(
             f"recognition.init={init}: is the data set that is trained on; start from another"
         )
     if init and not config["recognition"]["train"]["epochs"]:
@@ -30,6 +30,34 @@ def check_start(config: Config) -> None:
         from clear_bench.models.imgfocus import weights_file
 
         weights_file()  # says now what is not installed
+
+
+def check_hub(config: Config) -> None:
+    """Raise `Unavailable` if published weights that a recognition run starts from cannot be had."""
+    model = config["recognition"]["model"]
+    if not model.get("pretrained"):
+        return
+    import timm
+    from huggingface_hub import try_to_load_from_cache
+
+    from clear_bench.text.hub import asked
+
+    for name in _networks(model):
+        published = timm.get_pretrained_cfg(name, allow_unregistered=True)
+        source = published.hf_hub_id if published else None
+        if not source:  # what the name lacks is said when the network is built
+            continue
+        files = ("model.safetensors", "pytorch_model.bin")
+        kept = any(isinstance(try_to_load_from_cache(source, file), str) for file in files)
+        if not kept and (reason := asked(source)):
+            raise Unavailable(f"backbone {name}: its published weights cannot be had ({reason})")
+
+
+def _networks(model: Config) -> list[str]:
+    """Return timm's names in a recognition recipe: of the branches it has, or of its backbone."""
+    used = [model[b] for b in dict.fromkeys(model.get("branches", ())) if b in model]
+    names = [network.get("name") for network in used] + [model.get("backbone")]
+    return [name for name in names if isinstance(name, str)]
 
 
 def check_backbone(config: Config, parent: Config) -> None:

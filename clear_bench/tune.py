@@ -133,8 +133,8 @@ def _objective(task: Search, trial: Trial) -> float:
         runs = plan(task.base, s.dataset, s.profile, SEED, {**task.overrides, **values},
                     root=s.root, data_root=s.data_root, under=STUDIES)  # fmt: skip
         run = [r for r in runs if r.task == task.task][-1]
-        if run.parent:
-            once(run.parent, task.cache)
+        for ancestor in run.line[:-1]:
+            once(ancestor, task.cache)
         metric = run.config["protocol"][f"select_{run.task}"]
         trial.set_user_attr("metric", metric)
         hooks.LISTENERS.append(partial(_report, trial, metric))

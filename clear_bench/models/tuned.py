@@ -46,6 +46,10 @@ class TunedRetrieval(BaseModel):
             block.train(mode)
         return self
 
+    def loss(self, images: Tensor, category: Tensor) -> dict[str, Tensor]:
+        """Return the head's losses of a batch of normalised images and their categories."""
+        return self.head.loss(self.recognition.features(images), category)
+
     def forward(
         self, images: Tensor, category: Tensor, rows: Tensor, mode: str = "tensor"
     ) -> dict[str, Tensor] | Tensor:
@@ -58,7 +62,7 @@ class TunedRetrieval(BaseModel):
             mode: ``loss`` for the losses; ``tensor`` for ``(B, d)`` embeddings.
         """
         if mode == "loss":
-            return self.head.loss(self.recognition.features(images), category)
+            return self.loss(images, category)
         features, probabilities = self.recognition(images, None, None)
         return self.head.embed_images(features, probabilities)
 

@@ -27,7 +27,7 @@ def unavailable(source: str) -> str:
         return "" if found else "cannot be loaded (a folder without config.json)"
     if kept(source):
         return ""
-    reason = _asked(source)
+    reason = asked(source)
     if not reason:
         return ""
     return (
@@ -51,7 +51,7 @@ def kept(source: str) -> bool:
 
 
 @lru_cache
-def _asked(source: str) -> str:
+def asked(source: str) -> str:
     """Return why the hub cannot give a model; asked once a process."""
     from huggingface_hub import HfApi, constants
     from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
