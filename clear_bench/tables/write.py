@@ -16,6 +16,7 @@ SPECIAL = {
     "−": r"$-$", "–": "--", "\n": " ",
 }  # fmt: skip
 CSS = {"best": "textbf:--rwrap;", "second": "underline:--rwrap;", "": ""}
+MANY = 8  # columns that stand closer together
 LATIN = 0x17F  # what pdflatex sets without more packages
 
 
@@ -28,6 +29,7 @@ def latex(table: Table) -> str:
         r"\small",
         rf"\caption{{{escape(table.caption)}}}",
         rf"\label{{tab:{table.stem}}}",
+        *([r"\setlength{\tabcolsep}{3pt}"] if len(table.columns) > MANY else []),
         r"\begin{adjustbox}{max width=\linewidth, max totalheight=0.72\textheight}",
         _tabular(table, notes).rstrip("\n"),
         r"\end{adjustbox}",
