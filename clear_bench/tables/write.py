@@ -18,6 +18,7 @@ SPECIAL = {
     "−": r"$-$", "–": "--", "\n": " ",
 }  # fmt: skip
 CSS = {"best": "textbf:--rwrap;", "second": "underline:--rwrap;", "": ""}
+MANY = 8  # columns that stand closer together
 LATIN = 0x17F  # what pdflatex sets without more packages
 
 
@@ -30,6 +31,7 @@ def latex(table: Table) -> str:
         r"\small",
         rf"\caption{{{escape(table.caption)}}}",
         rf"\label{{tab:{table.stem}}}",
+        *([r"\setlength{\tabcolsep}{3pt}"] if len(table.columns) > MANY else []),
         r"\begin{adjustbox}{max width=\linewidth, max totalheight=0.72\textheight}",
         _tabular(table, notes).rstrip("\n"),
         r"\end{adjustbox}",
@@ -76,9 +78,14 @@ def _latex_name(label: str, own: Sequence[str], notes: dict[str, str]) -> str:
 def _latex_cells(cells: Sequence[Cell], columns: Sequence[Column]) -> list[str]:
     """Return the cells of a row."""
     return [
-        escape(number(cell, column)) + (r"$^\dagger$" if cell.dagger else "")
+        _minus(escape(number(cell, column))) + (r"$^\dagger$" if cell.dagger else "")
         for cell, column in zip(cells, columns, strict=True)
     ]
+
+
+def _minus(text: str) -> str:
+    """Return a negative number with a minus sign instead of a hyphen."""
+    return f"$-${text[1:]}" if text[:1] == "-" and text[1:2].isdigit() else text
 
 
 def escape(text: str) -> str:
