@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clear_bench.errors import UserError
+from clear_bench.expected import Plan, complete
 from clear_bench.grouping import Gap, Group, Loaded, groups_of
 from clear_bench.record import Record, records, settings
 from clear_bench.stale import is_stale
@@ -34,11 +35,13 @@ class Results:
         root: Folder of all runs.
         runs: Every run, in order of path.
         studies: Every study's result.
+        plan: What there should be; None where nobody says.
     """
 
     root: Path
     runs: tuple[Loaded, ...]
     studies: tuple[StudyResult, ...] = ()
+    plan: Plan | None = None
 
     @classmethod
     def load(
@@ -47,6 +50,7 @@ class Results:
         profile: str | None = "default",
         *,
         where: str | None = None,
+        plan: Plan | None = None,
         stale: Callable[[Record], bool] = is_stale,
     ) -> "Results":
         """Read the runs of a profile, or of all.
@@ -55,6 +59,7 @@ class Results:
             root: Folder of all runs.
             profile: Its name; None takes every profile.
             where: Keep only the runs that this expression fits, see `where.matching`.
+            plan: What there should be; it shows what is missing, unless ``where`` chooses.
             stale: Says of a record whether other code made it.
 
         Raises:
@@ -68,7 +73,7 @@ class Results:
         runs = tuple(_loaded(f, r, found.get(r.parent), stale) for f, r in found.values())
         names = [folder.name for folder in folders]
         studies = tuple(study for name in names for study in results(root, name))
-        everything = cls(root, runs, studies)
+        everything = cls(root, runs, studies, plan)
         return everything.where(where) if where else everything
 
     def where(self, expression: str) -> "Results":
@@ -77,7 +82,7 @@ class Results:
         runs = tuple(r for r, k in zip(self.runs, keep, strict=True) if k)
         kept = {(r.record.profile, r.record.dataset) for r in runs}
         studies = tuple(s for s in self.studies if (s.profile, s.dataset) in kept)
-        return replace(self, runs=runs, studies=studies)
+        return replace(self, runs=runs, studies=studies, plan=None)
 
     @cached_property
     def by_id(self) -> dict[str, Loaded]:
@@ -119,6 +124,18 @@ class Results:
             if dataset in (None, g.dataset) and task in (None, g.task)
             if not g.runs or not set(g.run_ids) <= self.of_studies
         ]
+
+    def by_protocol(self, dataset: str, task: str) -> list[list[Group]]:
+        """Return the groups of each profile and protocol, missing runs as gaps.
+
+        The protocol of most methods comes first: only its numbers may be compared with each other.
+        """
+        found: dict[tuple[str, str], list[Group]] = {}
+        for profile in sorted({r.record.profile for r in self.runs}):
+            own = [g for g in self.groups(dataset, task) if g.profile == profile]
+            for group in complete(own, self.plan):
+                found.setdefault((profile, group.protocol), []).append(group)
+        return [found[key] for key in sorted(found, key=lambda k: (-len(found[k]), k))]
 
     def variant(self, study: StudyResult, variant: VariantResult) -> Group:
         """Return the group of a study's variant: its runs, and a gap for each seed without one."""

@@ -115,6 +115,7 @@ def paired_tests(scores: ArrayLike, reference: ArrayLike) -> NDArray[np.float64]
     rng = np.random.default_rng(0)
     for start in range(0, total, FLIPS):
         count = min(FLIPS, total - start)
+        bits: NDArray[np.integer]
         if exact:
             bits = np.arange(start, start + count)[:, None] >> np.arange(units) & 1
         else:
