@@ -131,7 +131,7 @@ from clear_bench.plots.material import Material
 from clear_bench.results import Results
 root = Path({str(world)!r})
 found = Material(Results.load(root / "runs"), root / "data", True, root / "attention")
-draw_all(found, root / "again")
+draw_all(found, root / "again", workers=2)
 heavy = {{"torch", "mmengine", "timm", "transformers", "mlflow", "optuna"}} & set(sys.modules)
 assert not heavy, heavy
 """
