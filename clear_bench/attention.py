@@ -54,8 +54,8 @@ def maps_of(folder: Path, images: int, root: Path, data_root: Path | None) -> tu
         data_root: Folder of the official release; None for an embedded data set.
 
     Returns:
-        Profile and id of the run as a path, and ``rows`` ``(N,)`` of the manifest, ``pixels`` ``(N, H, W, 3)`` uint8 and
-        the maps of `look`, ``(N, h, w)`` float32.
+        Profile and id of the run as a path; and ``rows`` ``(N,)`` of the manifest, ``pixels``
+        ``(N, H, W, 3)`` uint8 and the maps of `look`, ``(N, h, w)`` float32.
 
     Raises:
         UserError: If the run has no cross-transformer, or its data are not there.
