@@ -37,14 +37,15 @@ def attention(
     if images < 1:
         raise UserError(f"--images={images}: must be at least 1")
     folder = find_run(runs_root, run)
-    name, arrays = maps_of(folder, images, runs_root, data_root)
-    out.mkdir(parents=True, exist_ok=True)
-    save_arrays(out / f"{name}.npz", arrays)
-    print(out / f"{name}.npz")
+    place, arrays = maps_of(folder, images, runs_root, data_root)
+    file = out / f"{place}.npz"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    save_arrays(file, arrays)
+    print(file)
 
 
 def maps_of(folder: Path, images: int, root: Path, data_root: Path | None) -> tuple[str, Arrays]:
-    """Return the id of the recognition run that a run looks through, and its attention maps.
+    """Return the recognition run that a run looks through, and its attention maps.
 
     Args:
         folder: Run directory; a retrieval run looks through its parent.
@@ -53,8 +54,8 @@ def maps_of(folder: Path, images: int, root: Path, data_root: Path | None) -> tu
         data_root: Folder of the official release; None for an embedded data set.
 
     Returns:
-        The run's id, and ``rows`` ``(N,)`` of the manifest, ``pixels`` ``(N, H, W, 3)`` uint8 and
-        the maps of `look`, ``(N, h, w)`` float32.
+        Profile and id of the run as a path; and ``rows`` ``(N,)`` of the manifest, ``pixels``
+        ``(N, H, W, 3)`` uint8 and the maps of `look`, ``(N, h, w)`` float32.
 
     Raises:
         UserError: If the run has no cross-transformer, or its data are not there.
@@ -83,7 +84,8 @@ def maps_of(folder: Path, images: int, root: Path, data_root: Path | None) -> tu
     size = tuple(opened.config["data"]["image_size"])
     paths = opened.dataset.manifest["path"].to_numpy()
     pixels = np.stack([read_image(opened.dataset.root / paths[row], size) for row in rows])
-    return opened.folder.name, {"rows": rows, "pixels": pixels, **look(model, pixels)}
+    place = f"{opened.config['profile']}/{opened.folder.name}"
+    return place, {"rows": rows, "pixels": pixels, **look(model, pixels)}
 
 
 def spread(rows: NDArray[np.intp], person: Any, count: int) -> NDArray[np.intp]:

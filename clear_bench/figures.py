@@ -3,6 +3,7 @@
 import inspect
 import json
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -91,25 +92,45 @@ def _pages(spec: Figure, material: Material) -> Iterator[Page | Gap]:
         yield Gap("", str(error))
 
 
-def draw_all(material: Material, out: Path, names: Iterable[str] | None = None) -> list[Drawn]:
+def draw_all(
+    material: Material, out: Path, names: Iterable[str] | None = None, workers: int = 1
+) -> list[Drawn]:
     """Draw every figure, write an index of them and remove pictures that are no longer drawn.
 
     Args:
         material: What is drawn.
         out: Folder of the pictures and of ``figures.json``, a list of `Drawn`.
         names: Keys of the figures to draw; None draws all.
+        workers: Processes to draw in; the pictures are the same.
 
     Returns:
         What was drawn and what was not; first a note for each run that failed or is stale.
     """
     found = [Drawn("", "Runs", "", note=line) for line in material.left_out]
-    for name in sorted(plugins.available("figure")) if names is None else names:
-        found += draw(name, material, out)
+    keys = sorted(plugins.available("figure")) if names is None else list(names)
+    if workers > 1:
+        with ProcessPoolExecutor(workers, initializer=_receive, initargs=(material, out)) as pool:
+            found += [one for many in pool.map(_draw_received, keys) for one in many]
+    else:
+        found += [one for key in keys for one in draw(key, material, out)]
     now = {file for drawn in found for file in drawn.files}
     for file in _drawn_before(out) - now:
         (out / file).unlink(missing_ok=True)
     write_text(out / INDEX, json.dumps([asdict(d) for d in found], indent=1) + "\n")
     return found
+
+
+_received: list[tuple[Material, Path]] = []
+
+
+def _receive(material: Material, out: Path) -> None:
+    """Take what a process draws from, once for all of its figures."""
+    _received[:] = [(material, out)]
+
+
+def _draw_received(name: str) -> list[Drawn]:
+    """Draw one figure from what the process was given."""
+    return draw(name, *_received[0])
 
 
 def _drawn_before(out: Path) -> set[str]:

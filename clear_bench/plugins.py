@@ -13,11 +13,16 @@ PACKAGES = {
     "method": ("clear_bench.models", "baselines"),
     "study": ("ablations",),
     "data set": ("clear_bench.data",),
-    "table": ("reports.specs",),
     "figure": ("reports.specs",),
+    "table": ("reports.specs",),
 }
-CONSTANTS = {"method": "METHOD", "study": "STUDY", "data set": "SOURCE", "table": "TABLE",
-             "figure": "FIGURE"}  # fmt: skip
+CONSTANTS = {
+    "method": "METHOD",
+    "study": "STUDY",
+    "data set": "SOURCE",
+    "figure": "FIGURE",
+    "table": "TABLE",
+}
 
 
 @lru_cache

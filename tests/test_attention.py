@@ -139,7 +139,7 @@ def call(monkeypatch, root, run, *words):
 
 def test_the_command_writes_a_small_file(untrained, monkeypatch, capsys):
     assert call(monkeypatch, untrained, "clear-recognition", "--images", 4) == 0
-    (file,) = (untrained / "out").iterdir()
+    (file,) = (untrained / "out/smoke").iterdir()
     assert capsys.readouterr().out.strip() == str(file)
     assert file.stem.startswith("clear-recognition-market1501-smoke-s0-")
     with np.load(file) as found:

@@ -57,11 +57,12 @@ def world(tmp_path_factory):
     study.model_copy(update={"search": found}).save(root / "runs")
     fake_run(root / "runs", "vit", status="failed", reason="diverged", **common)
     fake_run(root / "runs", "swin", stale=True, **common)
-    (root / "attention").mkdir()
+    maps = root / "attention/default"
+    maps.mkdir(parents=True)
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 255, (3, 64, 32, 3), np.uint8)
-    maps = {"vit": rng.random((3, 4, 2)), "swin": rng.random((3, 2, 1))}
-    np.savez(root / "attention" / f"{made[0].run_id}.npz", rows=rows[:3], pixels=pixels, **maps)
+    looks = {"vit": rng.random((3, 4, 2)), "swin": rng.random((3, 2, 1))}
+    np.savez(maps / f"{made[0].run_id}.npz", rows=rows[:3], pixels=pixels, **looks)
     return root
 
 
@@ -131,7 +132,7 @@ from clear_bench.plots.material import Material
 from clear_bench.results import Results
 root = Path({str(world)!r})
 found = Material(Results.load(root / "runs"), root / "data", True, root / "attention")
-draw_all(found, root / "again")
+draw_all(found, root / "again", workers=2)
 heavy = {{"torch", "mmengine", "timm", "transformers", "mlflow", "optuna"}} & set(sys.modules)
 assert not heavy, heavy
 """

@@ -33,7 +33,8 @@ def maps(material: Material, most: int = 10) -> Iterator[Page | Gap]:
         material: What is drawn.
         most: How many images are shown.
     """
-    files = sorted(material.attention.glob("*.npz"))
+    profiles = {run.record.profile for run in material.results.runs}
+    files = sorted(file for p in profiles for file in (material.attention / p).glob("*.npz"))
     for file in files:
         run = material.usable(file.stem)
         if run is None:

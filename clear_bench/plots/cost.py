@@ -112,5 +112,5 @@ def _scatter(
         edge = "black" if method in front else "white"
         axis.scatter(x, y, s=26, c=looks["color"], marker=looks["marker"], edgecolors=edge,
                      linewidths=0.7, zorder=3)  # fmt: skip
-    axis.margins(0.14, 0.08)
+    axis.margins(0.2, 0.1)
     return corners

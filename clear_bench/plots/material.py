@@ -87,7 +87,7 @@ class Material:
         results: Of one profile, or more of them: figures do not tell profiles apart.
         data: Folder in which each data set lies under its own name.
         publish: Whether pictures of data sets whose terms forbid it are shown.
-        attention: Folder of what `clear_bench.attention` wrote.
+        attention: Folder of what `clear_bench.attention` wrote, a folder a profile.
     """
 
     results: Results

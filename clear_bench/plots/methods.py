@@ -44,7 +44,7 @@ def comparison(
         for axis, metric in zip(axes[0], names, strict=True):
             _dots(axis, board, metric, own)
         axes[0, 0].set_yticks(range(len(board.ranked)), [board.title(m) for m in board.ranked])
-        axes[0, 0].invert_yaxis()
+        axes[0, 0].set_ylim(len(board.ranked) - 0.35, -0.65)
         figure.legend(handles=handles(board, own), loc="outside lower center", ncols=3)
         yield Page(board.stem, figure, f"{board.caption}. {INTERVAL}", board.run_ids())
     yield from nothing(material)

@@ -125,7 +125,9 @@ def write(figure: Figure, path: Path) -> list[Path]:
 
 def settle(figure: Figure) -> None:
     """Lay a picture out once and for all; each drawing would do it again."""
-    figure.draw_without_rendering()
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
     figure.set_layout_engine("none")
 
 
