@@ -8,7 +8,7 @@ from clear_bench import page
 from clear_bench.record import records
 from clear_bench.results import Results
 
-BOARD = "#board-synthped-recognition-1-table"
+BOARD = "#table-synthped-recognition_main-table"
 
 
 @pytest.fixture(scope="module")
@@ -167,8 +167,8 @@ def test_dialog_says_what_is_behind_a_number(made, shown):
 
 
 def test_dialog_of_a_variant_says_its_changes_and_parent(made, shown):
-    shown.find_element("css selector", "#study-synthped-depth-tab").click()
-    table = "#study-synthped-depth-table tbody tr:nth-child(2)"
+    shown.find_element("css selector", "#table-synthped-ablation-depth-tab").click()
+    table = "#table-synthped-ablation-depth-table tbody tr:nth-child(2)"
     shown.find_element("css selector", f"{table} td:nth-of-type(2) button").click()
     text = shown.find_element("id", "behind").text
     assert "2: difference of mAP" in text
