@@ -89,9 +89,13 @@ def load(root: Path, profile: str | None, where: str | None, params: Path) -> "R
 
 
 def write_all(results: "Results", out: Path) -> None:
-    """Write tables, the metrics and curves of DVC and the list of the paper, a folder a profile."""
+    """Write tables, the metrics and curves of DVC, the list of the paper and the page.
+
+    A folder a profile; the page of the profile ``default`` is ``index.html`` beside the folders.
+    """
     from dataclasses import replace
 
+    from clear_bench import page
     from clear_bench.exports import write_curves, write_inputs, write_metrics
     from clear_bench.progress import track
     from clear_bench.tables.build import build, in_order, write_tables
@@ -108,6 +112,7 @@ def write_all(results: "Results", out: Path) -> None:
         write_metrics(own, folder)
         write_curves(own, folder)
         write_inputs(tables, folder)
+        print(page.write(own, profile, out))
         say_gaps(own)
         print(f"{folder}: {len(tables)} tables of {len(own.runs)} runs")
 

@@ -145,7 +145,10 @@ def test_a_variant_is_compared_with_the_reference_seed_by_seed(made):
 
     gaps = 100 * (np.array(values(other[mean])) - np.array(values(reference[mean])))
     assert plain(delta[0]).startswith(f"{gaps.mean():+.2f} ±")
-    assert known["cells"][int(delta[1])]["values"] == [f"{g:+.4f}" for g in gaps]
+    cell = known["cells"][int(delta[1])]
+    assert cell["values"] == [f"{g:+.4f}" for g in gaps]
+    base = known["groups"][known["cells"][int(reference[mean][1])]["group"]]["runs"]
+    assert f"Subtracted, seed by seed: {', '.join(run['id'] for run in base)}." in cell["lines"]
 
 
 def test_checkpoints_are_compared_as_they_are_named(tmp_path):

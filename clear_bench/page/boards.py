@@ -114,7 +114,7 @@ class _Behind:
             return Cell(GAP, note=why, behind=self._place(row, shown, column, "No number."))
         text, _, spread = model.number(shown, column, "\t").partition("\t")
         spread = f"± {spread}" if spread else ""
-        line = f"{' '.join(filter(None, [text, spread]))}, {_seeds(shown)}{_ends(shown)}."
+        line = f"{' '.join(filter(None, [text, spread]))}, {_seeds(shown)}{_ends(shown, column)}."
         place = self._place(row, shown, column, line) if shown.runs else None
         return Cell(text, spread, shown.value, shown.mark, shown.dagger, behind=place)
 
@@ -131,8 +131,11 @@ class _Behind:
         if group is None:
             return None
         title = ", ".join(filter(None, [row.label, column.head, shown.attribute]))
+        lines = [line, *row.notes]
+        if shown.against:
+            lines.append(f"Subtracted, seed by seed: {', '.join(shown.against)}.")
         values = self._values(shown, column)
-        return self.known.add_cell(self.known.add_group(group), title, values, [line, *row.notes])
+        return self.known.add_cell(self.known.add_group(group), title, values, lines)
 
     def _group(self, names: Sequence[str], shown: model.Cell) -> Group | None:
         """Return the group of a cell's runs, cut to just these; of a gap, the one it lacks.
@@ -193,8 +196,9 @@ def _seeds(shown: model.Cell) -> str:
     return "one seed" if shown.n == 1 else f"{shown.n} seeds"
 
 
-def _ends(shown: model.Cell) -> str:
+def _ends(shown: model.Cell, column: model.Column) -> str:
     """Return the confidence interval in words; nothing for one seed."""
     if isnan(shown.low):
         return ""
-    return f", 95 % confidence interval of the mean {shown.low:.2f} to {shown.high:.2f}"
+    low, high = (f"{end:.{column.digits}f}" for end in (shown.low, shown.high))
+    return f", 95 % confidence interval of the mean {low} to {high}"
