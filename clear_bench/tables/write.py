@@ -74,9 +74,14 @@ def _latex_name(label: str, own: Sequence[str], notes: dict[str, str]) -> str:
 def _latex_cells(cells: Sequence[Cell], columns: Sequence[Column]) -> list[str]:
     """Return the cells of a row."""
     return [
-        escape(number(cell, column)) + (r"$^\dagger$" if cell.dagger else "")
+        _minus(escape(number(cell, column))) + (r"$^\dagger$" if cell.dagger else "")
         for cell, column in zip(cells, columns, strict=True)
     ]
+
+
+def _minus(text: str) -> str:
+    """Return a negative number with a minus sign instead of a hyphen."""
+    return f"$-${text[1:]}" if text[:1] == "-" and text[1:2].isdigit() else text
 
 
 def escape(text: str) -> str:
