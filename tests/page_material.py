@@ -36,5 +36,6 @@ def draw(out, profile="default"):
     ):
         Image.new("RGB", size, "white").save(folder / f"{stem}.png")
         rows.append({"figure": key, "title": key, "stem": stem, "caption": f"About {stem}.",
-                     "files": [f"{stem}.pdf", f"{stem}.png"], "note": ""})  # fmt: skip
+                     "files": [f"{stem}.pdf", f"{stem}.png"], "note": "",
+                     "width": size[0] / 100, "height": size[1] / 100})  # fmt: skip
     (folder / "figures.json").write_text(json.dumps(rows))

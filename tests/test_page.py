@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from fake_runs import fake_run
+from fake_runs import fake_run, fake_study
 from page_material import draw, fill
 
 from clear_bench import page
@@ -17,7 +17,7 @@ from clear_bench.errors import UserError
 from clear_bench.page.model import GAP
 from clear_bench.page.words import in_words
 from clear_bench.protocol import PROTOCOLS
-from clear_bench.record import records
+from clear_bench.record import FILE, records
 from clear_bench.results import Results
 
 
@@ -67,12 +67,17 @@ def made(tmp_path_factory):
     return home / "runs", page.write(Results.load(home / "runs"), "default", home / "out")
 
 
+def plain(text):
+    """Return a cell's text without its marks."""
+    return re.sub(r"†| \((best|second|significant)\)", "", text)
+
+
 def test_values_are_those_of_the_records(made):
     root, file = made
     tables, known = read(file)
     by_id = {r.run_id: r for _, r in records(root)}
-    head, *rows = tables["board-synthped-recognition-1-table"]
-    metric = {"mA": "mA", "Acc": "accuracy", "F1 (instance)": "f1_instance"}
+    head, *rows = tables["table-synthped-recognition_main-table"]
+    metric = {"mA": "mA", "Acc": "accuracy", "F1": "f1"}
     checked = 0
     for row in rows:
         for (title, _), (text, place) in zip(head, row, strict=True):
@@ -83,60 +88,105 @@ def test_values_are_those_of_the_records(made):
             values = [100 * r.metrics["selected"]["test"][metric[title]] for r in runs]
             assert cell["values"] == [f"{v:.4f}" for v in values]
             spread = f" ± {np.std(values, ddof=1):.2f}" if len(values) > 1 else ""
-            plain = re.sub(r" \((best|second)\)", "", text)
-            assert plain == f"{np.mean(values):.2f}{spread}"
+            assert plain(text) == f"{np.mean(values):.2f}{spread}"
             checked += 1
     assert checked == 3 * 4  # clear, vtb, chance and deepmar have numbers
 
 
+def test_every_number_agrees_with_the_seeds_behind_it(made):
+    tables, known = read(made[1])
+    checked = set()
+    for key, (_, *rows) in tables.items():
+        for text, place in (cell for row in rows for cell in row):
+            values = [v for v in known["cells"][int(place)]["values"] if v != GAP] if place else []
+            if not values:
+                assert place is None or text.startswith(GAP)
+                continue
+            shown = plain(text).split()[0]
+            digits = len(shown.partition(".")[2])
+            mean = np.mean([float(v) for v in values])
+            assert float(shown) == pytest.approx(mean, abs=0.51 * 10**-digits)
+            checked.add(key)
+    assert {k for k in tables if "protocol" not in k and "environment" not in k} == checked
+
+
 def test_a_run_that_is_not_there_is_seen(made):
     tables, known = read(made[1])
-    rows = {row[0][0]: row for row in tables["board-synthped-recognition-1-table"]}
-    assert [text for text, _ in rows["vtb1"] if " of " in text] == ["2 of 3"]
-    gap, place = rows["alm2"][1]
+    rows = {row[0][0]: row for row in tables["table-synthped-recognition_main-table"]}
+    assert {"clear", "vtb1"} <= set(rows)  # the small figure is that of a footnote
+    gap, place = next(row for label, row in rows.items() if label.startswith("alm"))[1]
     assert gap.startswith(GAP)
-    assert "stale" in gap
-    assert known["cells"][int(place)]["values"] == []
+    assert "seed 0 stale" in gap
+    cell = known["cells"][int(place)]
+    assert cell["values"] == []
+    assert "--method alm" in known["groups"][cell["group"]]["command"]
     text = made[1].read_text()
     assert "out of memory &lt;script&gt;" in text
     assert "<script>alert" not in text
-    variants = {row[0][0]: row for row in tables["study-synthped-lm_choice-table"]}
+    variants = {row[0][0]: row for row in tables["table-synthped-ablation-lm_choice-table"]}
     assert "no weights here" in variants["smollm21"][1][0]
+    head, first, *_ = tables["table-synthped-attributes-table"]
+    column = [text for text, _ in head].index("alm")
+    assert "seed 0 stale" in first[column][0]
 
 
 def test_a_variant_is_compared_with_the_reference_seed_by_seed(made):
     root, file = made
     tables, known = read(file)
     by_id = {r.run_id: r for _, r in records(root)}
-    head, reference, other = tables["study-synthped-depth-table"]
-    assert [t for t, _ in head] == ["variant", "mAP", "Δ mAP", "R@1", "Δ R@1", "seeds"]
+    head, reference, other = tables["table-synthped-ablation-depth-table"]
+    titles = [text for text, _ in head]
     assert reference[0][0] == "1 (reference)"
-    assert reference[2][0] == ""
+    delta, mean = other[titles.index("Δ mAP")], titles.index("mAP")
 
     def values(cell):
         group = known["groups"][known["cells"][int(cell[1])]["group"]]
         return [by_id[r["id"]].metrics["selected"]["test"]["mAP"] for r in group["runs"]]
 
-    gaps = 100 * (np.array(values(other[1])) - np.array(values(reference[1])))
-    assert other[2][0].startswith(f"{gaps.mean():+.2f} [")
-    assert known["cells"][int(other[2][1])]["values"] == [f"{g:+.4f}" for g in gaps]
+    gaps = 100 * (np.array(values(other[mean])) - np.array(values(reference[mean])))
+    assert plain(delta[0]).startswith(f"{gaps.mean():+.2f} ±")
+    cell = known["cells"][int(delta[1])]
+    assert cell["values"] == [f"{g:+.4f}" for g in gaps]
+    base = known["groups"][known["cells"][int(reference[mean][1])]["group"]]["runs"]
+    assert f"Subtracted, seed by seed: {', '.join(run['id'] for run in base)}." in cell["lines"]
+
+
+def test_checkpoints_are_compared_as_they_are_named(tmp_path):
+    root = tmp_path / "runs"
+    result = fake_study(root, "epoch", factors={"checkpoint": ("selected", "last")})
+    folders = {r.run_id: f for f, r in records(root)}
+    for run_id in result.variants[0].runs.values():
+        record = json.loads((folders[run_id] / FILE).read_text())
+        record["metrics"]["last"]["test"]["mAP"] += 0.01
+        (folders[run_id] / FILE).write_text(json.dumps(record))
+    tables, known = read(page.write(Results.load(root), "default", tmp_path / "out"))
+    head, *rows = tables["table-synthped-ablation-epoch-table"]
+    text, place = rows[1][[t for t, _ in head].index("Δ mAP")]
+    assert text.startswith("+1.00")
+    assert known["cells"][int(place)]["values"] == ["+1.0000"] * 3
 
 
 def test_protocols_have_boards_of_their_own(made):
     tables, _ = read(made[1])
-    boards = [key for key in tables if key.startswith("board-synthped-retrieval")]
+    boards = [key for key in tables if key.startswith("table-synthped-retrieval_main")]
     assert len(boards) == 2
-    lines = {sum(r[0][0].startswith("asmr") for r in tables[key]) for key in boards}
-    assert lines == {1}
-    assert "ap:trapezoid" in made[1].read_text()
+    assert [sum(r[0][0].startswith("asmr") for r in tables[key]) for key in boards] == [1, 1]
+    tabs = re.findall(
+        r'id="table-synthped-retrieval_main[-2]*-tab"[^>]*>([^<]*)<', made[1].read_text()
+    )
+    assert tabs[0].startswith("synthped retrieval: ")
+    assert "ap:mean" in tabs[0]
+    assert "ap:trapezoid" in tabs[1]
 
 
 def test_figures_stand_where_they_belong(made):
     text = made[1].read_text()
     assert made[1].parent.name == "out"
-    ablations = text[text.index('id="ablations"') : text.index('id="figures"')]
+    ablations = text[text.index('<section id="ablations"') : text.index('<section id="tables"')]
     assert 'src="default/figures/deltas-synthped-depth.png"' in ablations
-    qualitative = text[text.index('id="qualitative"') : text.index('id="protocols"')]
+    qualitative = text[
+        text.index('<section id="qualitative"') : text.index('<section id="protocols"')
+    ]
     assert 'src="default/figures/qualitative-synthped-best.png"' in qualitative
     assert text.count('src="default/figures/comparison-synthped-recognition.png"') == 1
     assert all((made[1].parent / src).is_file() for src in re.findall(r'src="([^"]+)"', text))
@@ -161,7 +211,7 @@ def test_another_profile_has_a_page_of_its_own(tmp_path):
     file = page.write(Results.load(tmp_path / "runs", "smoke"), "smoke", tmp_path / "out")
     assert file == tmp_path / "out/smoke/index.html"
     assert 'src="figures/comparison-synthped-recognition.png"' in file.read_text()
-    assert " ± " not in read(file)[0]["board-synthped-recognition-1-table"][1][1][0]  # one seed
+    assert " ± " not in read(file)[0]["table-synthped-recognition_main-table"][1][1][0]  # one seed
 
 
 def test_a_broken_list_of_figures_is_one_line(tmp_path):
@@ -210,7 +260,7 @@ def test_a_thousand_records_take_seconds(made, tmp_path):
         for m in range(334)
         for s in range(3)
     ]  # fmt: skip
-    start = time.perf_counter()
+    start = time.process_time()
     file = page.write(Results(loaded.root, tuple(many)), "default", tmp_path)
-    assert time.perf_counter() - start < 5
-    assert len(read(file)[0]["board-synthped-recognition-1-table"]) == 335
+    assert time.process_time() - start < 5
+    assert len(read(file)[0]["table-synthped-recognition_main-table"]) == 335

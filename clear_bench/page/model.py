@@ -192,7 +192,6 @@ def _facts(group: Group, root: Path) -> list[tuple[str, str]]:
         ("environment", "; ".join(dict.fromkeys(environment(r.provenance) for r in records))),
         ("records", "\n".join(_place(run.folder, root) for run in group.runs)),
         ("MLflow", MLFLOW if records else ""),
-        ("not shown", "\n".join(str(gap) for gap in group.gaps)),
     ]
     return [(name, text) for name, text in facts if text]
 

@@ -40,6 +40,7 @@ function keyOf(line, column) {
 
 function compare(a, b, sign) {
   if (a === null || b === null) return (a === null) - (b === null);
+  if (typeof a !== typeof b) [a, b] = [String(a), String(b)];
   return sign * (a < b ? -1 : a > b ? 1 : 0);
 }
 

@@ -13,7 +13,8 @@ from clear_bench.page.model import Picture
 INDEX = "figures.json"
 QUALITATIVE = ("qualitative", "attention")
 """How the keys of figures that show images begin."""
-WIDE = 2.0
+WIDE = 4.0
+"""Inches from which on a figure takes a row of its own."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,6 @@ def _picture(row: Mapping[str, Any], folder: Path, beside: Path) -> Picture:
         file=(where / png).as_posix(),
         pdf=(where / pdf).as_posix() if pdf else "",
         size=size,
-        wide=size[0] > WIDE * size[1],
+        wide=row["width"] > WIDE,
         qualitative=row["figure"].startswith(QUALITATIVE),
     )
