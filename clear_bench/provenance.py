@@ -15,7 +15,16 @@ from typing import Any
 OWN = ("clear_bench", "baselines", "ablations")
 IDLE = frozenset(
     f"clear_bench.{name}"
-    for name in ("cost", "errors", "made_once", "plugins", "progress", "provenance", "record")
+    for name in (
+        "cost",
+        "errors",
+        "made_once",
+        "plugins",
+        "progress",
+        "provenance",
+        "record",
+        "text.hub",
+    )  # fmt: skip
 )
 """Modules that compute no number: a change of theirs makes no run stale."""
 
