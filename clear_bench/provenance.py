@@ -24,7 +24,7 @@ IDLE = frozenset(
         "provenance",
         "record",
         "text.hub",
-    )  # fmt: skip
+    )
 )
 """Modules that compute no number: a change of theirs makes no run stale."""
 
