@@ -58,9 +58,10 @@ def _tabular(table: Table, notes: dict[str, str]) -> str:
     body = [[_latex_name(row.label, row.notes, notes), *_latex_cells(row.cells, table.columns)]
             for row in table.rows]  # fmt: skip
     frame = pd.DataFrame(body, columns=range(len(heads) + 1), dtype=object)
-    css = pd.DataFrame("", index=frame.index, columns=frame.columns)
-    for place, row in enumerate(table.rows):
-        css.iloc[place, 1:] = [CSS[cell.mark] for cell in row.cells]
+    css = pd.DataFrame(
+        [["", *(CSS[cell.mark] for cell in row.cells)] for row in table.rows],
+        columns=frame.columns,
+    )
     styler = frame.style.hide(axis="index").apply(lambda _: css, axis=None)
     words = [any(row.cells[k].text for row in table.rows) for k in range(len(heads))]
     sides = "".join("l" if word else "r" for word in words)
