@@ -1,6 +1,7 @@
 # make setup   the environment, in .venv (made again when the lock file changes)
 # make repro   the whole pipeline: data, training, evaluation, tables
 #              [PROFILE=smoke|default|paper] [SEEDS=3, for smoke 1]
+# make paper   the report's tables and figures as one PDF in reports/paper, see docs/reports.md
 # make test    the default tests                                        [SLOW=1 for the slow ones]
 # make check   lint, format, types, layers
 
@@ -11,7 +12,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: setup repro test check
+.PHONY: setup repro paper test check
 
 setup: .venv/.installed
 
@@ -26,6 +27,16 @@ repro: setup
 	sed -i.bak -e 's/^profile: .*/profile: $(PROFILE)/' -e 's/^  seeds: .*/  seeds: $(SEEDS)/' params.yaml
 	rm params.yaml.bak
 	dvc repro
+	@if command -v pdflatex >/dev/null; then $(MAKE) paper; \
+	else echo "no pdflatex, so no PDF: see docs/reports.md"; fi
+
+# Twice, for references; the fixed date makes equal tables equal bytes.
+paper:
+	cd reports/paper && for pass in 1 2; do \
+	  SOURCE_DATE_EPOCH=0 FORCE_SOURCE_DATE=1 pdflatex -interaction=nonstopmode -halt-on-error \
+	    -jobname=$(PROFILE) '\def\results{../out/$(PROFILE)}\input{main.tex}' >/dev/null \
+	  || { grep -A4 '^!' $(PROFILE).log; exit 1; }; done
+	@echo reports/paper/$(PROFILE).pdf
 
 test: setup
 	OMP_NUM_THREADS=1 pytest -n 2 $(if $(SLOW),-m slow)

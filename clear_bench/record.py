@@ -197,3 +197,9 @@ def changes(
         elif value != old:
             found[path] = value
     return found
+
+
+if __name__ == "__main__":
+    from clear_bench import bundle, cli
+
+    cli.main(bundle.app)

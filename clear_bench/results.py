@@ -159,7 +159,7 @@ class Results:
 
 def _profiles(root: Path) -> Iterable[Path]:
     """Return the folders of profiles below the folder of all runs."""
-    return (f for f in root.glob("*") if f.is_dir() and f.name != "studies")
+    return (f for f in root.glob("*") if f.is_dir() and f.name[0] != "." and f.name != "studies")
 
 
 def _loaded(

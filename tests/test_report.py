@@ -1,0 +1,301 @@
+"""The report command: all tables of fake runs, their numbers against the records, and questions."""
+
+import csv
+import json
+import re
+import statistics
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from fake_runs import fake_bench, fake_run, fake_study
+
+from clear_bench.against import compare_roots
+from clear_bench.errors import UserError
+from clear_bench.expected import Plan, tasks_of
+from clear_bench.explain import explain
+from clear_bench.record import FILE, Record
+from clear_bench.report import load, write_all
+from clear_bench.results import Results
+from clear_bench.stats import paired_test, paired_tests
+from clear_bench.tables.build import build, chosen
+from clear_bench.tables.write import latex
+
+PLAN = Plan("default", ("synthped",), ("clear", "vtb", "chance", "asmr", "swin"), 3)
+
+
+def command(*words, cwd=None):
+    done = [sys.executable, "-m", "clear_bench.report", *map(str, words)]
+    return subprocess.run(done, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    """Runs with every kind of gap, two data sets, two studies and two domains."""
+    root = tmp_path_factory.mktemp("bench") / "runs"
+    fake_bench(root, datasets=("synthped", "peta"))
+    fake_run(root, "alm", seed=0)
+    fake_run(root, "alm", seed=1, stale=True)
+    fake_run(root, "alm", seed=2, status="failed", reason="the loss is 50% NaN_")
+    for domain in ("peta", "rapv2"):
+        for seed in (0, 1):
+            fake_run(root, dataset="upar", split=f"loo-{domain}", seed=seed)
+    fake_run(root, "vtb", dataset="upar", split="loo-peta", quality=0.3)
+    depths = {"recognition.model.depth": (1, 2, 3)}
+    fake_study(root, "depth", task="recognition", factors=depths, metrics=("mA", "f1"))
+    fake_study(root, states={"smollm2": ("unavailable", "no weights here")})
+    return root
+
+
+def test_every_number_of_a_tex_is_that_of_its_records(bench, tmp_path):
+    """Independent of the tables' code: plain JSON, `statistics`, and the text of the file."""
+    write_all(Results.load(bench), tmp_path)
+    raw = {f.parent.name: json.loads(f.read_text()) for f in bench.rglob(FILE)}
+    names = {"mA": "mA", "Acc": "accuracy", "Prec": "precision", "Rec": "recall", "F1": "f1",
+             "R@1": "rank1", "R@5": "rank5", "R@10": "rank10", "mAP": "mAP"}  # fmt: skip
+    checked = 0
+    for file in sorted((tmp_path / "default").glob("*_main*.tex")):
+        rows = list(csv.DictReader(file.with_suffix(".csv").open()))
+        cells = tex_cells(file.read_text())
+        assert len(cells) == len(rows)
+        for row, text in zip(rows, cells, strict=True):
+            tests = [raw[i]["metrics"]["selected"]["test"] for i in row["runs"].split()]
+            values = [100 * t[names[row["column"]]] for t in tests]
+            shown = [float(x) for x in text.split(" +- ")] if text != "--" else []
+            want = [statistics.mean(values)] if values else []
+            want += [statistics.stdev(values)] if len(values) > 1 else []
+            assert shown == pytest.approx(want, abs=0.005 + 1e-9), (file.name, row)
+            checked += bool(values)
+    assert checked > 60
+
+
+def tex_cells(text):
+    """Return the numbers of a table row by row, without marks."""
+    body = text.split(r"\midrule")[1].split(r"\bottomrule")[0]
+    for command in ("textbf", "underline"):
+        body = re.sub(rf"\\{command}{{(.*?)}}(?= [&\\])", r"\1", body)
+    body = body.replace(r"$^\dagger$", "").replace(r"$\pm$", "+-")
+    rows = [line.removesuffix(r"\\").split(" & ") for line in body.strip().splitlines()]
+    return [cell.strip() for row in rows for cell in row[1:]]
+
+
+def test_two_builds_are_the_same_bytes(bench, tmp_path):
+    results = Results.load(bench, plan=PLAN)
+    write_all(results, tmp_path / "a")
+    write_all(Results.load(bench, plan=PLAN), tmp_path / "b")
+    files = sorted(
+        f.relative_to(tmp_path / "a") for f in (tmp_path / "a").rglob("*") if f.is_file()
+    )
+    assert len(files) > 60
+    for file in files:
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_gaps_are_rows_with_footnotes(bench):
+    (table,) = [t for t in build(Results.load(bench, plan=PLAN), "recognition_main")
+                if t.stem == "synthped-recognition_main"]  # fmt: skip
+    rows = {row.label: row for row in table.rows}
+    assert set(rows) == {"clear", "vtb", "chance", "alm", "swin"}  # asmr has no recognition half
+    assert rows["alm"].cells[0].n == 1
+    assert rows["alm"].notes == (
+        "seed 1 stale: made by other code, train it again", "seed 2 failed: the loss is 50% NaN_",
+    )  # fmt: skip
+    assert rows["swin"].notes == ("not run",)
+    assert np.isnan(rows["swin"].cells[0].value)
+    assert table.rows[-1].label == "swin"
+    assert r"50\% NaN\_" in latex(table)
+
+
+def test_the_tasks_of_a_method_are_read_without_importing_it():
+    from clear_bench import plugins
+
+    for name in plugins.available("method"):
+        method = plugins.load("method", name).METHOD
+        assert tasks_of(name) == method.tasks
+
+
+def test_a_study_has_a_table_with_its_gaps(bench):
+    tables = {t.stem: t for t in build(Results.load(bench), "ablation")}
+    table = tables["synthped-ablation-lm_choice"]
+    rows = {row.label: row for row in table.rows}
+    assert rows["smollm2"].notes == ("unavailable: no weights here",)
+    heads = [c.head for c in table.columns]
+    assert heads == ["mAP", "95 % CI", "R@1", "Δ mAP", "p"]
+    delta = rows["glove"].cells[3]
+    assert delta.value == pytest.approx(
+        rows["glove"].cells[0].value - rows["minilm"].cells[0].value
+    )
+    assert rows["minilm"].cells[3].text == "reference"
+
+
+def test_trained_parameters_stand_where_they_differ(tmp_path):
+    study = fake_study(tmp_path, "adapters", factors={"retrieval.model.depth": (1, 2)})
+    assert "trainable (M)" not in [
+        c.head for c in build(Results.load(tmp_path), "ablation")[0].columns
+    ]
+    for run_id in study.variants[1].runs.values():
+        file = next(tmp_path.rglob(f"{run_id}/{FILE}"))
+        record = json.loads(file.read_text())
+        record["cost"]["trainable_parameters"] = 123_000
+        file.write_text(json.dumps(record))
+    (table,) = build(Results.load(tmp_path), "ablation")
+    assert table.columns[-1].head == "trainable (M)"
+    assert table.rows[1].cells[-1].value == pytest.approx(0.123)
+
+
+def test_domains_are_columns(bench):
+    (table,) = build(Results.load(bench), "cross_domain")
+    assert [c.head for c in table.columns] == ["peta", "rapv2"]
+    rows = {row.label: row for row in table.rows}
+    assert rows["vtb"].notes == ("peta: seed 1 missing: not run", "rapv2: not run")
+    assert [c.mark for c in rows["clear"].cells] == ["best", ""]
+
+
+def test_published_numbers_stand_beside_ours(bench):
+    tables = build(Results.load(bench), "published_vs_reproduced")
+    assert [t.stem for t in tables] == ["peta-published_vs_reproduced-recognition"]
+    rows = {row.label: row for row in tables[0].rows}
+    row = rows["vtb, random split"]
+    heads = [c.head for c in tables[0].columns]
+    theirs, ours, gap = (row.cells[heads.index(h)].value for h in ("mA pub.", "mA", "Δ mA"))
+    assert gap == pytest.approx(ours - theirs)
+    assert any("F1 is the mean of the images' own" in note for note in row.notes)
+    assert "ours: not run" in rows["promptpar, random split"].notes
+
+
+def test_daggers_are_paired_tests_with_holm(bench):
+    (table,) = [t for t in build(Results.load(bench), "retrieval_main") if t.dataset == "synthped"]
+    rows = {row.label: row for row in table.rows}
+    assert not rows["clear"].cells[-1].dagger  # the best itself
+    assert rows["chance"].cells[-1].dagger
+    assert "† differs from clear at 5 %" in table.caption
+
+
+def test_many_paired_tests_are_as_one_by_one():
+    rng = np.random.default_rng(0)
+    few, many = rng.normal(0, 1, (4, 9)), rng.normal(0.1, 1, (4, 200))
+    for scores in (few, many):
+        found = paired_tests(scores[1:], scores[0])
+        one = [paired_test(s, scores[0]) for s in scores[1:]]
+        assert found == pytest.approx(one, abs=1e-12 if scores is few else 0.04)
+    assert paired_tests(few[:1], few[0]).tolist() == [1.0]
+
+
+def test_explain_computes_a_cell_again(bench):
+    results = Results.load(bench)
+    lines = explain(results, "synthped-recognition_main", "vtb", "F1")
+    assert sum("from its predictions" in line for line in lines) == 3
+    assert any("equals the cell's" in line for line in lines)
+    for table in ("synthped-retrieval_main", "synthped-ablation-depth", "peta-attributes",
+                  "peta-published_vs_reproduced-recognition"):  # fmt: skip
+        (made,) = chosen(results, table)
+        for row in made.rows[:2]:
+            for column in made.columns:
+                text = "\n".join(explain(results, table, row.label, column.head))
+                assert "is NOT" not in text, (table, row.label, column.head)
+
+
+def test_explain_finds_a_record_that_lies(tmp_path):
+    record = fake_run(tmp_path)
+    file = next(tmp_path.rglob(FILE))
+    raw = json.loads(file.read_text())
+    raw["metrics"]["selected"]["test"]["mA"] += 0.01
+    file.write_text(json.dumps(raw))
+    with pytest.raises(UserError, match=record.run_id):
+        explain(Results.load(tmp_path), "recognition_main", "clear", "mA")
+
+
+def test_against_says_what_moved(tmp_path):
+    fake_bench(tmp_path / "a", retrieval=())
+    fake_bench(tmp_path / "b", retrieval=())
+    for seed in (0, 1, 2):
+        fake_run(tmp_path / "b", "vtb", seed=seed, quality=0.1)
+        fake_run(tmp_path / "b", "alm", seed=seed)
+        fake_run(tmp_path / "a", "ssc", seed=seed)
+    lines = compare_roots(Results.load(tmp_path / "b"), tmp_path / "a", None, None)
+    assert lines[0].startswith("3 methods in both: 12 numbers equal, ")
+    moved = [line for line in lines if line.startswith("moved")]
+    assert moved and all(" vtb " in line for line in moved)
+    assert [x.split(" [")[0] for x in lines if "appeared" in x] == [
+        "appeared: default synthped recognition alm",
+        "disappeared: default synthped recognition ssc",
+    ]  # fmt: skip
+    same = compare_roots(Results.load(tmp_path / "a"), tmp_path / "a", None, None)
+    assert len(same) == 1 and "24 numbers equal, 0 within" in same[0]
+
+
+def test_old_tables_are_removed_and_other_files_kept(bench, tmp_path):
+    folder = tmp_path / "default"
+    folder.mkdir()
+    (folder / "rapv1-recognition_main.tex").write_text("old")
+    (folder / "my-notes.md").write_text("mine")
+    write_all(Results.load(bench), tmp_path)
+    assert not (folder / "rapv1-recognition_main.tex").exists()
+    assert (folder / "my-notes.md").exists()
+
+
+def test_the_command_and_its_errors(bench, tmp_path):
+    done = command("--runs", bench, "--out", tmp_path / "out", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    assert "gap: synthped recognition alm: seed 1 stale" in done.stdout
+    done = command("--runs", bench, "--table", "synthped-cost-retrieval", "--format", "latex",
+                   "--where", "profile == 'default'", cwd=tmp_path)  # fmt: skip
+    assert done.stdout.startswith(r"\begin{table*}")
+    for wrong in (
+        ["--table", "recognition_mian"],
+        ["--table", "cost", "--format", "pdf"],
+        ["--where", "seed.real == 1"],
+        ["--where", "dataset == 'nowhere'"],
+        ["--explain", "synthped-recognition_main", "clear", "mB"],
+        ["--explain", "synthped-recognition_main", "klear", "mA"],
+        ["--explain", "recognition_main", "clear", "mA"],
+        ["--against", "nowhere"],
+        ["--profile", "paper"],
+    ):
+        done = command("--runs", bench, "--out", tmp_path / "no", *wrong, cwd=tmp_path)
+        assert done.returncode == 2, wrong
+        assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1, done.stderr
+        assert not (tmp_path / "no").exists()
+
+
+def test_all_runs_stale_is_an_error(tmp_path):
+    fake_run(tmp_path, stale=True)
+    with pytest.raises(UserError, match="made by this code"):
+        load(tmp_path, None, None, tmp_path / "params.yaml")
+
+
+def test_the_whole_report_imports_no_torch(bench, tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from clear_bench.report import load, write_all;"
+        f"write_all(load(Path({str(bench)!r}), None, None, Path('x')), Path({str(tmp_path)!r}));"
+        "assert not {'torch', 'mmengine', 'mlflow', 'optuna'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.slow
+def test_a_thousand_records_take_seconds(tmp_path):
+    """15 s and 500 MB for everything; of recognition runs of 40 attributes over 1,000 images."""
+    names = tuple(f"attribute_{k}" for k in range(40))
+    methods = ("clear", "alm", "ssc", "vtb", "dafl", "swin", "vit", "deepmar", "chance", "c2t_net")
+    datasets = tuple(f"set{k}" for k in range(10))
+    fake_bench(tmp_path / "runs", recognition=methods, retrieval=(), datasets=datasets,
+               seeds=range(10), names=names, images=1000, epochs=60)  # fmt: skip
+    assert len(list((tmp_path / "runs").rglob(FILE))) == 1000
+    code = (
+        "from pathlib import Path; from clear_bench.report import load, write_all;"
+        "write_all(load(Path('runs'), None, None, Path('x')), Path('out'));"
+        "print(Path('/proc/self/status').read_text().partition('VmHWM:')[2].split()[0])"
+    )
+    started = time.perf_counter()
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert time.perf_counter() - started < 15
+    assert int(done.stdout.splitlines()[-1]) < 500_000  # kB, of this process alone
+
+
+def test_a_record_keeps_its_changes(tmp_path):
+    record = fake_run(tmp_path, overrides={"threads": 2})
+    assert Record.load(next(tmp_path.rglob(FILE))).overrides == record.overrides == {"threads": 2}
