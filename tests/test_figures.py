@@ -18,7 +18,7 @@ from clear_bench import figures, plugins
 from clear_bench.data.sources import load_dataset
 from clear_bench.errors import UserError
 from clear_bench.figures import INDEX, draw, draw_all
-from clear_bench.plots.material import Material, title_of
+from clear_bench.plots.material import LONG, Material, title_of
 from clear_bench.plots.pictures import FLAG
 from clear_bench.plots.style import COLUMN, WIDE, write
 from clear_bench.results import Results
@@ -169,6 +169,33 @@ def test_variants_of_studies_are_no_methods(world):
     for board in material(world).boards:
         assert {group.method for group in board.methods.values()} == set(board.methods)
         assert all(board.mean(a) >= board.mean(b) for a, b in pairwise(board.ranked))
+
+
+def test_a_method_is_shown_by_its_own_recipe_and_the_rest_is_counted(tmp_path):
+    for overrides in ({}, {"retrieval.text.encoder": "glove"}, {"retrieval.model.depth": 3}):
+        fake_run(tmp_path, "clear", "retrieval", overrides=overrides)
+        fake_run(tmp_path, "asmr", "retrieval", overrides={"retrieval.model.depth": 2, **overrides})
+    (board,) = Material(Results.load(tmp_path)).boards
+    assert [label for label in board.methods if label.startswith("clear")] == ["clear"]
+    assert board.others == 2
+    assert "; 2 further settings are in the tables" in board.caption
+    titles = {board.title(label) for label in board.methods}
+    assert titles == {
+        "CLEAR", "ASMR (depth=2)", "ASMR (depth=3)", "ASMR (depth=2, encoder=glove)",
+    }  # fmt: skip
+
+
+def test_long_names_are_cut_unless_that_makes_them_equal(tmp_path):
+    for value in (1, 2):
+        long = {f"retrieval.model.some_very_long_name_{k}": 7 for k in range(3)}
+        changes = {"retrieval.text.encoder": "glove", **long, "retrieval.model.z": value}
+        fake_run(tmp_path, "clear", "retrieval", overrides=changes)
+    (board,) = Material(Results.load(tmp_path)).boards
+    assert len({board.title(label) for label in board.methods}) == 2
+    fake_run(tmp_path, "asmr", "retrieval", overrides=changes)
+    (board,) = Material(Results.load(tmp_path)).boards
+    (asmr,) = (label for label in board.methods if label.startswith("asmr"))
+    assert len(board.title(asmr)) <= LONG < len(asmr)
 
 
 def test_pictures_of_persons_need_leave(world, tmp_path):

@@ -44,12 +44,14 @@ def place(
               for a, b in pairwise(corners)]  # fmt: skip
     frame = np.array(axis.get_window_extent().extents)
     chosen: dict[str, int] = {}
+    far = np.abs(OFFSETS).max(axis=1) > NEAR  # a little overlap is better than a line to follow
+    effort = 0.3 * np.arange(len(OFFSETS)) + 80 * far
     for _ in range(PASSES):
         for name, mine in boxes.items():
             others = [boxes[n][k] for n, k in chosen.items() if n != name]
             covered = shared_area(mine[:, None], np.array(solid + others)[None]).sum(axis=1)
             outside = shared_area(mine, mine) - shared_area(mine, frame)
-            cost = covered + outside + 0.3 * unit * np.arange(len(OFFSETS))
+            cost = covered + outside + unit * effort
             chosen[name] = int(np.argmin(cost))
     for name, number in chosen.items():
         _write(axis, name, points[name], OFFSETS[number])

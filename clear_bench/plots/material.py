@@ -1,6 +1,7 @@
 """What figures are made of: the runs that count, by method, where methods may be compared."""
 
 import ast
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -14,6 +15,7 @@ from clear_bench import plugins
 from clear_bench.grouping import Group, Loaded
 from clear_bench.results import Results
 
+LONG = 44  # letters of a name in a figure
 MAIN = {"recognition": "mA", "retrieval": "mAP"}
 """Task to the metric that ranks methods."""
 
@@ -28,6 +30,7 @@ class Board:
         task: ``recognition`` or ``retrieval``.
         protocol: Its signature.
         methods: Label to the runs of a method; every one has runs that may be shown.
+        others: How many settings other than the methods' own recipes the tables have beside.
     """
 
     stem: str
@@ -35,6 +38,7 @@ class Board:
     task: str
     protocol: str
     methods: Mapping[str, Group]
+    others: int = 0
 
     def values(self, method: str, metric: str = "") -> NDArray[np.float64]:
         """Return a metric of a method's runs in per cent ``(seeds,)``; "" is the main one."""
@@ -64,15 +68,27 @@ class Board:
 
     def title(self, method: str) -> str:
         """Return a method's name in print, with what tells it from its other settings."""
+        short = {label: textwrap.shorten(self._full(label), LONG, placeholder=" ...")
+                 for label in self.methods}  # fmt: skip
+        twin = list(short.values()).count(short[method]) > 1
+        return self._full(method) if twin else short[method]
+
+    def _full(self, method: str) -> str:
+        """Return a method's name in print with the last words of the settings' keys."""
         key = self.methods[method].method
-        return title_of(key) + method.removeprefix(key)
+        rest = method.removeprefix(key)
+        words = [word.rsplit(".", 1)[-1] if "=" in word else word for word in rest.split(", ")]
+        if rest:
+            words[0] = f" ({words[0].removeprefix(' (')}"
+        return title_of(key) + ", ".join(words)
 
     @property
     def caption(self) -> str:
         """What, on which data, by which protocol."""
         counts = {len(group.runs) for group in self.methods.values()}
         seeds = f"{min(counts)} to {max(counts)} seeds" if len(counts) > 1 else seeds_of(*counts)
-        return f"Attribute {self.task} on {self.dataset}, {seeds}. Protocol: {self.protocol}"
+        more = f"; {self.others} further settings are in the tables" if self.others else ""
+        return f"Attribute {self.task} on {self.dataset}, {seeds}{more}. Protocol: {self.protocol}"
 
     def run_ids(self, *methods: str) -> tuple[str, ...]:
         """Return the ids of the runs of some methods, or of all."""
@@ -119,7 +135,9 @@ class Material:
             order = sorted(protocols, key=lambda p: (-len(protocols[p]), p))
             for number, protocol in enumerate(order):
                 stem = f"{dataset}-{task}" + (f"-{number + 1}" if number else "")
-                boards.append(Board(stem, dataset, task, protocol, protocols[protocol]))
+                shown = _own_recipes(protocols[protocol])
+                others = len(protocols[protocol]) - len(shown)
+                boards.append(Board(stem, dataset, task, protocol, shown, others))
         return boards
 
     @property
@@ -131,6 +149,16 @@ class Material:
         """Return the run of that id if its numbers may be shown."""
         run = self.results.by_id.get(run_id)
         return run if run and run.usable else None
+
+
+def _own_recipes(groups: Mapping[str, Group]) -> dict[str, Group]:
+    """Return one group a method, that of its own recipe; all of a method without one."""
+    plain = {group.method for label, group in groups.items() if label == group.method}
+    return {
+        label: group
+        for label, group in groups.items()
+        if label == group.method or group.method not in plain
+    }
 
 
 @lru_cache

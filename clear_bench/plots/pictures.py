@@ -1,6 +1,5 @@
 """Pictures of persons in figures: which may be shown, and how they are read."""
 
-import json
 from functools import lru_cache
 from pathlib import Path
 
@@ -61,9 +60,3 @@ def read_rows(
     """
     paths = dataset.manifest["path"].to_numpy()
     return np.stack([read_image(dataset.root / paths[row], size) for row in rows])
-
-
-def attribute_names(folder: Path) -> list[str]:
-    """Return the attributes' names in label order, from the schema that a run keeps."""
-    rows = json.loads((folder / "schema.json").read_text(encoding="utf-8"))
-    return [row["name"] for row in rows]

@@ -17,6 +17,7 @@ from clear_bench.plots.style import COLUMN, LINES, MARKERS, PALETTE, canvas
 
 Arrays = dict[str, NDArray[Any]]
 CHUNK = 64
+WORDY = 24  # letters of a name that leave no room for a second column
 LEVELS = np.linspace(0, 1, 101)
 BROKEN = (OSError, ValueError, EOFError, BadZipFile)
 """What numpy raises for a file that is no ``.npz``, or half of one."""
@@ -137,7 +138,9 @@ def precision_recall(
             axis.fill_between(100 * LEVELS, 100 * found.min(axis=0), 100 * found.max(axis=0),
                               color=color, alpha=0.12, linewidth=0)  # fmt: skip
         axis.set(xlabel="recall (%)", ylabel="precision (%)", xlim=(0, 100), ylim=(0, None))
-        figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+        handles, names = axis.get_legend_handles_labels()
+        columns = 2 if max(map(len, names)) < WORDY else 1
+        figure.legend(handles, names, loc="outside lower center", ncols=columns)
         caption = (
             f"{board.caption}. Interpolated precision, mean over queries and seeds; the band spans "
             "the seeds. Of the methods with a common space of queries and images."

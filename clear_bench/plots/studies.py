@@ -142,13 +142,8 @@ def curves(material: Material, studies: tuple[str, ...]) -> Iterator[Page | Gap]
 
 def _numeric(study: StudyResult, factor: str) -> bool:
     """Return whether a factor has at least two levels and all of them are numbers or sizes."""
-    levels = {json_key(v.levels[factor]): v.levels[factor] for v in study.variants}
+    levels = {repr(v.levels[factor]): v.levels[factor] for v in study.variants}
     return len(levels) > 1 and all(position(level) is not None for level in levels.values())
-
-
-def json_key(level: Any) -> str:
-    """Return a level as something that tells it from the others."""
-    return repr(level)
 
 
 def position(level: Any) -> float | None:
