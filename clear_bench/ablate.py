@@ -49,7 +49,9 @@ def ablate(
     dry_run: Annotated[bool, typer.Option(help="print what would run and leave")] = False,
     runs_root: Annotated[Path, typer.Option("--runs", help="folder of runs")] = Path("runs"),
     cache: Annotated[Path, typer.Option(help="folder of derived files")] = Path(".cache"),
-    out: Annotated[Path, typer.Option(help="where tables and figures go")] = Path("reports/out"),
+    out: Annotated[Path, typer.Option(help="where tables and figures go")] = Path(
+        "reports/studies"
+    ),
 ) -> None:
     """Run the missing variants of studies, then print and write their tables and figures.
 

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from clear_bench.cache import Cache
 from clear_bench.errors import UserError
-from clear_bench.runs import STUDIES
+from clear_bench.record import STUDIES
 from clear_bench.sweep import Job
 from clear_bench.trials import Work, adopt, bury, failures, of, open_study, settled, work
 

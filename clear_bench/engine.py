@@ -20,6 +20,15 @@ from clear_bench.metrics import evaluators  # noqa: F401 - registers metrics and
 from clear_bench.optim import optimizer, schedule
 
 
+class PlainConfig(Config):
+    """mmengine's, whose text is not laid out as Python code: each checkpoint holds that text."""
+
+    @property
+    def pretty_text(self) -> str:
+        """The configuration as one line."""
+        return repr(self.to_dict())
+
+
 def fit(
     *,
     folder: Path,
@@ -83,7 +92,7 @@ def fit(
         ),
         "train_cfg": {"by_epoch": True, "max_epochs": train["epochs"], "val_interval": 1},
         **validation,
-        "optim_wrapper": optimizer(train, rates),
+        "optim_wrapper": optimizer(train, rates or {}),
         "param_scheduler": schedule(train, metric),
         "default_hooks": {"runtime_info": {"type": "QuietInfoHook"}, "timer": None,
                           "logger": None, "checkpoint": None},
@@ -107,8 +116,7 @@ def fit(
         }
     init_default_scope("mmengine")
     with building():
-        # Laying out its own copy as pretty Python takes mmengine seconds, at every checkpoint.
-        runner = Runner.from_cfg(Config(config, format_python_code=False))
+        runner = Runner.from_cfg(PlainConfig(config))
     _speed_up(runner.model, train)
     runner.train()
     wait_for_all()  # the main process writes the checkpoints

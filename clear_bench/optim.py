@@ -68,14 +68,12 @@ def half_precision(precision: str) -> bool:
     return precision == "bf16"
 
 
-def optimizer(
-    train: dict[str, Any], rates: Mapping[str, Mapping[str, float]] | None = None
-) -> dict[str, Any]:
-    """Return the configuration of the optimiser, from the ``train`` section.
+def optimizer(train: dict[str, Any], rates: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+    """Return the configuration of the optimiser.
 
     Args:
-        train: The section.
-        rates: Parameter to ``lr_mult`` and ``decay_mult``, where they are not 1.
+        train: The ``train`` section of the configuration.
+        rates: Beginning of a parameter's name to what multiplies its rate, as mmengine has it.
     """
     settings: dict[str, Any] = {"lr": train["lr"], "weight_decay": train["weight_decay"]}
     if train["optimizer"] == "SGD":

@@ -13,8 +13,11 @@ PACKAGES = {
     "method": ("clear_bench.models", "baselines"),
     "study": ("ablations",),
     "data set": ("clear_bench.data",),
+    "table": ("reports.specs",),
+    "figure": ("reports.specs",),
 }
-CONSTANTS = {"method": "METHOD", "study": "STUDY", "data set": "SOURCE"}
+CONSTANTS = {"method": "METHOD", "study": "STUDY", "data set": "SOURCE", "table": "TABLE",
+             "figure": "FIGURE"}  # fmt: skip
 
 
 @lru_cache
@@ -44,6 +47,13 @@ def load(kind: str, key: str) -> ModuleType:
     if key not in names:
         raise unknown(kind, key, names)
     return importlib.import_module(names[key])
+
+
+def folder(kind: str) -> Path:
+    """Return the folder of a kind's plugins; of several packages the last, which users add to."""
+    spec = find_spec(PACKAGES[kind][-1])
+    assert spec and spec.submodule_search_locations  # noqa: S101 - a package of this project
+    return Path(spec.submodule_search_locations[0])
 
 
 def summary(kind: str, key: str) -> str:

@@ -14,7 +14,7 @@ from clear_bench.config import digest
 from clear_bench.data.dataset import categories
 from clear_bench.engine import build
 from clear_bench.recognition_run import PHRASES, model_config, save_arrays
-from clear_bench.retrieval_run import Staged, head_config, training_table
+from clear_bench.retrieval_run import head_config, training_table
 from clear_bench.runs import Run
 
 
@@ -53,7 +53,7 @@ def _build(run: Run, parent: Run, cache: Cache, folder: Path) -> None:
     labels = categories(run.dataset.labels[run.dataset.rows("train")])[0][:2]
     queries = cache.queries(schema, labels, run.section.get("text"))
     mean = np.zeros(_feature_size(parent, cache, folder), np.float32)
-    table = training_table(run, Staged(folder, {}, queries, {}, mean))
+    table = training_table(run, queries, mean)
     save_arrays(folder / "table.npz", table)
     build(head_config(run, folder / "table.npz"))
 

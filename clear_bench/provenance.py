@@ -88,14 +88,14 @@ def environment_hash() -> str:
 
 def _file(module: str) -> Path:
     """Return the source file of a module of this project; nothing is imported to find it."""
-    file = _source(module)
+    file = source(module)
     if file is None:
         raise ModuleNotFoundError(module)
     return file
 
 
 @cache
-def _source(name: str) -> Path | None:
+def source(name: str) -> Path | None:
     """Return the source file of a dotted name, or None if it is no module.
 
     ``find_spec`` would import the name's parents, and with a method's file all of torch.
@@ -127,7 +127,7 @@ def _own_imports(tree: ast.Module) -> list[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             found.add(node.module)
             found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return sorted(n for n in found if n.split(".")[0] in OWN and _source(n))
+    return sorted(n for n in found if n.split(".")[0] in OWN and source(n))
 
 
 def _git(*words: str) -> str:

@@ -19,6 +19,8 @@ SCHEMA: Literal[2] = 2
 """1 had no ``overrides``."""
 
 FILE = "record.json"
+STUDIES = "studies"
+"""Folder, below that of all runs, of the runs that studies asked for."""
 
 CHECKPOINTS = {"selected": "selected", "last": "last", "oracle": "oracle: selected on test"}
 """Name of a checkpoint to its label in print."""
@@ -207,3 +209,9 @@ def changes(
         elif value != old:
             found[path] = value
     return found
+
+
+if __name__ == "__main__":
+    from clear_bench import bundle, cli
+
+    cli.main(bundle.app)

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clear_bench.errors import UserError
+from clear_bench.expected import Plan, complete
 from clear_bench.grouping import Gap, Group, Loaded, groups_of
-from clear_bench.record import Record, records, settings
+from clear_bench.record import STUDIES, Record, records, settings
 from clear_bench.stale import is_stale
 from clear_bench.study import StudyResult, VariantResult, results
 from clear_bench.where import matching
@@ -34,11 +35,13 @@ class Results:
         root: Folder of all runs.
         runs: Every run, in order of path.
         studies: Every study's result.
+        plan: What there should be; None where nobody says.
     """
 
     root: Path
     runs: tuple[Loaded, ...]
     studies: tuple[StudyResult, ...] = ()
+    plan: Plan | None = None
 
     @classmethod
     def load(
@@ -47,6 +50,7 @@ class Results:
         profile: str | None = "default",
         *,
         where: str | None = None,
+        plan: Plan | None = None,
         stale: Callable[[Record], bool] = is_stale,
     ) -> "Results":
         """Read the runs of a profile, or of all.
@@ -55,13 +59,15 @@ class Results:
             root: Folder of all runs.
             profile: Its name; None takes every profile.
             where: Keep only the runs that this expression fits, see `where.matching`.
+            plan: What there should be; it shows what is missing, unless ``where`` chooses.
             stale: Says of a record whether other code made it.
 
         Raises:
             UserError: If there is no record, one is broken, or ``where`` is.
         """
         folders = [root / profile] if profile else sorted(_profiles(root))
-        found = {r.run_id: (f, r) for folder in folders for f, r in records(folder)}
+        places = _with_studies(root, folders)
+        found = {r.run_id: (f, r) for folder in places for f, r in records(folder)}
         if not found:
             place = root / profile if profile else root
             raise UserError(f"{place}: no runs; train one first: python -m clear_bench.train")
@@ -69,7 +75,7 @@ class Results:
         runs = tuple(_loaded(f, r, known, stale) for f, r in found.values())
         names = [folder.name for folder in folders]
         studies = tuple(study for name in names for study in results(root, name))
-        everything = cls(root, runs, studies)
+        everything = cls(root, runs, studies, plan)
         return everything.where(where) if where else everything
 
     def where(self, expression: str) -> "Results":
@@ -78,7 +84,23 @@ class Results:
         runs = tuple(r for r, k in zip(self.runs, keep, strict=True) if k)
         kept = {(r.record.profile, r.record.dataset) for r in runs}
         studies = tuple(s for s in self.studies if (s.profile, s.dataset) in kept)
+        return replace(self, runs=runs, studies=studies, plan=None)
+
+    def of_profile(self, profile: str) -> "Results":
+        """Return the runs and studies of one profile."""
+        runs = tuple(r for r in self.runs if r.record.profile == profile)
+        studies = tuple(s for s in self.studies if s.profile == profile)
         return replace(self, runs=runs, studies=studies)
+
+    def of_study(self, study: StudyResult) -> "Results":
+        """Return the runs that one study's result names, as if there were no other study."""
+        named = {i for v in study.variants for i in v.runs.values()}
+        named |= set(study.search.runs.values()) if study.search else set()
+        return replace(
+            self,
+            runs=tuple(r for r in self.runs if r.record.run_id in named),
+            studies=(study,),
+        )
 
     @cached_property
     def by_id(self) -> dict[str, Loaded]:
@@ -92,8 +114,9 @@ class Results:
 
     @cached_property
     def of_studies(self) -> frozenset[str]:
-        """Ids of the runs that a study made and that no method's own recipe makes."""
-        named = {
+        """Ids of the runs that a study made or names and that no method's own recipe makes."""
+        place = self.root / STUDIES
+        named = {r.record.run_id for r in self.runs if r.folder.is_relative_to(place)} | {
             run_id
             for study in self.studies
             for runs in [v.runs for v in study.variants]
@@ -121,6 +144,18 @@ class Results:
             if not g.runs or not set(g.run_ids) <= self.of_studies
         ]
 
+    def by_protocol(self, dataset: str, task: str) -> list[list[Group]]:
+        """Return the groups of each profile and protocol, missing runs as gaps.
+
+        The protocol of most methods comes first: only its numbers may be compared with each other.
+        """
+        found: dict[tuple[str, str], list[Group]] = {}
+        for profile in sorted({r.record.profile for r in self.runs}):
+            own = [g for g in self.groups(dataset, task) if g.profile == profile]
+            for group in complete(own, self.plan):
+                found.setdefault((profile, group.protocol), []).append(group)
+        return [found[key] for key in sorted(found, key=lambda k: (-len(found[k]), k))]
+
     def variant(self, study: StudyResult, variant: VariantResult) -> Group:
         """Return the group of a study's variant: its runs, and a gap for each seed without one."""
         found = {seed: self.by_id.get(run_id) for seed, run_id in variant.runs.items()}
@@ -143,7 +178,12 @@ class Results:
 
 def _profiles(root: Path) -> Iterable[Path]:
     """Return the folders of profiles below the folder of all runs."""
-    return (f for f in root.glob("*") if f.is_dir() and f.name != "studies")
+    return (f for f in root.glob("*") if f.is_dir() and f.name[0] != "." and f.name != STUDIES)
+
+
+def _with_studies(root: Path, folders: Iterable[Path]) -> Iterable[Path]:
+    """Return the folders of profiles, each after that of the runs which studies made."""
+    return (f for folder in folders for f in (root / STUDIES / folder.name, folder) if f.is_dir())
 
 
 def _loaded(

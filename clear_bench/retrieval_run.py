@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from clear_bench import recognition_run
 from clear_bench.cache import Cache
 from clear_bench.cost import cost_of
+from clear_bench.data.images import Images
 from clear_bench.distributed import main_process, wait_for_all
 from clear_bench.engine import SELECTED, fit
 from clear_bench.errors import UserError
@@ -42,7 +43,7 @@ class Staged:
         queries: Queries of the training images, see `Cache.queries`.
         splits: ``val`` and ``test`` as `rank_split` wants them.
         mean: ``(D,)`` mean feature of the training images.
-        images: The `Images`, read where the backbone learns too.
+        images: The pictures, read where the backbone learns too.
     """
 
     folder: Path
@@ -50,7 +51,7 @@ class Staged:
     queries: Arrays
     splits: dict[str, Arrays]
     mean: NDArray[np.float32]
-    images: Any = None
+    images: Images
 
 
 def features_of(run: Run, cache: Cache) -> Path:
@@ -135,20 +136,20 @@ def head_config(run: Run, table: Path) -> dict[str, Any]:
     return {**model, "table": str(table)}
 
 
-def training_table(run: Run, staged: Staged) -> Arrays:
+def training_table(run: Run, queries: Arrays, mean: NDArray[np.float32]) -> Arrays:
     """Return what a retrieval model reads of the training split, see `RetrievalModel`."""
-    table = {k: staged.queries[k] for k in ("vectors", "one_hot", "text")}
+    table = {k: queries[k] for k in ("vectors", "one_hot", "text")}
     groups = np.zeros(len(run.dataset.schema), np.int64)
     for number, columns in enumerate(run.dataset.schema.groups):
         groups[columns] = number
-    counts = np.bincount(staged.queries["category"], minlength=len(table["vectors"]))
-    return {**table, "counts": counts, "groups": groups, "feature_mean": staged.mean}
+    counts = np.bincount(queries["category"], minlength=len(table["vectors"]))
+    return {**table, "counts": counts, "groups": groups, "feature_mean": mean}
 
 
 def make(run: Run, cache: Cache, launcher: str) -> Record:
     """Train and evaluate one retrieval run and return its record."""
     staged = stage(run, cache)
-    table = training_table(run, staged)
+    table = training_table(run, staged.queries, staged.mean)
     if main_process():
         save_arrays(run.folder / "table.npz", table)
     wait_for_all()
@@ -184,7 +185,7 @@ def make(run: Run, cache: Cache, launcher: str) -> Record:
 def learn(run: Run, cache: Cache) -> list[dict[str, float]]:
     """Train a run and return its val history, see `recognition_run.learn`."""
     staged = stage(run, cache)
-    save_arrays(run.folder / "table.npz", training_table(run, staged))
+    save_arrays(run.folder / "table.npz", training_table(run, staged.queries, staged.mean))
     return _train(run, cache, "none", model_config(run), staged)
 
 

@@ -15,11 +15,8 @@ from clear_bench.errors import UserError, unknown
 from clear_bench.method import ENGINES
 from clear_bench.protocol import Protocol, signature
 from clear_bench.provenance import code_hash
-from clear_bench.record import FILE, Record, changes, find_run
+from clear_bench.record import FILE, STUDIES, Record, changes, find_run
 from clear_bench.switches import PACKAGED_STARTS, check_backbone, check_hub, check_start
-
-STUDIES = "studies"
-"""Folder of the runs that studies asked for, apart from those of the benchmark."""
 
 
 @dataclass(frozen=True)

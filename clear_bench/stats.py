@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 RESAMPLES = 9_999
 LEVEL = 0.95
+FLIPS = 500  # rows of flipped signs at once; memory grows with it, the result is the same
 
 
 @dataclass(frozen=True)
@@ -91,3 +92,34 @@ def holm(p_values: Sequence[float]) -> list[float]:
     from statsmodels.stats.multitest import multipletests
 
     return [float(p) for p in multipletests(list(p_values), method="holm")[1]]
+
+
+def paired_tests(scores: ArrayLike, reference: ArrayLike) -> NDArray[np.float64]:
+    """Return the p-value of `paired_test` of many methods against one ``(M,)``, in one pass.
+
+    All methods share their flipped signs, so that many cost little more than one.  Exact where at
+    most `RESAMPLES` ways to flip exist, else ``(1 + as extreme) / (1 + RESAMPLES)`` (Phipson and
+    Smyth, 2010).
+
+    Args:
+        scores: ``(M, units)``, see `paired_test`.
+        reference: ``(units,)``.
+    """
+    gaps = (np.asarray(scores, float) - np.asarray(reference, float)).T
+    units = len(gaps)
+    gaps = gaps / units
+    least = np.abs(gaps.sum(axis=0)) * (1 - 1e-9) - 1e-15  # sums of equal numbers differ a little
+    exact = 2.0**units <= RESAMPLES
+    total = 2**units if exact else RESAMPLES
+    extreme = np.zeros(gaps.shape[1])
+    rng = np.random.default_rng(0)
+    for start in range(0, total, FLIPS):
+        count = min(FLIPS, total - start)
+        bits: NDArray[np.integer]
+        if exact:
+            bits = np.arange(start, start + count)[:, None] >> np.arange(units) & 1
+        else:
+            raw = rng.integers(0, 256, (count, -(-units // 8)), dtype=np.uint8)
+            bits = np.unpackbits(raw, axis=1, count=units)
+        extreme += (np.abs((2.0 * bits - 1.0) @ gaps) >= least).sum(axis=0)
+    return extreme / total if exact else (1 + extreme) / (1 + total)

@@ -8,8 +8,8 @@ from typing import Any
 from clear_bench import plugins
 from clear_bench.config import digest
 from clear_bench.errors import Unavailable, UserError, unknown
-from clear_bench.record import FILE, Record
-from clear_bench.runs import STUDIES, Run, plan
+from clear_bench.record import FILE, STUDIES, Record
+from clear_bench.runs import Run, plan
 from clear_bench.study import Study, StudyResult, Variant, VariantResult, names_of, word
 
 

@@ -61,7 +61,8 @@ def train(
         return
     from clear_bench.errors import unknown
     from clear_bench.method import TASKS
-    from clear_bench.runs import STUDIES, plan
+    from clear_bench.record import STUDIES
+    from clear_bench.runs import plan
 
     if task and task not in TASKS:
         raise unknown("task", task, TASKS)

@@ -10,7 +10,6 @@ process is looked for, on others Optuna's heartbeat tells; then the job is enque
 
 import json
 import logging
-import os
 import socket
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+import psutil
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
@@ -160,7 +160,8 @@ def failures(study: Study, jobs: Iterable[str]) -> dict[str, str]:
 def bury(study: Study) -> None:
     """Let the trials fail whose worker on this machine is no more; see the module."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if trial.user_attrs.get("host") == HOST and not _alive(trial.user_attrs["process"]):
+        attributes = trial.user_attrs
+        if attributes.get("host") == HOST and "started" in attributes and not _alive(attributes):
             _fail(study, trial)
 
 
@@ -274,18 +275,17 @@ def here(job: Job) -> dict[str, Any]:
 
 def here_is(root: Path) -> dict[str, Any]:
     """Return machine, folder of runs and process, as a trial's attributes."""
-    return {"host": HOST, "root": str(root.resolve()), "process": os.getpid()}
+    own = psutil.Process()
+    place = {"host": HOST, "root": str(root.resolve())}
+    return {**place, "process": own.pid, "started": own.create_time()}
 
 
-def _alive(process: int) -> bool:
-    """Return whether a process of this machine is there."""
+def _alive(attributes: Mapping[str, Any]) -> bool:
+    """Return whether a worker of this machine is there, and not another process of its number."""
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
+        return psutil.Process(attributes["process"]).create_time() == attributes["started"]
+    except psutil.NoSuchProcess:
         return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _fail(study: Study, trial: FrozenTrial) -> None:

@@ -10,6 +10,7 @@ from retrieval_tables import as_batch, write_table
 
 from clear_bench.config import compose, digest, for_task
 from clear_bench.engine import build
+from clear_bench.errors import UserError
 from clear_bench.plugins import available, load, summary
 from clear_bench.recognition_run import model_config
 from clear_bench.retrieval_run import model_config as retrieval_model
@@ -131,6 +132,17 @@ def test_branches_have_equal_numbers_of_parameters(tmp_path):
         sizes[variant.label] = sum(p.numel() for p in model.parameters())
     reference = sizes["swin+vit"]
     assert all(abs(size / reference - 1) < 0.05 for size in sizes.values()), sizes
+
+
+@pytest.mark.parametrize("key", sorted(REQUIRED))
+def test_published_sizes_compose_or_say_why_not(key):
+    study = STUDIES[key]
+    for variant in study.variants():
+        if key == "branches" and not variant.reference:
+            with pytest.raises(UserError, match="embed_dim"):
+                config_of(study, variant, "paper")
+        else:
+            assert config_of(study, variant, "paper")["profile"] == "paper"
 
 
 def test_padding_is_the_published_share_of_the_height():

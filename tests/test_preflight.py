@@ -53,7 +53,7 @@ def planned(data, method="clear", **changes):
         ({"retrieval.model.margin_loss": "angle"}, "margin_loss=angle: must be one of"),
         ({"retrieval.model.combine": "cat"}, "combine=cat: must be one of"),
         ({"retrieval.model.dropout": 2.0}, "dropout"),
-        ({"retrieval.model.visual_depth": 0}, "adapter depth 0 needs 128 inputs, there are 64"),
+        ({"retrieval.model.visual_depth": 0}, "adapter depth 0 needs 256 inputs, there are 64"),
     ],
 )
 @pytest.mark.parametrize("side_by_side", [False, True])

@@ -8,8 +8,10 @@ import torch
 from retrieval_tables import as_batch, make_model, train, write_table
 
 from clear_bench.cost import cost_of
+from clear_bench.engine import build
 from clear_bench.errors import UserError
 from clear_bench.models.retrieval_head import MARGINS, adapter
+from clear_bench.plugins import load
 
 
 def model_of(folder, **changes):
@@ -167,6 +169,18 @@ def test_nonsense_is_one_clear_line(changes, cause, tmp_path):
     write_table(tmp_path)
     with pytest.raises(UserError, match=cause):
         model_of(tmp_path, **changes)
+
+
+def test_a_record_older_than_the_switches_still_gives_its_model(tmp_path):
+    write_table(tmp_path)
+    recipe = load("method", "clear").METHOD.retrieval["model"]
+    new = ("unit_parts", "mirror", "activation", "shared")
+    old = {k: v for k, v in recipe.items() if k not in new}
+    torch.manual_seed(0)
+    model = build({**old, "table": str(tmp_path / "table.npz")})
+    today = make_model("clear", tmp_path)
+    today.load_state_dict(model.state_dict(), strict=True)
+    assert torch.equal(queries_of(model.eval()), queries_of(today.eval()))
 
 
 def test_words_without_a_text_are_refused(tmp_path):

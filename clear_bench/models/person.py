@@ -226,8 +226,8 @@ class RetrievalModel(BaseModel):
     """
 
     embeds = True
-    tunable = False
     mirror = True  # whether training sees mirrored images too
+    tunable = False
     vectors: Tensor
     one_hot: Tensor
     text: Tensor

@@ -48,13 +48,15 @@ def search(
     """
     from clear_bench.errors import UserError, unknown
     from clear_bench.search.gallery import scan
-    from clear_bench.search.sheet import FORMATS, write_ranking, write_sheet
+    from clear_bench.search.sheet import FORMATS, printable, write_ranking, write_sheet
     from clear_bench.search.space import open_engine
 
     if bool(attributes) == bool(text):
         raise UserError("give either --attributes or --text")
     if form not in FORMATS:
         raise unknown("format", form, FORMATS)
+    if out.resolve().is_relative_to(gallery.resolve()):
+        raise UserError(f"--out {out}: lies in the gallery, where the sheet would be an image too")
     engine = open_engine(run, runs_root, cache)
     asked, embedded = understand(engine, attributes, text, unspecified)
     found = scan(gallery)
@@ -68,7 +70,7 @@ def search(
     write_sheet(hits[:top], gallery, title, sheet)
     write_ranking(hits, table)
     for hit in hits[:5]:
-        print(f"{hit.rank:3}  {hit.score:8.4f}  {hit.file}")
+        print(f"{hit.rank:3}  {hit.score:8.4f}  {printable(hit.file)}")
     print(f"{sheet} shows the best {min(top, len(hits))}, {table} all {len(hits)} images")
 
 

@@ -32,7 +32,7 @@ class Gallery:
     Args:
         root: The folder.
         names: ``N`` paths below it, sorted.
-        keys: ``N`` texts that change when a file does: path, size, times.
+        keys: ``N`` hashes that change when a file does: of its path, size and times.
         others: How many files are no pictures by their suffix.
     """
 
@@ -79,19 +79,22 @@ def scan(root: Path) -> Gallery:
         raise UserError(f"{root}: no such folder; --gallery takes a folder of images")
     names: list[str] = []
     others = 0
-    for folder, below, files in os.walk(root):
+    top = str(root)
+    for folder, below, files in os.walk(top, onerror=_stop):
         below[:] = [name for name in below if not name.startswith(".")]
+        place = os.path.relpath(folder, top).replace(os.sep, "/") + "/"
         for name in files:
             if name.startswith("."):
                 continue
-            if os.path.splitext(name)[1].lower() in SUFFIXES:  # noqa: PTH122 - 100,000 of them
-                names.append(Path(folder, name).relative_to(root).as_posix())
+            if name.lower().endswith(SUFFIXES):
+                names.append(place.removeprefix("./") + name)
             else:
                 others += 1
     if not names:
         raise UserError(f"{root}: no pictures in it; known are {', '.join(SUFFIXES)}")
     names.sort()
-    return Gallery(root, names, [_key(root / name) for name in names], others)
+    full = str(root.resolve())
+    return Gallery(root, names, [_key(f"{full}/{name}") for name in names], others)
 
 
 def encode_gallery(
@@ -141,10 +144,19 @@ def encode_gallery(
     return Encoded(columns[0], columns[1], np.array(rows), causes)
 
 
-def _key(path: Path) -> str:
+def _key(path: str) -> str:
     """Return what changes when a file does; the change time also tells of new permissions."""
-    stat = path.stat()
-    return f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}|{stat.st_ctime_ns}"
+    try:
+        stat = os.stat(path)  # noqa: PTH116 - 100,000 of them
+        state = f"{stat.st_size}|{stat.st_mtime_ns}|{stat.st_ctime_ns}"
+    except FileNotFoundError:  # a link to nothing, which decoding will name
+        state = "nothing"
+    return hashlib.sha256(os.fsencode(f"{path}|{state}")).hexdigest()
+
+
+def _stop(error: OSError) -> None:
+    """Say which folder cannot be listed, where `os.walk` would go on without it."""
+    raise error
 
 
 def _stored(

@@ -69,7 +69,7 @@ def write_sheet(hits: Sequence[Hit], gallery: Path, title: str, out: Path) -> No
     draw = ImageDraw.Draw(page)
     large, small = ImageFont.load_default(13), ImageFont.load_default(11)
     for place, line in enumerate(lines):
-        draw.text((MARGIN, MARGIN // 2 + (LINE + 3) * place), _drawable(line), INK, large)
+        draw.text((MARGIN, MARGIN // 2 + (LINE + 3) * place), printable(line), INK, large)
     for place, hit in enumerate(hits):
         down, right = divmod(place, across)
         x, y = MARGIN + right * (TILE[0] + GAP), top + down * step
@@ -80,11 +80,16 @@ def write_sheet(hits: Sequence[Hit], gallery: Path, title: str, out: Path) -> No
         below = y + TILE[1] + FRAME + 2
         draw.text((x, below), f"{hit.rank}", INK, large)
         draw.text((x + TILE[0], below), f"{hit.score:.3f}", INK, large, anchor="ra")
-        name = _drawable(Path(hit.file).name)
+        name = printable(Path(hit.file).name)
         while draw.textlength(name, small) > TILE[0]:  # the end tells files apart
             name = "…" + name[2:] if name[0] == "…" else "…" + name[1:]
         draw.text((x, below + LINE), name, GREY, small)
     _replace(out, lambda stream: page.save(stream, FORMATS[out.suffix[1:]], quality=92))
+
+
+def printable(text: str) -> str:
+    """Return a text on one line, of characters alone; a file name may be otherwise."""
+    return " ".join(text.encode("utf-8", "replace").decode("utf-8").split())
 
 
 def _thumbnail(path: Path) -> "Image":
@@ -99,11 +104,6 @@ def _thumbnail(path: Path) -> "Image":
         cause = str(error).splitlines()[0]
         raise UserError(f"{path}: not a readable image ({cause}); search again") from None
     return ImageOps.contain(upright, TILE, Image.Resampling.BICUBIC)
-
-
-def _drawable(text: str) -> str:
-    """Return a text without bytes that are no characters, which a file name may have."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _replace(out: Path, write: Callable[[BinaryIO], object]) -> None:

@@ -223,7 +223,7 @@ def text_of(engine: Engine, sentences: list[str]) -> Floats:
         from clear_bench.text.bert import NumpyBert
 
         encoders.identity(engine.encoder)  # says what to install
-        package = files(encoders.PACKAGED["minilm"].module)
+        package = files(encoders.PACKAGED["minilm"].modules[0])
         return NumpyBert(Path(str(package)) / "model").encode(sentences)
     return embed(engine.encoder, sentences, engine.cache / "text")
 

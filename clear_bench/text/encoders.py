@@ -7,7 +7,7 @@ A name is a key of `PACKAGED` (encoders that come as plain packages) or a Huggin
 from importlib.metadata import version
 from pathlib import Path
 
-from clear_bench.errors import UserError, unknown
+from clear_bench.errors import Unavailable, UserError, unknown
 from clear_bench.text import hub
 from clear_bench.text.packaged import PACKAGED, Encoder
 
@@ -59,10 +59,10 @@ def unavailable(name: str) -> str:
 
 
 def require(name: str) -> None:
-    """Raise a `UserError` if an encoder cannot be loaded here, see `unavailable`."""
+    """Raise `Unavailable` if an encoder cannot be loaded here, see `unavailable`."""
     reason = unavailable(name)
     if reason:
-        raise UserError(f"text encoder {name.partition('@')[0]}: {reason}")
+        raise Unavailable(f"text encoder {name.partition('@')[0]}: {reason}")
 
 
 def identity(name: str) -> str:

@@ -1,0 +1,1 @@
+"""Records to tables: LaTeX, Markdown and CSV, by the specs of ``reports/specs/``."""

@@ -1,0 +1,1 @@
+"""What a reader gets: the tables and figures that `reports.specs` describes."""

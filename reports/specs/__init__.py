@@ -1,0 +1,1 @@
+"""One file a table or figure; the file name is its key."""

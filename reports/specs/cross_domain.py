@@ -1,0 +1,15 @@
+"""Recognition on a domain that no training image comes from (leave one out).
+
+mA; a column the domain that was left out and tested on.
+"""
+
+from clear_bench.tables.model import Column, TableSpec
+from clear_bench.tables.studies import by_domain
+
+TABLE = TableSpec(
+    build=by_domain,
+    order=4,
+    task="recognition",
+    columns=(Column("", "mA"),),
+    options={"prefix": "loo-"},
+)

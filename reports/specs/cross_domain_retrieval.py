@@ -1,0 +1,15 @@
+"""Retrieval on a domain that no training image comes from (leave one out).
+
+mAP; a column the domain that was left out and tested on.
+"""
+
+from clear_bench.tables.model import Column, TableSpec
+from clear_bench.tables.studies import by_domain
+
+TABLE = TableSpec(
+    build=by_domain,
+    order=5,
+    task="retrieval",
+    columns=(Column("", "mAP"),),
+    options={"prefix": "loo-"},
+)

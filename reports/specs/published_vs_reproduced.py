@@ -1,0 +1,30 @@
+"""Published numbers, ours, and the difference (ours minus published).
+
+The footnotes say by which protocol the published ones were made; it is not ours, so no difference
+is a verdict.
+"""
+
+from clear_bench.tables.attributes import against_published
+from clear_bench.tables.model import Column, TableSpec
+
+TABLE = TableSpec(
+    build=against_published,
+    order=3,
+    options={
+        "columns": {
+            "recognition": (
+                Column("mA", "mA", digits=1, spread=False),
+                Column("Acc", "accuracy", digits=1, spread=False),
+                Column("Prec", "precision", digits=1, spread=False),
+                Column("Rec", "recall", digits=1, spread=False),
+                Column("F1", "f1", digits=1, spread=False),
+            ),
+            "retrieval": (
+                Column("R@1", "rank1", digits=1, spread=False),
+                Column("R@5", "rank5", digits=1, spread=False),
+                Column("R@10", "rank10", digits=1, spread=False),
+                Column("mAP", "mAP", digits=1, spread=False),
+            ),
+        }
+    },
+)
