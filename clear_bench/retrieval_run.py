@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from clear_bench import recognition_run
 from clear_bench.cache import Cache
 from clear_bench.cost import cost_of
+from clear_bench.data.images import Images
 from clear_bench.distributed import main_process, wait_for_all
 from clear_bench.engine import SELECTED, fit
 from clear_bench.errors import UserError
@@ -42,7 +43,7 @@ class Staged:
         queries: Queries of the training images, see `Cache.queries`.
         splits: ``val`` and ``test`` as `rank_split` wants them.
         mean: ``(D,)`` mean feature of the training images.
-        images: The `Images`, read where the backbone learns too.
+        images: The pictures, read where the backbone learns too.
     """
 
     folder: Path
@@ -50,7 +51,7 @@ class Staged:
     queries: Arrays
     splits: dict[str, Arrays]
     mean: NDArray[np.float32]
-    images: Any = None
+    images: Images
 
 
 def features_of(run: Run, cache: Cache) -> Path:
