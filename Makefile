@@ -2,6 +2,7 @@
 # make repro   the whole pipeline: data, training, evaluation, tables
 #              [PROFILE=smoke|default|paper] [SEEDS=3, for smoke 1]
 # make test    the default tests                                        [SLOW=1 for the slow ones]
+# make bench   measure speed against peers and write docs/performance.md (ten minutes, quiet machine)
 # make check   lint, format, types, layers
 
 PYTHON ?= python3.11
@@ -11,7 +12,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: setup repro test check
+.PHONY: setup repro test bench check
 
 setup: .venv/.installed
 
@@ -29,6 +30,13 @@ repro: setup
 
 test: setup
 	OMP_NUM_THREADS=1 pytest -n 2 $(if $(SLOW),-m slow)
+
+# The peers stay out of the environment: some want other versions of what is in it.
+bench: setup
+	$(BIN)/python tests/benchmarks/peers.py .bench
+	PYTHONPATH=$(CURDIR):.bench OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/benchmarks --benchmark-json=.bench/results.json
+	$(BIN)/python tests/benchmarks/calculate.py
+	$(BIN)/python tests/benchmarks/tables.py .bench/results.json
 
 check: setup
 	ruff check

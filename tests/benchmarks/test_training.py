@@ -35,8 +35,15 @@ def test_switches(versus, tmp_path, method):
         "clear_bench": job.fitted,
         "channels_last": lambda: job.fitted(channels_last=True),
         "precision bf16": lambda: job.fitted(precision="bf16"),
-        "compile": lambda: job.fitted(compile=True),
     }, {}, rounds=2, warm=False)  # fmt: skip
+
+
+def test_compiled(versus, tmp_path):
+    """Once, since compiling takes minutes; what counts is the epoch after it."""
+    job = Job(tmp_path, images=512)
+    versus("switches of clear, 512 images, compiled", {
+        "clear_bench": job.fitted, "compile": lambda: job.fitted(compile=True),
+    }, {}, rounds=1, warm=False)  # fmt: skip
 
 
 @pytest.mark.parametrize("mode", ["training step", "evaluation"])
