@@ -1,8 +1,8 @@
 """The rank of each positive in a ranking, without ranking the rest.
 
-All metrics of a ranking follow from the ranks of a query's positives, of which there are few.  The
-rank of one is the number of images that come before it, so it is counted, and the gallery is only
-sorted for a query with very many.
+All metrics of a ranking follow from the ranks of a query's positives.  The rank of one follows from
+its score's place among all sorted scores, and sorting numbers is some 60 times faster than a stable
+sort of their order; only where scores are equal does the order of the gallery have to be looked at.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 Ties = Literal["index", "reversed"]
 Pairs = tuple[NDArray[np.integer[Any]], NDArray[np.integer[Any]]]
 Rows = NDArray[np.intp]
-MANY = 200  # positives, from which on sorting is faster than counting (measured at 16,000 images)
 
 
 class Positives:
@@ -69,25 +68,14 @@ def ranks_of(scores: NDArray[np.floating[Any]], places: Rows, ties: Ties) -> Row
         ties: Whether images of equal score come in the order of the gallery (``"index"``) or in
             its reverse (``"reversed"``).
     """
-    if len(places) > MANY:
-        return _by_sorting(scores, places, ties)
-    # An equal score counts on the side of the gallery that comes first.
-    before, after = (np.greater_equal, np.greater)[:: 1 if ties == "index" else -1]
-    ranks = np.empty(len(places), np.intp)
-    for number, place in enumerate(places):
-        value = scores[place]
-        ranks[number] = 1 + np.count_nonzero(before(scores[:place], value))
-        ranks[number] += np.count_nonzero(after(scores[place + 1 :], value))
-    ranks.sort()
-    return ranks
-
-
-def _by_sorting(scores: NDArray[np.floating[Any]], places: Rows, ties: Ties) -> Rows:
-    """Do what `ranks_of` does by ranking all images."""
-    if ties == "index":
-        order = np.argsort(-scores, kind="stable")
-    else:
-        order = np.argsort(scores, kind="stable")[::-1]
-    rank = np.empty(len(scores), np.intp)
-    rank[order] = np.arange(1, len(scores) + 1)
-    return np.sort(rank[places])
+    values = scores[places]
+    ascending = np.sort(scores)
+    up_to = np.searchsorted(ascending, values, side="right")
+    below = np.searchsorted(ascending, values, side="left")
+    ranks = 1 + len(scores) - up_to  # behind all greater scores
+    tied = up_to - below > 1
+    for value in np.unique(values[tied]) if tied.any() else ():  # and equal ones that come first
+        same, mine = np.flatnonzero(scores == value), values == value
+        earlier = np.searchsorted(same, places[mine])
+        ranks[mine] += earlier if ties == "index" else len(same) - 1 - earlier
+    return np.sort(ranks)

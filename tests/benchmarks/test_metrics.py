@@ -30,7 +30,7 @@ def test_retrieval(versus, queries, images, ids):
     share, targets = {}, {"matrix product and one pass": ("at most", 3.0)}
     for name, peer in PEERS.items():
         run = peer(*few)
-        assert run() == pytest.approx(expected, abs=1e-5)  # theirs is float32
+        assert run() == pytest.approx(expected, abs=1e-3)  # torchmetrics adds up in float32
         ways[name], share[name] = unclocked(run), SOME / queries
         targets[name] = ("at least", 50.0 if name.endswith("(Python)") else 2.0)
     versus(f"retrieval metrics, {queries} x {images}, 256-d, similarity included", ways, targets,
