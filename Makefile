@@ -13,11 +13,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-<<<<<<< HEAD
-.PHONY: setup repro paper test check
-=======
-.PHONY: setup repro test bench check
->>>>>>> perf
+.PHONY: setup repro paper test bench check
 
 setup: .venv/.installed
 

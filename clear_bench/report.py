@@ -1,5 +1,6 @@
 """Tables from records alone: ``python -m clear_bench.report``.  No torch, seconds."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,7 +33,7 @@ def report(
         list[str] | None, typer.Option(help="draw this one alone: a file name of reports/specs/")
     ] = None,
     publish: Annotated[
-        bool, typer.Option(help="show pictures of data sets whose terms forbid to publish them")
+        bool, typer.Option("--publish-images", help="show pictures of data sets whose terms forbid to publish them")
     ] = False,
     explain: Annotated[
         tuple[str, str, str] | None,
@@ -119,7 +120,7 @@ def write_all(
             print("\n".join(map(str, draw_all(material, folder / "figures", figures))))
             continue
         tables = _write_tables(own, folder)
-        drawn = draw_all(material, folder / "figures")
+        drawn = draw_all(material, folder / "figures", workers=os.cpu_count() or 1)
         print("\n".join(str(d) for d in drawn if d.note))
         write_inputs(tables, folder)
         page = write_page(own, profile, out)
