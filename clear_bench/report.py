@@ -33,7 +33,8 @@ def report(
         list[str] | None, typer.Option(help="draw this one alone: a file name of reports/specs/")
     ] = None,
     publish: Annotated[
-        bool, typer.Option("--publish-images", help="show pictures of data sets whose terms forbid to publish them")
+        bool,
+        typer.Option("--publish-images", help="show pictures whose terms forbid to publish them"),
     ] = False,
     explain: Annotated[
         tuple[str, str, str] | None,

@@ -53,20 +53,15 @@ def open_study(storage: str, name: str) -> Study:
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     for left in reversed(range(TRIES)):
         try:
+            base = _storage(storage)
             return optuna.create_study(
-                storage=_storage(storage), study_name=name, load_if_exists=True,
-                direction="maximize",
-            )  # fmt: skip
+                storage=base, study_name=name, direction="maximize", load_if_exists=True
+            )
         except Exception as error:  # each driver has its own kinds
-            if not left:
-                cause = str(error).strip().splitlines()[0]
-                shown = storage.rpartition("@")[2]  # the part before may hold a password
-                raise UserError(
-                    f"--storage {shown}: cannot be used ({cause}); is the server up, and its "
-                    "driver installed?"
-                ) from None
-            time.sleep(1)  # two that come first both create the tables, and one fails
-    raise AssertionError("unreachable")
+            cause = str(error).strip().splitlines()[0]
+        time.sleep(min(left, 1))  # two that come first both create the tables, and one fails
+    shown = storage.rpartition("@")[2]  # the part before may hold a password
+    raise UserError(f"--storage {shown}: cannot be used ({cause}); is server and driver there?")
 
 
 def _storage(address: str) -> Any:
