@@ -14,6 +14,7 @@ from clear_bench.errors import UserError
 from clear_bench.origin import origin
 from clear_bench.record import FILE, changes
 from clear_bench.results import Results
+from clear_bench.stats import estimate
 
 
 def by_label(results, task="recognition"):
@@ -141,3 +142,12 @@ def test_reading_records_imports_no_torch(tmp_path):
         "assert not {'torch', 'mmengine', 'mlflow'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_an_interval_is_students():
+    from scipy import stats
+
+    values = np.array([70.1, 71.3, 69.2, 74.0])
+    found = estimate(values)
+    want = stats.t.interval(0.95, 3, loc=values.mean(), scale=stats.sem(values))
+    assert (found.low, found.high) == pytest.approx(want)

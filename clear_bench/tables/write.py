@@ -16,6 +16,7 @@ SPECIAL = {
     "−": r"$-$", "–": "--", "\n": " ",
 }  # fmt: skip
 CSS = {"best": "textbf:--rwrap;", "second": "underline:--rwrap;", "": ""}
+MANY = 8  # columns that stand closer together
 LATIN = 0x17F  # what pdflatex sets without more packages
 
 
@@ -28,6 +29,7 @@ def latex(table: Table) -> str:
         r"\small",
         rf"\caption{{{escape(table.caption)}}}",
         rf"\label{{tab:{table.stem}}}",
+        *([r"\setlength{\tabcolsep}{3pt}"] if len(table.columns) > MANY else []),
         r"\begin{adjustbox}{max width=\linewidth, max totalheight=0.72\textheight}",
         _tabular(table, notes).rstrip("\n"),
         r"\end{adjustbox}",
@@ -54,9 +56,10 @@ def _tabular(table: Table, notes: dict[str, str]) -> str:
     body = [[_latex_name(row.label, row.notes, notes), *_latex_cells(row.cells, table.columns)]
             for row in table.rows]  # fmt: skip
     frame = pd.DataFrame(body, columns=range(len(heads) + 1), dtype=object)
-    css = pd.DataFrame("", index=frame.index, columns=frame.columns)
-    for place, row in enumerate(table.rows):
-        css.iloc[place, 1:] = [CSS[cell.mark] for cell in row.cells]
+    css = pd.DataFrame(
+        [["", *(CSS[cell.mark] for cell in row.cells)] for row in table.rows],
+        columns=frame.columns,
+    )
     styler = frame.style.hide(axis="index").apply(lambda _: css, axis=None)
     words = [any(row.cells[k].text for row in table.rows) for k in range(len(heads))]
     sides = "".join("l" if word else "r" for word in words)
