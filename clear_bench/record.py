@@ -2,18 +2,15 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from clear_bench.errors import UserError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SCHEMA: Literal[2] = 2
 """1 had no ``overrides``."""
@@ -24,10 +21,6 @@ STUDIES = "studies"
 
 CHECKPOINTS = {"selected": "selected", "last": "last", "oracle": "oracle: selected on test"}
 """Name of a checkpoint to its label in print."""
-
-COSTS = ("parameters", "flops_per_image", "images_per_second", "train_seconds")
-"""What of a run's cost stands beside its accuracy in a table."""
-
 
 class Record(BaseModel):
     """Everything that is known of one run.
@@ -130,44 +123,6 @@ def find_run(root: Path, name: str) -> Path:
     if len(fits) > 1:
         raise UserError(f"{name}: {len(fits)} runs fit: {', '.join(f.name for f in fits[:4])}")
     return fits[0]
-
-
-def frame(root: Path, keep: Callable[[Record], bool] = lambda record: True) -> "pd.DataFrame":
-    """Return one row a (run, checkpoint, split, metric) of all finished runs below a folder.
-
-    Each row also says what its run cost, by the names in `COSTS`, and its ``settings``: everything
-    but the seed that determines its numbers, as `settings` gives it.
-
-    Args:
-        root: Folder of runs.
-        keep: Which records to take.
-    """
-    import pandas as pd
-
-    known = {r.run_id: r for _, r in records(root)}
-    rows = [
-        {
-            "run_id": r.run_id,
-            "method": r.method,
-            "task": r.task,
-            "dataset": r.dataset,
-            "profile": r.profile,
-            "seed": r.seed,
-            "protocol": r.protocol,
-            "settings": json.dumps(settings(r, known), sort_keys=True),
-            "checkpoint": checkpoint,
-            "split": split,
-            "metric": metric,
-            "value": value,
-            **{name: r.cost.get(name, 0) for name in COSTS},
-        }
-        for r in known.values()
-        if r.status == "finished" and keep(r)
-        for checkpoint, splits in r.metrics.items()
-        for split, metrics in splits.items()
-        for metric, value in metrics.items()
-    ]
-    return pd.DataFrame(rows)
 
 
 def settings(record: Record, known: Mapping[str, Record]) -> dict[str, Any]:

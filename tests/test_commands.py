@@ -111,9 +111,16 @@ def test_predict_speaks_table_csv_and_json(monkeypatch, capsys, world):
 
 def test_report_writes_tables_from_records_alone(monkeypatch, capsys, world):
     assert call(monkeypatch, report.app, "--profile=smoke") == 0
-    assert "seeds" in capsys.readouterr().out
+    assert "tables of 2 runs" in capsys.readouterr().out
     names = {f.name for f in (world / "reports/out/smoke").iterdir()}
-    assert {"market1501-recognition.tex", "market1501-retrieval.csv"} <= names
+    assert {"market1501-recognition_main.tex", "market1501-retrieval_main.csv"} <= names
+    assert call(monkeypatch, report.app, "--profile=smoke", "--explain",
+                "recognition_main", "clear", "mA") == 0  # fmt: skip
+    said = capsys.readouterr().out
+    assert "from its predictions" in said and "is NOT" not in said
+    assert call(monkeypatch, report.app, "--profile=smoke", "--explain",
+                "retrieval_main", "clear", "R@10") == 0  # fmt: skip
+    assert "from its predictions" in capsys.readouterr().out
 
 
 def test_mlflow_has_one_run_a_record_and_is_not_told_twice(monkeypatch, capsys):
@@ -142,7 +149,7 @@ def test_mlflow_has_one_run_a_record_and_is_not_told_twice(monkeypatch, capsys):
         (predict.app, ["--run=clear-recognition", "none.jpg"], "none.jpg: no such image"),
         (predict.app, ["--run=clear-recognition", "metrics.txt"], "not a readable image"),
         (predict.app, ["--run=clear", "a.png"], "2 runs fit"),
-        (report.app, ["--profile=paper"], "no finished runs"),
+        (report.app, ["--profile=paper"], "no runs; train one first"),
         (train.app, [*base(), "--seed=-1"], "seed=-1: must be from 0"),
         (train.app, [*base(), "--set=recognition.train.lr=.inf"], "recognition.train.lr"),
         (train.app, [*base(), "--launcher=pytorch", "--method=chance"], "start it with torchrun"),

@@ -1,4 +1,4 @@
-"""What a method costs.
+"""What a method costs to train and to apply.
 
 Parameters, floating-point operations of a forward pass, training speed and time without
 validation, and peak memory of the process.
