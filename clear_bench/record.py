@@ -22,6 +22,7 @@ STUDIES = "studies"
 CHECKPOINTS = {"selected": "selected", "last": "last", "oracle": "oracle: selected on test"}
 """Name of a checkpoint to its label in print."""
 
+
 class Record(BaseModel):
     """Everything that is known of one run.
 
