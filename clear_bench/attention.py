@@ -23,7 +23,12 @@ Arrays = dict[str, NDArray[Any]]
 
 @app.command()
 def attention(
-    run: Annotated[str, typer.Argument(help="run directory, run id, or the beginning of one")],
+    run: Annotated[
+        str | None, typer.Argument(help="run directory, run id, or the beginning of one")
+    ] = None,
+    profile: Annotated[
+        str, typer.Option(help="without RUN: CLEAR's runs of seed 0 of this profile")
+    ] = "default",
     images: Annotated[int, typer.Option(help="how many test images, of as many persons")] = 6,
     out: Annotated[Path, typer.Option(help="folder of the .npz file")] = Path("reports/attention"),
     runs_root: Annotated[Path, typer.Option("--runs", help="folder of runs")] = Path("runs"),
@@ -36,12 +41,33 @@ def attention(
 
     if images < 1:
         raise UserError(f"--images={images}: must be at least 1")
-    folder = find_run(runs_root, run)
-    place, arrays = maps_of(folder, images, runs_root, data_root)
-    file = out / f"{place}.npz"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    save_arrays(file, arrays)
-    print(file)
+    for folder in [find_run(runs_root, run)] if run else first_runs(runs_root / profile):
+        place, arrays = maps_of(folder, images, runs_root, data_root)
+        file = out / f"{place}.npz"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        save_arrays(file, arrays)
+        print(file)
+
+
+def first_runs(root: Path) -> list[Path]:
+    """Return CLEAR's recognition runs of seed 0 below a folder that this code made.
+
+    Raises:
+        UserError: If there are none.
+    """
+    from clear_bench.errors import UserError
+    from clear_bench.record import records
+    from clear_bench.stale import is_stale
+
+    found = [
+        folder
+        for folder, r in records(root)
+        if (r.method, r.task, r.seed, r.status) == ("clear", "recognition", 0, "finished")
+        and not is_stale(r)
+    ]
+    if not found:
+        raise UserError(f"{root}: no run of CLEAR with seed 0 made by this code; train it first")
+    return found
 
 
 def maps_of(folder: Path, images: int, root: Path, data_root: Path | None) -> tuple[str, Arrays]:
