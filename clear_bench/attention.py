@@ -171,7 +171,7 @@ def look(model: Any, pixels: NDArray[np.uint8]) -> Arrays:
     for side in range(len(sides)):
         if f"cross{side}" in seen:
             name = "swin" if sides[1 - side] == "swin" else "vit_cross"
-            found[name] = seen[f"cross{side}"].mean(axis=1)[:, 0, 1:]
+            found[name] = seen[f"cross{side}"].mean(axis=1)[:, 1:]  # one query a head
     return {
         name: _shares(weights).reshape(len(pixels), *grids[name.split("_")[0]])
         for name, weights in found.items()
@@ -215,7 +215,8 @@ def recorded(watched: Mapping[str, "nn.Module"]) -> Iterator[Arrays]:
         watched: Name to a module that calls it once.
 
     Yields:
-        Name to ``(N, heads, queries, keys)`` float32, filled while the modules run.
+        Name to ``(N, heads, queries, keys)`` float32, or without the third axis where a head has
+        one query; filled while the modules run.
     """
     import torch
     from torch.nn import functional as F
