@@ -3,13 +3,16 @@
 import csv
 import json
 import re
+import shutil
 import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from fake_runs import fake_bench, fake_run, fake_study
 
 from clear_bench.against import compare_roots
@@ -171,6 +174,57 @@ def test_daggers_are_paired_tests_with_holm(bench):
     assert not rows["clear"].cells[-1].dagger  # the best itself
     assert rows["chance"].cells[-1].dagger
     assert "† differs from clear at 5 %" in table.caption
+
+
+def test_what_cannot_be_tested_is_said(tmp_path):
+    fake_bench(tmp_path, recognition=("clear", "vtb"), retrieval=(), seeds=(0, 1))
+    for folder in (f.parent for f in tmp_path.rglob(f"clear-*/{FILE}")):
+        (folder / "predictions.npz").unlink()
+    (table,) = build(Results.load(tmp_path), "recognition_main")
+    assert "No test against clear: " in table.caption
+    assert not any(cell.dagger for row in table.rows for cell in row.cells)
+
+
+def test_dvc_reads_what_the_report_writes(bench, tmp_path):
+    """Every metric and plot that dvc.yaml names is written, and what it depends on is there."""
+    root = Path(__file__).parents[1]
+    pipeline = yaml.safe_load((root / "dvc.yaml").read_text())
+    write_all(Results.load(bench), tmp_path / "reports/out")
+    plots = [file for plot in pipeline["plots"] for spec in plot.values() for file in spec["y"]]
+    for name in [*pipeline["metrics"], *plots]:
+        assert (tmp_path / name.replace("${profile}", "default")).exists(), name
+    template = json.loads((root / ".dvc/plots/methods.json").read_text())
+    assert template["encoding"]["color"]["field"] == "method"
+    columns = (tmp_path / "reports/out/default/curves-recognition.csv").read_text().split("\n")[0]
+    assert {"epoch", "val", "method", "dataset"} <= set(columns.split(","))
+    deps = [dep for dep in pipeline["stages"]["report"]["deps"] if "$" not in dep]
+    assert all((root / dep).exists() for dep in deps)
+
+
+@pytest.mark.slow
+def test_dvc_shows_metrics_plots_and_parameters(bench, tmp_path):
+    root = Path(__file__).parents[1]
+    for name in ("dvc.yaml", "params.yaml", ".dvc/config", ".dvc/plots/methods.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(root / name, tmp_path / name)
+    write_all(Results.load(bench), tmp_path / "reports/out")
+    git = ["git", "-c", "user.email=a@b", "-c", "user.name=a"]
+    for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "x"]):
+        subprocess.run([*git, *words], cwd=tmp_path, check=True)
+    params = tmp_path / "params.yaml"
+    params.write_text(params.read_text().replace("seeds: 3", "seeds: 2"))
+
+    def dvc(*words):
+        command = [sys.executable, "-m", "dvc", *words]
+        found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert found.returncode == 0, found.stderr
+        return found.stdout
+
+    assert "metrics/vtb.json" in dvc("metrics", "show")
+    dvc("plots", "show")
+    page = (tmp_path / "dvc_plots/index.html").read_text()
+    assert '"method": "vtb"' in page and "<DVC_METRIC" not in page
+    assert "bench.seeds" in dvc("params", "diff")
 
 
 def test_many_paired_tests_are_as_one_by_one():
