@@ -74,6 +74,21 @@ def test_every_number_of_a_tex_is_that_of_its_records(bench, tmp_path):
     assert checked > 60
 
 
+def test_committed_tables_agree_with_themselves():
+    """The numbers of the committed .tex are those of the .csv beside it, which names its runs."""
+    checked = 0
+    for file in sorted((Path(__file__).parents[1] / "reports/out").glob("*/*_main*.tex")):
+        rows = list(csv.DictReader(file.with_suffix(".csv").open()))
+        for row, text in zip(rows, tex_cells(file.read_text()), strict=True):
+            shown = [float(x) for x in text.split(" +- ")] if text != "--" else []
+            want = [float(row[name]) for name in ("value", "std") if row[name]]
+            assert shown == pytest.approx(want, abs=0.005 + 1e-9), (file.name, row)
+            assert bool(row["runs"]) == bool(shown)
+            checked += 1
+    if not checked:
+        pytest.skip("no committed tables of this kind")
+
+
 def tex_cells(text):
     """Return the numbers of a table row by row, without marks."""
     body = text.split(r"\midrule")[1].split(r"\bottomrule")[0]
