@@ -3,6 +3,7 @@
 #              [PROFILE=smoke|default|paper] [SEEDS=3, for smoke 1]
 # make paper   the report's tables and figures as one PDF in reports/paper, see docs/reports.md
 # make test    the default tests                                        [SLOW=1 for the slow ones]
+# make bench   measure speed against peers and write docs/performance.md (ten minutes, quiet machine)
 # make check   lint, format, types, layers
 
 PYTHON ?= python3.11
@@ -12,7 +13,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: setup repro paper test check
+.PHONY: setup repro paper test bench check
 
 setup: .venv/.installed
 
@@ -40,6 +41,13 @@ paper:
 
 test: setup
 	OMP_NUM_THREADS=1 pytest -n 2 $(if $(SLOW),-m slow)
+
+# The peers stay out of the environment: some want other versions of what is in it.
+bench: setup
+	$(BIN)/python tests/benchmarks/peers.py .bench
+	PYTHONPATH=$(CURDIR):.bench OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/benchmarks --benchmark-json=.bench/results.json
+	$(BIN)/python tests/benchmarks/calculate.py
+	$(BIN)/python tests/benchmarks/tables.py .bench/results.json
 
 check: setup
 	ruff check

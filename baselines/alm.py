@@ -203,7 +203,7 @@ METHOD = Method(
                     "weight_decay": 5e-4,
                     "schedule": "plateau",
                     "warmup_epochs": 0,
-                    "amp": False,
+                    "precision": "fp32",
                 },
                 "augment": {"pad": 0},
             }

@@ -74,7 +74,9 @@ class Train(Section):
     warmup_epochs: Annotated[int, Field(ge=0)] = 2
     clip_norm: Annotated[float, Field(gt=0)] = 10.0
     ema: Annotated[float, Field(ge=0, lt=0.5)] = 0.0  # share of the new weights; 0 is off
-    amp: bool = True  # mixed precision, where there is a GPU; no effect without one
+    precision: Literal["auto", "fp32", "bf16"] = "auto"  # bf16 on a GPU that has it, else fp32
+    channels_last: bool = False  # order of convolution weights in memory; slower on a CPU
+    compile: bool = False  # torch.compile: wants a C++ compiler and a minute before the first step
     workers: Annotated[int, Field(ge=0)] = 0  # loader processes; pixels come from a memory map
 
     @model_validator(mode="after")
@@ -193,8 +195,10 @@ def _task_defaults(task: str, recipe: Mapping[str, Any]) -> Config:
     section: Config = {"model": deepcopy(dict(recipe["model"])), "train": Train().model_dump()}
     if task == "recognition":
         section["augment"] = Augment().model_dump()
+        section["init"] = ""  # where training starts: "" at random, see `check_start`
     else:
-        section["parent"] = recipe["parent"]
+        # What of the parent learns on, see `check_backbone`, and at which share of train.lr.
+        section |= {"parent": recipe["parent"], "backbone": "frozen", "backbone_lr": 0.1}
     if "text" in recipe:
         section["text"] = Text().model_dump()
     return section

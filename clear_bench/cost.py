@@ -1,13 +1,18 @@
 """What a run cost and what its model weighs."""
 
+import json
 import os
 import resource
+import time
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from clear_bench.engine import build
+from clear_bench.record import write_text
+
+ATTEMPTS = ".attempts.json"
 
 
 def cost_of(model: dict[str, Any], history: list[dict[str, float]], items: int) -> dict[str, Any]:
@@ -34,7 +39,7 @@ def cost_of(model: dict[str, Any], history: list[dict[str, float]], items: int) 
         "images_per_second": items / median if median else 0.0,
         "parameters": sum(p.numel() for p in built.parameters()),
         "trainable_parameters": sum(p.numel() for p in built.parameters() if p.requires_grad),
-        "flops_per_image": flops_per_image(built),
+        "flops_per_image": flops_per_image(built.requires_grad_(True)),
         "peak_memory_bytes": _peak_memory(),
         "gpu_peak_memory_bytes": torch.cuda.max_memory_allocated() if cuda else 0,
         "threads": torch.get_num_threads(),
@@ -46,7 +51,8 @@ def cost_of(model: dict[str, Any], history: list[dict[str, float]], items: int) 
 def flops_per_image(model: Any) -> int:
     """Return the floating-point operations of one forward pass on one image (or feature).
 
-    Gradients stay on: the counter's hooks fail on views of parameters where there are none.
+    Gradients stay on, and for all parameters: the counter's hooks fail on views of parameters where
+    there are none, and attention whose bias needs no gradient takes a path that it does not count.
     """
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -57,6 +63,23 @@ def flops_per_image(model: Any) -> int:
             attributes = torch.zeros(1, model.vectors.shape[1])
             model.embed_images(torch.zeros(1, len(model.feature_mean)), attributes)
     return int(counter.get_total_flops())
+
+
+def begin_attempt(folder: Path) -> float:
+    """Return the seconds that earlier attempts at a run took, and note that another one begins.
+
+    An attempt that was killed cannot say when: it counts up to the last file that it wrote.
+
+    Args:
+        folder: Run directory; keeps the note in `ATTEMPTS` until the run has finished.
+    """
+    file, before = folder / ATTEMPTS, 0.0
+    if file.is_file():
+        note = json.loads(file.read_text(encoding="utf-8"))
+        written = [f.stat().st_mtime for f in folder.rglob("[!.]*") if f.is_file()]
+        before = note["before"] + max(0.0, max(written, default=0.0) - note["began"])
+    write_text(file, json.dumps({"before": before, "began": time.time()}))
+    return before
 
 
 def forget_peak_memory() -> None:

@@ -15,6 +15,13 @@ class UserError(Exception):
     """
 
 
+class Unavailable(UserError):  # noqa: N818 - the word says it
+    """Something that this machine does not have: weights, a package, a server.
+
+    A study goes on without it and says so.
+    """
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
     """Return the error for a name that does not exist, with the nearest existing names.
 

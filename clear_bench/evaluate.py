@@ -77,9 +77,8 @@ def again(folder: Path, root: Path, data_root: Path | None, cache: Any) -> dict[
 
     run = reopen(folder, root, data_root)
     torch.set_num_threads(run.config["threads"])  # the last digits depend on it
-    load("method", run.config["method"])
-    if run.parent:
-        load("method", run.parent.config["method"])
+    for each in run.line:
+        load("method", each.config["method"])
     task = recognition_run if run.task == "recognition" else retrieval_run
     return task.remeasure(run, cache)
 

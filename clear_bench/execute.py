@@ -9,7 +9,7 @@ from rich.console import Console
 from clear_bench import plugins
 from clear_bench.cache import Cache
 from clear_bench.errors import UserError
-from clear_bench.record import Record
+from clear_bench.record import CHECKPOINTS, Record
 from clear_bench.runs import Run
 
 console = Console(stderr=True)
@@ -24,11 +24,14 @@ def execute(runs: Sequence[Run], cache: Cache, launcher: str = "none") -> list[R
         launcher: ``none``, ``pytorch`` or ``slurm``.
 
     Raises:
-        UserError: If a loss diverged; the failed record keeps the reason.
+        UserError: If a loss diverged; the failed record keeps the reason.  If a model cannot be
+            built, before anything is trained.
     """
     from clear_bench.distributed import join
+    from clear_bench.preflight import check
 
     join(launcher)
+    check(runs, cache)
     return [once(run, cache, launcher) for run in runs]
 
 
@@ -51,21 +54,45 @@ def once(run: Run, cache: Cache, launcher: str = "none") -> Record:
         return Record.load(run.folder) if run.finished else _make(run, cache, launcher)
 
 
+def learn(run: Run, cache: Cache) -> list[dict[str, float]]:
+    """Train a run without evaluating it on test, and return its val history.
+
+    Raises:
+        UserError: If a loss diverged.
+    """
+    import torch
+
+    from clear_bench import recognition_run, retrieval_run
+    from clear_bench.hooks import Diverged
+
+    for each in run.line:
+        plugins.load("method", each.config["method"])  # registers its models
+    task = {"recognition": recognition_run, "retrieval": retrieval_run}[run.task]
+    torch.set_num_threads(run.config["threads"])
+    run.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(run.folder / ".lock"):
+            return task.learn(run, cache)
+    except Diverged as error:
+        raise UserError(f"{run.id}: {error}; try a smaller train.lr") from None
+
+
 def _make(run: Run, cache: Cache, launcher: str) -> Record:
     """Train and evaluate, and mirror the record to MLflow."""
     import torch
 
     from clear_bench import recognition_run, retrieval_run
-    from clear_bench.cost import forget_peak_memory
+    from clear_bench.cost import ATTEMPTS, begin_attempt, forget_peak_memory
     from clear_bench.distributed import main_process, wait_for_all
     from clear_bench.hooks import Diverged
     from clear_bench.track import mirror
 
-    for each in filter(None, (run.parent, run)):
+    for each in run.line:
         plugins.load("method", each.config["method"])  # registers its models
     task = {"recognition": recognition_run, "retrieval": retrieval_run}[run.task]
     torch.set_num_threads(run.config["threads"])
     forget_peak_memory()
+    before = begin_attempt(run.folder) if main_process() else 0.0
     started = time.perf_counter()
     try:
         record = task.make(run, cache, launcher)
@@ -73,8 +100,9 @@ def _make(run: Run, cache: Cache, launcher: str) -> Record:
         run.record(status="failed", reason=str(error)).save(run.folder)
         raise UserError(f"{run.id}: {error}; try a smaller train.lr") from None
     if main_process():
-        record.cost["wall_seconds"] = time.perf_counter() - started
+        record.cost["wall_seconds"] = before + time.perf_counter() - started
         record.save(run.folder)
+        (run.folder / ATTEMPTS).unlink()
         mirror(run.folder, Record.load(run.folder))
         (run.folder / ".lock").unlink(missing_ok=True)
     wait_for_all()  # the next run may read what this one wrote
@@ -93,6 +121,6 @@ def show(records: Sequence[Record]) -> None:
         for record in rows:
             for checkpoint, splits in record.metrics.items():
                 values = [f"{100 * splits['test'][n]:.2f}" for n in names]
-                table.add_row(record.run_id, checkpoint, *values)
+                table.add_row(record.run_id, CHECKPOINTS[checkpoint], *values)
         wide = Console()
         (wide if wide.is_terminal else Console(width=160)).print(table)

@@ -64,7 +64,7 @@ def _values(runs: Sequence[Loaded], cell: Cell, column: Column) -> tuple[list[fl
     """Return each run's value and the lines that say it."""
     values, lines = [], []
     for run in runs:
-        value = _recorded(run, cell, column)
+        value = recorded(run, cell, column)
         again, why = _again(run, cell, column)
         if again is not None and not isclose(value, again, abs_tol=TOLERANCE):
             raise UserError(
@@ -77,7 +77,7 @@ def _values(runs: Sequence[Loaded], cell: Cell, column: Column) -> tuple[list[fl
     return values, lines
 
 
-def _recorded(run: Loaded, cell: Cell, column: Column) -> float:
+def recorded(run: Loaded, cell: Cell, column: Column) -> float:
     """Return what a record says, in its own unit."""
     record = run.record
     if cell.attribute:

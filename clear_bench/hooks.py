@@ -2,17 +2,24 @@
 
 import math
 import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.hooks import Hook
+from mmengine.hooks import Hook, RuntimeInfoHook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner, set_random_seed
 
 from clear_bench.progress import EpochProgress
 
 LAST, SELECTED = "last.pth", "selected.pth"
+EPOCH = "epoch-{:04d}.pth"
+
+
+LISTENERS: list[Callable[[int, Mapping[str, float]], None]] = []
+"""Who is told the val metrics of each epoch; one that raises stops the training."""
 
 
 class Diverged(Exception):  # noqa: N818 - the word says it
@@ -34,30 +41,83 @@ class EpochSeedHook(Hook):
 
 
 @HOOKS.register_module()
-class FiniteLossHook(Hook):
-    """Stop at the first loss that is NaN or infinite, and say what went in.
+class QuietInfoHook(RuntimeInfoHook):
+    """mmengine's, without its line a step: each reads the loss back, which waits for the device."""
 
-    Args:
-        names: File with one image name a manifest row.
-    """
-
-    def __init__(self, names: str) -> None:
-        self.names = names
+    def before_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        """Write nothing down."""
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
+        """Write nothing down."""
+
+
+@dataclass(frozen=True)
+class _Step:
+    """What is kept of a step until its loss is read: where it was and what went in."""
+
+    loss: torch.Tensor
+    rows: torch.Tensor
+    rate: float
+    number: int
+    batch: int
+
+
+@HOOKS.register_module()
+class LossHook(Hook):
+    """Average the losses of an epoch, and stop at the first that is NaN or infinite.
+
+    Losses stay on the device and are read some steps at a time, since reading one waits for the
+    device.  The last are read before the epoch is validated and saved, so that no weights from
+    after a bad loss are kept.
+
+    Args:
+        names: File with one image name a manifest row.
+        every: Steps between two readings.
+    """
+
+    def __init__(self, names: str, every: int = 16) -> None:
+        self.names = names
+        self.every = every
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Forget the epoch before."""
+        self.losses: list[float] = []
+        self.unread: list[_Step] = []
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        """Take the step down, and read the losses if it is time to."""
+        rate = runner.optim_wrapper.optimizer.param_groups[0]["lr"]
+        loss, rows = outputs["loss"].detach(), data_batch["rows"]
+        self.unread.append(_Step(loss, rows, rate, runner.iter, batch_idx))
+        if len(self.unread) == self.every:
+            self._read(runner)
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Read what is left and leave the mean for the other hooks."""
+        self._read(runner)
+        runner.message_hub.update_info("loss", sum(self.losses) / len(self.losses))
+
+    def _read(self, runner: Runner) -> None:
         """Raise `Diverged` with step, learning rate and the batch's image names."""
-        loss = outputs["loss"].item()
-        if math.isfinite(loss):
+        steps, self.unread = self.unread, []
+        if not steps:
             return
-        rows = data_batch["rows"].tolist()
-        names = Path(self.names).read_text(encoding="utf-8").split("\n")
-        rate = runner.optim_wrapper.get_lr()["lr"][0]
-        raise Diverged(
-            f"loss is {loss} at step {runner.iter} (epoch {runner.epoch + 1}, batch {batch_idx}), "
-            f"learning rate {rate:.3g}, images: {', '.join(names[row] for row in rows)}"
-        )
+        found = torch.stack([step.loss for step in steps]).tolist()
+        for step, loss in zip(steps, found, strict=True):
+            if not math.isfinite(loss):
+                names = Path(self.names).read_text(encoding="utf-8").split("\n")
+                raise Diverged(
+                    f"loss is {loss} at step {step.number} (epoch {runner.epoch + 1}, batch "
+                    f"{step.batch}), learning rate {step.rate:.3g}, images: "
+                    f"{', '.join(names[row] for row in step.rows.tolist())}"
+                )
+        self.losses += found
 
 
 @HOOKS.register_module()
@@ -71,15 +131,16 @@ class SelectionHook(Hook):
     Args:
         metric: Name of the val metric; the first epoch with the highest value is selected.
         folder: Where the checkpoints go.
+        every: Whether to keep the weights of every epoch too, see `clear_bench.oracle`.
     """
 
     priority = "VERY_LOW"  # after EMA has put the training weights back
 
-    def __init__(self, metric: str, folder: str) -> None:
+    def __init__(self, metric: str, folder: str, every: bool = False) -> None:
         self.metric = metric
         self.folder = Path(folder)
+        self.every = every
         self.history: list[dict[str, float]] = []
-        self.losses: list[float] = []
         self.started = 0.0
 
     @property
@@ -89,31 +150,29 @@ class SelectionHook(Hook):
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Start the clock."""
-        self.losses, self.started = [], time.perf_counter()
-
-    def after_train_iter(
-        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
-    ) -> None:
-        """Take the loss down."""
-        self.losses.append(outputs["loss"].item())
+        self.started = time.perf_counter()
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Stop the clock: validation is not training time."""
         self.seconds = time.perf_counter() - self.started
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Save both checkpoints; should the process die in between, the epoch is run again."""
+        """Save the checkpoints; should the process die in between, the epoch is run again."""
         assert metrics is not None  # noqa: S101 - mmengine's signature, never None after a val loop
         chosen = metrics[self.metric] > self.best
         row = {
             "epoch": runner.epoch,
-            "loss": sum(self.losses) / len(self.losses),
+            "loss": runner.message_hub.get_info("loss"),
             "seconds": self.seconds,
             **metrics,
         }
         self.history.append(row)
+        for listen in LISTENERS:
+            listen(runner.epoch, metrics)
         if chosen:
             self._save(runner, SELECTED)
+        if self.every:
+            self._save(runner, EPOCH.format(runner.epoch), weights_alone=True)
         self._save(runner, LAST)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
@@ -125,11 +184,18 @@ class SelectionHook(Hook):
         """Take the history up where it stopped."""
         self.history = checkpoint["history"]
 
-    def _save(self, runner: Runner, name: str) -> None:
+    def _save(self, runner: Runner, name: str, *, weights_alone: bool = False) -> None:
         """Write a checkpoint under a temporary name, then rename it (main process only)."""
         temporary = f".{name}.tmp"
         position = {"epoch": runner.epoch, "iter": runner.iter}
-        runner.save_checkpoint(str(self.folder), temporary, meta=position)
+        state = not weights_alone
+        runner.save_checkpoint(
+            str(self.folder),
+            temporary,
+            meta=position,
+            save_optimizer=state,
+            save_param_scheduler=state,
+        )
         if runner.rank == 0:
             (self.folder / temporary).replace(self.folder / name)
 
@@ -167,7 +233,7 @@ class ProgressHook(Hook):
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Write the epoch's line."""
         if self.bar and metrics:
-            loss = float(torch.as_tensor(runner.message_hub.get_scalar("train/loss").mean()))
+            loss = runner.message_hub.get_info("loss")
             self.bar.epoch(runner.epoch, loss, self.metric, metrics[self.metric])
 
     def after_train(self, runner: Runner) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from clear_bench.metrics.retrieval import RetrievalResult, dot_products, metrics_of_scores
 from clear_bench.metrics.upar import challenge_score, mean_adm
+from clear_bench.models.tuned import TunedRetrieval
 from clear_bench.progress import track
 
 BATCH = 256  # fixed, so that a feature never depends on which rows were asked for with it
@@ -61,6 +62,23 @@ def score(model: Any, split: Arrays, start: int, stop: int) -> NDArray[np.floati
     features = torch.from_numpy(split["features"])
     probabilities = torch.from_numpy(split["probabilities"])
     return model.scores(vectors, features, probabilities).cpu().numpy()
+
+
+def as_seen(model: Any, split: Arrays, pixels: Any) -> tuple[Any, Arrays]:
+    """Return what ranks a split, and the split as it sees it.
+
+    A model on frozen features ranks those that are there; one that trains its network has features
+    of its own, made of the images now.
+
+    Args:
+        model: A trained retrieval model of either kind.
+        split: See `rank_split`; with the ``rows`` of its images.
+        pixels: ``(M, H, W, 3)`` uint8; read for the second kind alone.
+    """
+    if not isinstance(model, TunedRetrieval):
+        return model, split
+    features, probabilities = encode(model.recognition, pixels, split["rows"])
+    return model.head, {**split, "features": features, "probabilities": probabilities}
 
 
 def rank_split(

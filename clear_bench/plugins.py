@@ -13,9 +13,16 @@ PACKAGES = {
     "method": ("clear_bench.models", "baselines"),
     "study": ("ablations",),
     "data set": ("clear_bench.data",),
+    "figure": ("reports.specs",),
     "table": ("reports.specs",),
 }
-CONSTANTS = {"method": "METHOD", "study": "STUDY", "data set": "SOURCE", "table": "TABLE"}
+CONSTANTS = {
+    "method": "METHOD",
+    "study": "STUDY",
+    "data set": "SOURCE",
+    "figure": "FIGURE",
+    "table": "TABLE",
+}
 
 
 @lru_cache

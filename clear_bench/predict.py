@@ -57,7 +57,7 @@ def predictions(images: list[Path], run: str, runs_root: Path) -> list[dict[str,
 
     folder = find_run(runs_root, run)
     record = Record.load(folder)
-    if record.parent:  # a retrieval run recognises through its parent
+    if record.task == "retrieval":  # it recognises through its parent
         folder = find_run(runs_root, record.parent)
         record = Record.load(folder)
     if not record.config["recognition"]["train"]["epochs"]:

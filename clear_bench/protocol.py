@@ -16,7 +16,7 @@ VERSION = "v1"
 
 
 class Protocol(BaseModel):
-    """The rules of a protocol.  All of it stands in the signature, but for its name.
+    """The rules of a protocol.  All of it stands in the signature, but for its name and ``oracle``.
 
     Args:
         name: Key of `PROTOCOLS`; setting it sets every rule below, each can still be overridden.
@@ -33,6 +33,9 @@ class Protocol(BaseModel):
         ties: Images of equal score come in gallery order, or in reverse.
         no_positives: What a query without positives counts as, see `metrics_of_scores`.
         madm: Whether to compute UPAR's mADM and the challenge's ranking score as well.
+        oracle: Whether to measure a third checkpoint as well, ``oracle``: the epoch with the best
+            metric of ``select_*`` on *test*, which is what the field does and nobody should.  It
+            is used for nothing else.  No other number depends on it, so it stands in no signature.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -50,6 +53,7 @@ class Protocol(BaseModel):
     ties: Literal["index", "reversed"] = "index"
     no_positives: Literal["error", "skip", "zero"] = "error"
     madm: bool = False
+    oracle: bool = False
 
     @model_validator(mode="after")
     def _madm_sees_everything(self) -> "Protocol":

@@ -15,7 +15,17 @@ from typing import Any
 OWN = ("clear_bench", "baselines", "ablations")
 IDLE = frozenset(
     f"clear_bench.{name}"
-    for name in ("cost", "errors", "made_once", "plugins", "progress", "provenance", "record")
+    for name in (
+        "cost",
+        "errors",
+        "estimate",
+        "made_once",
+        "plugins",
+        "progress",
+        "provenance",
+        "record",
+        "text.hub",
+    )
 )
 """Modules that compute no number: a change of theirs makes no run stale."""
 
@@ -73,10 +83,15 @@ def provenance() -> dict[str, Any]:
         "python": platform.python_version(),
         "libraries": {name: version(name) for name in LIBRARIES},
         "platform": platform.platform(),
-        "cpu": _cpu(),
-        "cores": os.cpu_count(),
+        **machine(),
         "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
     }
+
+
+@lru_cache
+def machine() -> dict[str, Any]:
+    """Return what tells one kind of machine from another: processor and number of cores."""
+    return {"cpu": _cpu(), "cores": os.cpu_count()}
 
 
 @lru_cache

@@ -20,9 +20,11 @@ from clear_bench.errors import UserError
 from clear_bench.inference import encode
 from clear_bench.metrics.recognition import per_attribute, recognition_metrics
 from clear_bench.metrics.upar import challenge_score
+from clear_bench.oracle import ORACLE, choose_oracle
 from clear_bench.provenance import file_sha256, provenance
 from clear_bench.record import Record, plain, write_text
 from clear_bench.runs import Run
+from clear_bench.starts import START, begin
 
 PHRASES = "phrases.npz"
 
@@ -77,6 +79,15 @@ def model_of(run: Run, rows: dict[str, NDArray[np.intp]]) -> dict[str, Any]:
     return model_config(run.config, positive_ratio(run, rows), run.dataset.schema, run.folder)
 
 
+def untrained_config(run: Run) -> dict[str, Any]:
+    """Return the same without a look at the data, for a model that gets a checkpoint's weights.
+
+    The shares of positives are a part of every checkpoint.
+    """
+    schema = run.dataset.schema
+    return model_config(run.config, [0.5] * len(schema), schema, run.folder)
+
+
 def stage_phrases(run: Run, cache: Cache) -> None:
     """Write the attributes' text embeddings beside the record, if the method reads text."""
     if "text" not in run.section:
@@ -102,10 +113,14 @@ def make(run: Run, cache: Cache, launcher: str) -> Record:
     images, rows = stage(run, cache)
     stage_phrases(run, cache)
     model = model_of(run, rows)
+    start = begin(run, model, untrained_config(run.parent) if run.parent else None)
     history = _train(run, cache, launcher, model, images, rows)
     metric = run.config["protocol"]["select_recognition"]
     best = max(history, key=lambda row: row[metric])["epoch"] if history else 0
-    found = evaluate(run, model, images.pixels, rows) if main_process() else {}
+    found: dict[str, Any] = {}
+    if main_process():
+        found = choose_oracle(run, model, lambda m: measure(run, m, images.pixels, rows)[0])
+        found |= evaluate(run, model, images.pixels, rows)
     return run.record(
         status="finished",
         history=plain(history),
@@ -115,11 +130,24 @@ def make(run: Run, cache: Cache, launcher: str) -> Record:
             "fingerprint": run.dataset.fingerprint,
             "unreadable_images": int((~images.readable).sum()),
             **{f"{split}_images": len(kept) for split, kept in rows.items()},
+            **start,
         },
         cost=cost_of(model, history, len(rows["train"])),
         provenance=provenance(),
         **found,
     )
+
+
+def learn(run: Run, cache: Cache) -> list[dict[str, float]]:
+    """Train a run and return its val history; nothing is evaluated on test, and nothing recorded.
+
+    The checkpoints stay, so that `make` goes on from there.
+    """
+    images, rows = stage(run, cache)
+    stage_phrases(run, cache)
+    model = model_of(run, rows)
+    begin(run, model, untrained_config(run.parent) if run.parent else None)
+    return _train(run, cache, "none", model, images, rows)
 
 
 def remeasure(run: Run, cache: Cache) -> dict[str, dict[str, dict[str, float]]]:
@@ -145,7 +173,7 @@ def _train(
     staged = cache.labels(run.dataset)
     key = {"data": run.dataset.checksum, "rows": {s: r.tolist() for s, r in rows.items()}}
     split_files = cache.arrays("rows", key, lambda: rows)
-    return fit(
+    history = fit(
         folder=run.folder,
         title=run.id,
         seed=run.config["seed"],
@@ -165,13 +193,18 @@ def _train(
             },
         },
         launcher=launcher,
+        every=run.rules.oracle,
+        start=run.folder / START if run.section["init"] else None,
     )
+    if main_process():
+        (run.folder / START).unlink(missing_ok=True)
+    return history
 
 
 def evaluate(
     run: Run, model: dict[str, Any], pixels: Any, rows: dict[str, NDArray[np.intp]]
 ) -> dict[str, Any]:
-    """Measure both checkpoints and keep the selected one's predictions beside the record."""
+    """Measure the checkpoints and keep the selected one's predictions beside the record."""
     found = {
         name: measure(run, loaded, pixels, rows) for name, loaded in checkpoints(run, model).items()
     }
@@ -210,17 +243,16 @@ def measure(
 
 
 def checkpoints(run: Run, model: dict[str, Any]) -> dict[str, Any]:
-    """Return the trained models: ``selected`` on val, and of the ``last`` epoch.
+    """Return the trained models: ``selected`` on val, of the ``last`` epoch, and ``oracle``.
 
-    A method that does not train has one model and no checkpoint.
+    The last, selected on test, is there only if the protocol asks for it.  A method that does not
+    train has one model and no checkpoint.
     """
     if not run.section["train"]["epochs"]:
         set_random_seed(run.config["seed"])
         return {"selected": build(model).to(device()).eval()}
-    return {
-        "selected": load(model, run.folder / SELECTED),
-        "last": load(model, run.folder / LAST),
-    }
+    files = {"selected": SELECTED, "last": LAST} | ({"oracle": ORACLE} if run.rules.oracle else {})
+    return {name: load(model, run.folder / file) for name, file in files.items()}
 
 
 def save_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
@@ -232,5 +264,5 @@ def save_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
 
 def artefacts(folder: Path) -> dict[str, str]:
     """Return the sha256 of the files that a run leaves beside its record."""
-    names = (SELECTED, LAST, "predictions.npz", "schema.json", "table.npz", PHRASES)
+    names = (SELECTED, LAST, ORACLE, "predictions.npz", "schema.json", "table.npz", PHRASES)
     return {name: file_sha256(folder / name) for name in names if (folder / name).is_file()}

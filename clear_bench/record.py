@@ -16,13 +16,19 @@ SCHEMA: Literal[2] = 2
 """1 had no ``overrides``."""
 
 FILE = "record.json"
+STUDIES = "studies"
+"""Folder, below that of all runs, of the runs that studies asked for."""
+
+CHECKPOINTS = {"selected": "selected", "last": "last", "oracle": "oracle: selected on test"}
+"""Name of a checkpoint to its label in print."""
 
 
 class Record(BaseModel):
     """Everything that is known of one run.
 
-    ``metrics`` is checkpoint (``selected`` on val, or ``last`` epoch) -> split -> name -> value,
-    fractions of 1.  ``history`` has one entry an epoch.  A failed run keeps ``reason`` instead.
+    ``metrics`` is checkpoint (``selected`` on val, ``last`` epoch or, if the protocol asks for it,
+    ``oracle``: selected on test) -> split -> name -> value, fractions of 1.  ``history`` has one
+    entry an epoch.  A failed run keeps ``reason`` instead.
     ``overrides`` is what `changes` finds between the run and its method's own recipe; None where
     an older record does not say.
     """
@@ -48,6 +54,7 @@ class Record(BaseModel):
     per_attribute: dict[str, list[Any]] = Field(default_factory=dict)
     history: list[dict[str, float]] = Field(default_factory=list)
     selected_epoch: int = 0
+    oracle_epoch: int = 0
     cost: dict[str, Any] = Field(default_factory=dict)
     provenance: dict[str, Any] = Field(default_factory=dict)
     artefacts: dict[str, str] = Field(default_factory=dict)
@@ -119,11 +126,17 @@ def find_run(root: Path, name: str) -> Path:
     return fits[0]
 
 
-def settings(record: Record, parent: Record | None) -> dict[str, Any]:
-    """Return dotted keys to values of what makes a run, and its parent, but for seed and names."""
+def settings(record: Record, known: Mapping[str, Record]) -> dict[str, Any]:
+    """Return dotted keys to values of what makes a run, and its ancestors, but for seed and names.
+
+    Args:
+        record: Of the run.
+        known: Run id to record, where its ancestors are looked for.
+    """
     found = {"data.fingerprint": record.data.get("fingerprint"), **dict(flatten(record.config))}
-    if parent:
-        found |= {f"parent.{k}": v for k, v in settings(parent, None).items()}
+    if record.parent in known:
+        ours = settings(known[record.parent], known)
+        found |= {f"parent.{k}": v for k, v in ours.items()}
     return {k: v for k, v in found.items() if k.rsplit(".", 1)[-1] != "seed"}
 
 

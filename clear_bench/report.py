@@ -1,5 +1,6 @@
 """Tables from records alone: ``python -m clear_bench.report``.  No torch, seconds."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +10,7 @@ from clear_bench.cli import main
 
 if TYPE_CHECKING:
     from clear_bench.results import Results
+    from clear_bench.tables.model import Table
 
 app = typer.Typer(add_completion=False)
 
@@ -27,6 +29,13 @@ def report(
     where: Annotated[
         str | None, typer.Option(help="keep runs: \"dataset == 'peta' and profile == 'paper'\"")
     ] = None,
+    figure: Annotated[
+        list[str] | None, typer.Option(help="draw this one alone: a file name of reports/specs/")
+    ] = None,
+    publish: Annotated[
+        bool,
+        typer.Option("--publish-images", help="show pictures whose terms forbid to publish them"),
+    ] = False,
     explain: Annotated[
         tuple[str, str, str] | None,
         typer.Option(help="TABLE ROW COLUMN: print the runs behind a cell and compute it again"),
@@ -62,7 +71,7 @@ def report(
 
         print("\n".join(FORMATS[form](t) for t in chosen(results, table)), end="")
     else:
-        write_all(results, out)
+        write_all(results, out, figure, publish)
 
 
 def load(root: Path, profile: str | None, where: str | None, params: Path) -> "Results":
@@ -88,28 +97,50 @@ def load(root: Path, profile: str | None, where: str | None, params: Path) -> "R
     return results
 
 
-def write_all(results: "Results", out: Path) -> None:
-    """Write tables, the metrics and curves of DVC and the list of the paper, a folder a profile."""
-    from dataclasses import replace
+def write_all(
+    results: "Results", out: Path, figures: list[str] | None = None, publish: bool = False
+) -> None:
+    """Write tables, figures, the page, DVC's metrics and the list of the paper, by profile.
 
-    from clear_bench.exports import write_curves, write_inputs, write_metrics
+    Args:
+        results: The runs.
+        out: Folder of reports.
+        figures: Draw these alone, and write nothing else; None writes everything.
+        publish: See `clear_bench.plots.material.Material`.
+    """
+    from clear_bench.exports import write_inputs
+    from clear_bench.figures import draw_all
+    from clear_bench.page import write as write_page
+    from clear_bench.plots.material import Material
+
+    for profile in sorted({run.record.profile for run in results.runs}):
+        own = results.of_profile(profile)
+        folder = out / profile
+        material = Material(own, publish=publish)
+        if figures:
+            print("\n".join(map(str, draw_all(material, folder / "figures", figures))))
+            continue
+        tables = _write_tables(own, folder)
+        drawn = draw_all(material, folder / "figures", workers=os.cpu_count() or 1)
+        print("\n".join(str(d) for d in drawn if d.note))
+        write_inputs(tables, folder)
+        page = write_page(own, profile, out)
+        say_gaps(own)
+        count = sum(len(d.files) > 0 for d in drawn)
+        print(f"{folder}: {len(tables)} tables and {count} figures of {len(own.runs)} runs; {page}")
+
+
+def _write_tables(results: "Results", folder: Path) -> "list[Table]":
+    """Write the tables, DVC's metrics and its curves, and return the tables."""
+    from clear_bench.exports import write_curves, write_metrics
     from clear_bench.progress import track
     from clear_bench.tables.build import build, in_order, write_tables
 
-    for profile in sorted({run.record.profile for run in results.runs}):
-        own = replace(
-            results,
-            runs=tuple(r for r in results.runs if r.record.profile == profile),
-            studies=tuple(s for s in results.studies if s.profile == profile),
-        )
-        folder = out / profile
-        tables = [t for name in track(in_order(), "tables") for t in build(own, name)]
-        write_tables(tables, folder)
-        write_metrics(own, folder)
-        write_curves(own, folder)
-        write_inputs(tables, folder)
-        say_gaps(own)
-        print(f"{folder}: {len(tables)} tables of {len(own.runs)} runs")
+    tables = [t for name in track(in_order(), "tables") for t in build(results, name)]
+    write_tables(tables, folder)
+    write_metrics(results, folder)
+    write_curves(results, folder)
+    return tables
 
 
 def say_gaps(results: "Results") -> None:

@@ -5,7 +5,7 @@ table: runs of one method that differ in nothing but the seed.  What is failed, 
 stays in its group as a `Gap`, so that nothing vanishes from a table in silence.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from clear_bench.errors import UserError
 from clear_bench.expected import Plan, complete
 from clear_bench.grouping import Gap, Group, Loaded, groups_of
-from clear_bench.record import Record, records, settings
+from clear_bench.record import STUDIES, Record, records, settings
 from clear_bench.stale import is_stale
 from clear_bench.study import StudyResult, VariantResult, results
 from clear_bench.where import matching
@@ -66,11 +66,13 @@ class Results:
             UserError: If there is no record, one is broken, or ``where`` is.
         """
         folders = [root / profile] if profile else sorted(_profiles(root))
-        found = {r.run_id: (f, r) for folder in folders for f, r in records(folder)}
+        places = _with_studies(root, folders)
+        found = {r.run_id: (f, r) for folder in places for f, r in records(folder)}
         if not found:
             place = root / profile if profile else root
             raise UserError(f"{place}: no runs; train one first: python -m clear_bench.train")
-        runs = tuple(_loaded(f, r, found.get(r.parent), stale) for f, r in found.values())
+        known = {run_id: record for run_id, (_, record) in found.items()}
+        runs = tuple(_loaded(f, r, known, stale) for f, r in found.values())
         names = [folder.name for folder in folders]
         studies = tuple(study for name in names for study in results(root, name))
         everything = cls(root, runs, studies, plan)
@@ -84,6 +86,22 @@ class Results:
         studies = tuple(s for s in self.studies if (s.profile, s.dataset) in kept)
         return replace(self, runs=runs, studies=studies, plan=None)
 
+    def of_profile(self, profile: str) -> "Results":
+        """Return the runs and studies of one profile."""
+        runs = tuple(r for r in self.runs if r.record.profile == profile)
+        studies = tuple(s for s in self.studies if s.profile == profile)
+        return replace(self, runs=runs, studies=studies)
+
+    def of_study(self, study: StudyResult) -> "Results":
+        """Return the runs that one study's result names, as if there were no other study."""
+        named = {i for v in study.variants for i in v.runs.values()}
+        named |= set(study.search.runs.values()) if study.search else set()
+        return replace(
+            self,
+            runs=tuple(r for r in self.runs if r.record.run_id in named),
+            studies=(study,),
+        )
+
     @cached_property
     def by_id(self) -> dict[str, Loaded]:
         """Run id to run."""
@@ -96,8 +114,9 @@ class Results:
 
     @cached_property
     def of_studies(self) -> frozenset[str]:
-        """Ids of the runs that a study made and that no method's own recipe makes."""
-        named = {
+        """Ids of the runs that a study made or names and that no method's own recipe makes."""
+        place = self.root / STUDIES
+        named = {r.record.run_id for r in self.runs if r.folder.is_relative_to(place)} | {
             run_id
             for study in self.studies
             for runs in [v.runs for v in study.variants]
@@ -159,20 +178,25 @@ class Results:
 
 def _profiles(root: Path) -> Iterable[Path]:
     """Return the folders of profiles below the folder of all runs."""
-    return (f for f in root.glob("*") if f.is_dir() and f.name[0] != "." and f.name != "studies")
+    return (f for f in root.glob("*") if f.is_dir() and f.name[0] != "." and f.name != STUDIES)
+
+
+def _with_studies(root: Path, folders: Iterable[Path]) -> Iterable[Path]:
+    """Return the folders of profiles, each after that of the runs which studies made."""
+    return (f for folder in folders for f in (root / STUDIES / folder.name, folder) if f.is_dir())
 
 
 def _loaded(
     folder: Path,
     record: Record,
-    parent: tuple[Path, Record] | None,
+    known: Mapping[str, Record],
     stale: Callable[[Record], bool],
 ) -> Loaded:
     """Return a run with what is derived of its record and its parent's."""
-    above = parent[1] if parent else None
+    above = known.get(record.parent)
     own = (above.overrides if above else {}), record.overrides
     changed = None if None in own else {**(own[0] or {}), **(own[1] or {})}
-    return Loaded(folder, record, stale(record), settings(record, above), changed)
+    return Loaded(folder, record, stale(record), settings(record, known), changed)
 
 
 def _gap_of(study: StudyResult, variant: VariantResult, seed: int) -> Gap:

@@ -10,16 +10,25 @@ from numpy.typing import NDArray
 from clear_bench import recognition_run
 from clear_bench.cache import Cache
 from clear_bench.cost import cost_of
+from clear_bench.data.images import Images
 from clear_bench.distributed import main_process, wait_for_all
 from clear_bench.engine import SELECTED, fit
 from clear_bench.errors import UserError
 from clear_bench.galleries import gallery_of, order_of
-from clear_bench.inference import embed, encode, rank_split
+from clear_bench.inference import as_seen, embed, encode, rank_split
 from clear_bench.metrics.retrieval import RetrievalResult
 from clear_bench.provenance import file_sha256, provenance
-from clear_bench.recognition_run import artefacts, checkpoints, save_arrays, split_rows
+from clear_bench.recognition_run import (
+    artefacts,
+    checkpoints,
+    choose_oracle,
+    save_arrays,
+    split_rows,
+)
 from clear_bench.record import Record, plain, write_text
 from clear_bench.runs import Run
+from clear_bench.starts import START
+from clear_bench.tuning import begin, seen_in_training, tuned_config
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -34,6 +43,7 @@ class Staged:
         queries: Queries of the training images, see `Cache.queries`.
         splits: ``val`` and ``test`` as `rank_split` wants them.
         mean: ``(D,)`` mean feature of the training images.
+        images: The pictures, read where the backbone learns too.
     """
 
     folder: Path
@@ -41,6 +51,7 @@ class Staged:
     queries: Arrays
     splits: dict[str, Arrays]
     mean: NDArray[np.float32]
+    images: Images
 
 
 def features_of(run: Run, cache: Cache) -> Path:
@@ -86,10 +97,12 @@ def stage(run: Run, cache: Cache) -> Staged:
     for s, seen in (("val", rows["train"]), ("test", known)):
         rows[s] = rows[s][order_of(run, rows[s])]
         splits[s] = gallery_of(run, cache, rows[s], seen)
-        splits[s] |= {k: np.asarray(found[k][rows[s]]) for k in names[:2]}
+        splits[s] |= {k: np.asarray(found[k][rows[s]]) for k in names[:2]} | {"rows": rows[s]}
     train = cache.queries(run.dataset.schema, run.dataset.labels[rows["train"]], text)
     mean = np.asarray(found["features"][rows["train"]]).mean(axis=0)
-    return Staged(folder, rows, train, splits, mean)
+    assert run.parent is not None  # noqa: S101 - `plan` gives every retrieval run one
+    images, _ = recognition_run.stage(run.parent, cache)
+    return Staged(folder, rows, train, splits, mean, images)
 
 
 def val_rows(run: Run, rows: dict[str, NDArray[np.intp]]) -> NDArray[np.intp]:
@@ -111,27 +124,32 @@ def val_rows(run: Run, rows: dict[str, NDArray[np.intp]]) -> NDArray[np.intp]:
 
 
 def model_config(run: Run) -> dict[str, Any]:
-    """Return the full configuration of a retrieval model; its table lies beside the record."""
+    """Return the full configuration of a run's model; its table lies beside the record."""
+    return tuned_config(run, head_config(run, run.folder / "table.npz"))
+
+
+def head_config(run: Run, table: Path) -> dict[str, Any]:
+    """Return the full configuration of the retrieval model that reads features."""
     model = dict(run.section["model"])
     if run.section.get("text", {}).get("encoder") == "none":
         model["embedding"] = "hard"
-    return {**model, "table": str(run.folder / "table.npz")}
+    return {**model, "table": str(table)}
 
 
-def training_table(run: Run, staged: Staged) -> Arrays:
+def training_table(run: Run, queries: Arrays, mean: NDArray[np.float32]) -> Arrays:
     """Return what a retrieval model reads of the training split, see `RetrievalModel`."""
-    table = {k: staged.queries[k] for k in ("vectors", "one_hot", "text")}
+    table = {k: queries[k] for k in ("vectors", "one_hot", "text")}
     groups = np.zeros(len(run.dataset.schema), np.int64)
     for number, columns in enumerate(run.dataset.schema.groups):
         groups[columns] = number
-    counts = np.bincount(staged.queries["category"], minlength=len(table["vectors"]))
-    return {**table, "counts": counts, "groups": groups, "feature_mean": staged.mean}
+    counts = np.bincount(queries["category"], minlength=len(table["vectors"]))
+    return {**table, "counts": counts, "groups": groups, "feature_mean": mean}
 
 
 def make(run: Run, cache: Cache, launcher: str) -> Record:
     """Train and evaluate one retrieval run and return its record."""
     staged = stage(run, cache)
-    table = training_table(run, staged)
+    table = training_table(run, staged.queries, staged.mean)
     if main_process():
         save_arrays(run.folder / "table.npz", table)
     wait_for_all()
@@ -139,7 +157,10 @@ def make(run: Run, cache: Cache, launcher: str) -> Record:
     history = _train(run, cache, launcher, model, staged)
     metric = run.config["protocol"]["select_retrieval"]
     best = max(history, key=lambda row: row[metric])["epoch"] if history else 0
-    measured = evaluate(run, model, staged) if main_process() else {}
+    measured: dict[str, Any] = {}
+    if main_process():
+        measured = choose_oracle(run, model, lambda m: plain_metrics(measure(run, m, staged)))
+        measured |= evaluate(run, model, staged)
     return run.record(
         status="finished",
         history=plain(history),
@@ -161,8 +182,15 @@ def make(run: Run, cache: Cache, launcher: str) -> Record:
     )
 
 
+def learn(run: Run, cache: Cache) -> list[dict[str, float]]:
+    """Train a run and return its val history, see `recognition_run.learn`."""
+    staged = stage(run, cache)
+    save_arrays(run.folder / "table.npz", training_table(run, staged.queries, staged.mean))
+    return _train(run, cache, "none", model_config(run), staged)
+
+
 def evaluate(run: Run, model: dict[str, Any], staged: Staged) -> dict[str, Any]:
-    """Measure both checkpoints and keep the selected one's ranking inputs beside the record."""
+    """Measure the checkpoints and keep the selected one's ranking inputs beside the record."""
     trained = checkpoints(run, model)
     found = {name: measure(run, loaded, staged) for name, loaded in trained.items()}
     test = staged.splits["test"]
@@ -173,29 +201,34 @@ def evaluate(run: Run, model: dict[str, Any], staged: Staged) -> dict[str, Any]:
         "query_category": test["query_category"],
         "average_precision": found["selected"]["test"].average_precision,
     }
-    if trained["selected"].embeds:
-        kept["queries"], kept["images"] = embed(trained["selected"], test)
+    ranks, seen = as_seen(trained["selected"], test, staged.images.pixels)
+    if ranks.embeds:
+        kept["queries"], kept["images"] = embed(ranks, seen)
     save_arrays(run.folder / "predictions.npz", kept)
     write_text(run.folder / "schema.json", run.dataset.schema.to_json())
-    return {"metrics": _metrics(found), "artefacts": artefacts(run.folder)}
+    metrics = {name: plain_metrics(splits) for name, splits in found.items()}
+    return {"metrics": metrics, "artefacts": artefacts(run.folder)}
 
 
 def remeasure(run: Run, cache: Cache) -> dict[str, dict[str, dict[str, float]]]:
     """Return the metrics of a finished run's checkpoints, computed again."""
     staged = stage(run, cache)
     trained = checkpoints(run, model_config(run)).items()
-    return _metrics({name: measure(run, loaded, staged) for name, loaded in trained})
+    return {name: plain_metrics(measure(run, loaded, staged)) for name, loaded in trained}
 
 
 def measure(run: Run, model: Any, staged: Staged) -> dict[str, RetrievalResult]:
     """Return a model's ranking results on val and test."""
     rule = run.rules.ranking
-    return {split: rank_split(model, arrays, **rule) for split, arrays in staged.splits.items()}
+    return {
+        split: rank_split(*as_seen(model, arrays, staged.images.pixels), **rule)
+        for split, arrays in staged.splits.items()
+    }
 
 
-def _metrics(found: dict[str, dict[str, RetrievalResult]]) -> dict[str, Any]:
-    """Return the plain metrics of results."""
-    return {n: {s: plain(r.metrics) for s, r in splits.items()} for n, splits in found.items()}
+def plain_metrics(splits: dict[str, RetrievalResult]) -> dict[str, dict[str, float]]:
+    """Return the plain metrics of each split's result."""
+    return {split: plain(result.metrics) for split, result in splits.items()}
 
 
 def _train(
@@ -219,19 +252,26 @@ def _train(
         model=model,
         train=run.section["train"],
         arrays={
-            "features": staged.folder / "features.npy",
-            "mirrored": staged.folder / "mirrored.npy",
+            **seen_in_training(run, staged.folder, staged.images),
             "category": files / "category.npy",
         },
         rows={s: files / f"{s}.npy" for s in ("train", "val")},
         names=cache.labels(run.dataset) / "names.txt",
         metric=run.config["protocol"]["select_retrieval"],
         validation={
-            "val_cfg": {"type": "RetrievalValLoop", "split": str(val), "rule": rule},
+            "val_cfg": {
+                "type": "RetrievalValLoop",
+                "split": str(val),
+                "rule": rule,
+                "images": str(staged.images.file),
+            },
             "val_evaluator": [],
         },
         launcher=launcher,
+        every=run.rules.oracle,
+        **begin(run, model),
     )
     if main_process():
         val.unlink()
+        (run.folder / START).unlink(missing_ok=True)
     return history

@@ -1,6 +1,7 @@
 """A run is the only noun that costs money: (method, task, data set, profile, overrides, seed)."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -14,7 +15,8 @@ from clear_bench.errors import UserError, unknown
 from clear_bench.method import ENGINES
 from clear_bench.protocol import Protocol, signature
 from clear_bench.provenance import code_hash
-from clear_bench.record import FILE, Record, changes, find_run
+from clear_bench.record import FILE, STUDIES, Record, changes, find_run
+from clear_bench.switches import PACKAGED_STARTS, check_backbone, check_hub, check_start
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,11 @@ class Run:
         task: ``recognition`` or ``retrieval``.
         dataset: The data, read.
         root: Folder of all runs.
-        parent: The recognition run whose frozen features a retrieval run uses.
+        parent: The recognition run whose features a retrieval run uses, or whose weights another
+            recognition run starts from.
         home: Run directory, where it is not the one that the id gives (a run made by older code).
+        under: Folder below ``root`` for a new run: "" or `STUDIES`.  One that is finished is found
+            in either.
     """
 
     config: Config
@@ -36,6 +41,7 @@ class Run:
     root: Path
     parent: "Run | None" = None
     home: Path | None = None
+    under: str = ""
 
     @cached_property
     def section(self) -> dict[str, Any]:
@@ -67,13 +73,21 @@ class Run:
         c = self.config
         if self.home is not None:
             return self.home
-        return self.root / c["profile"] / c["dataset"] / c["method"] / self.id
+        place = Path(c["profile"]) / c["dataset"] / c["method"] / self.id
+        homes = [self.root / place, self.root / STUDIES / place]
+        found = next((home for home in homes if (home / FILE).is_file()), None)
+        return found or self.root / self.under / place
 
     @property
     def finished(self) -> bool:
         """Whether it has a record that says so."""
         file = self.folder / FILE
         return file.is_file() and Record.load(file).status == "finished"
+
+    @property
+    def line(self) -> "list[Run]":
+        """Its ancestors, the first one first, and itself."""
+        return [*(self.parent.line if self.parent else []), self]
 
     @cached_property
     def rules(self) -> Protocol:
@@ -127,8 +141,9 @@ def plan(
     *,
     root: Path,
     data_root: Path | None = None,
+    under: str = "",
 ) -> list[Run]:
-    """Return the runs of an experiment, parents first: one a task the method has.
+    """Return the runs of an experiment, parents first: one a task the method has, and its start.
 
     Args:
         method: File name of a method.
@@ -138,6 +153,7 @@ def plan(
         overrides: See `compose`.
         root: Folder of all runs.
         data_root: Folder of the official release; None for an embedded data set.
+        under: See `Run`.
 
     Raises:
         UserError: For any name, key or file that is wrong.
@@ -147,10 +163,10 @@ def plan(
     loaded = _read(dataset, _place(dataset, data_root), data["split"], data["label_set"])
     runs: list[Run] = []
     if "recognition" in config:
-        _check_phrases(method, config["recognition"].get("text"))
-        runs.append(Run(config, "recognition", loaded, root))
+        start = _start(config, root, under)
+        runs += [start] if start else []
+        runs.append(Run(config, "recognition", loaded, root, start, under=under))
     if "retrieval" in config:
-        _check_text(method, config["retrieval"])
         parent = config["retrieval"]["parent"]
         if parent != method or not runs:
             shared = {
@@ -164,9 +180,34 @@ def plan(
                 raise UserError(
                     f"retrieval.parent={parent}: has no recognition run whose features to use"
                 )
-            runs.append(Run(other, "recognition", loaded, root))
-        runs.append(Run(config, "retrieval", loaded, root, parent=runs[-1]))
+            runs.append(Run(other, "recognition", loaded, root, under=under))
+        check_backbone(config, runs[-1].config)
+        runs.append(Run(config, "retrieval", loaded, root, runs[-1], under=under))
+    for run in runs:
+        _check_text(run)
+        if run.task == "recognition" and not run.finished:
+            check_hub(run.config)
     return runs
+
+
+def _start(config: Config, root: Path, under: str) -> Run | None:
+    """Return the run whose weights a recognition run starts from, if it starts from one.
+
+    It is the same network with the same settings and seed, trained on all of the other data set,
+    which must be embedded or lie in ``data``.
+    """
+    recipe = config["recognition"]
+    check_start(config)
+    if recipe["init"] in ("", *PACKAGED_STARTS):
+        return None
+    shared = {"data.image_size": config["data"]["image_size"], "threads": config["threads"]}
+    other = compose(config["method"], recipe["init"], config["profile"], config["seed"], shared)
+    other["recognition"] = {**deepcopy(recipe), "init": ""}
+    other["protocol"] = {**config["protocol"], "oracle": False}
+    data = other["data"]
+    place = _place(recipe["init"], None)
+    loaded = _read(recipe["init"], place, data["split"], data["label_set"])
+    return Run(other, "recognition", loaded, root, under=under)
 
 
 def _place(dataset: str, data_root: Path | None) -> Path:
@@ -180,35 +221,32 @@ def _read(dataset: str, root: Path, split: str, label_set: str) -> Dataset:
     return load_dataset(dataset, root, split, label_set)
 
 
-def _check_text(method: str, recipe: Mapping[str, Any]) -> None:
+def _check_text(run: Run) -> None:
     """Raise a `UserError` for a text that cannot be made, before anything is trained."""
-    from clear_bench.text.descriptions import TEMPLATES
-    from clear_bench.text.encoders import identity
+    from clear_bench.text.descriptions import PHRASINGS, TEMPLATES
+    from clear_bench.text.encoders import require
 
-    settings = recipe.get("text")
+    settings = run.section.get("text")
     if settings is None:
         return
     if settings["encoder"] == "none":
-        if recipe["model"].get("embedding") not in ("both", "hard"):
-            raise UserError(f"{method}: reads text alone; text.encoder=none leaves it nothing")
+        _check_no_text(run)
         return
-    if settings["template"] not in TEMPLATES:
-        raise unknown("template", settings["template"], TEMPLATES)
-    identity(settings["encoder"])
+    recognition = run.task == "recognition"
+    kind, known = ("phrase template", PHRASINGS) if recognition else ("template", TEMPLATES)
+    if settings["template"] not in known:
+        raise unknown(kind, settings["template"], known)
+    if not run.finished:  # what has finished needs no encoder any more
+        require(settings["encoder"])
 
 
-def _check_phrases(method: str, settings: Mapping[str, str] | None) -> None:
-    """Raise a `UserError` for a text that a recognition method cannot read."""
-    from clear_bench.text.descriptions import PHRASINGS
-    from clear_bench.text.encoders import identity
-
-    if settings is None:
-        return
-    if settings["encoder"] == "none":
+def _check_no_text(run: Run) -> None:
+    """Raise a `UserError` if a run without an encoder has nothing left to read."""
+    method = run.config["method"]
+    if run.task == "recognition":
         raise UserError(f"recognition.text.encoder=none: {method} reads its attributes' English")
-    if settings["template"] not in PHRASINGS:
-        raise unknown("phrase template", settings["template"], PHRASINGS)
-    identity(settings["encoder"])
+    if run.section["model"].get("embedding") not in ("both", "hard"):
+        raise UserError(f"{method}: reads text alone; text.encoder=none leaves it nothing")
 
 
 def reopen(folder: Path, root: Path, data_root: Path | None = None) -> Run:
@@ -232,7 +270,11 @@ def reopen(folder: Path, root: Path, data_root: Path | None = None) -> Run:
             f"{folder.name}: was made with other data (fingerprint {str(wanted)[:12]}, found "
             f"{dataset.fingerprint[:12]} in {dataset.root}); give the same files by --data-root"
         )
-    parent = reopen(find_run(root, record.parent), root, data_root) if record.parent else None
+    parent = None
+    if record.parent:
+        folder_of_parent = find_run(root, record.parent)
+        same = Record.load(folder_of_parent).dataset == record.dataset  # a start's data are others
+        parent = reopen(folder_of_parent, root, data_root if same else None)
     return Run(record.config, record.task, dataset, root, parent, home=folder)
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,6 @@ def unit_scores(folder: Path, record: Record) -> tuple[NDArray[Any], NDArray[np.
             threshold = record.config["protocol"]["threshold"]
             found = instance_scores(kept["test_probabilities"], kept["test_labels"], threshold)
             return kept["test_rows"], found["f1"]
-    except (OSError, KeyError, ValueError) as error:
-        cause = str(error).splitlines()[0]
+    except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
+        cause = str(error).partition("\n")[0]
         raise UserError(f"{file}: no predictions in it ({cause}); train the run again") from None

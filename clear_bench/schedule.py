@@ -41,10 +41,14 @@ def execute_all(runs: Sequence[Run], cache: Cache, workers: int) -> list[Record]
             depend on what else is running.
 
     Raises:
-        UserError: If runs failed, after all others were carried out.
+        UserError: If runs failed, after all others were carried out; if a model cannot be built,
+            before anything is trained.
     """
+    from clear_bench.preflight import check
+
     distinct = list({run.id: run for run in runs}.values())
     todo = [run for run in distinct if not run.finished]
+    check(todo, cache)
     board = _Board(len(distinct), len(distinct) - len(todo), workers)
     failures: dict[str, str] = {}
     pool = process_pool(workers, max((run.config["threads"] for run in todo), default=1))

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from clear_bench.errors import UserError, unknown
-from clear_bench.record import write_text
+from clear_bench.record import FILE, STUDIES, Record, write_text
 
 Overrides = Mapping[str, Any]
 Levels = Sequence[Any] | Mapping[str, Overrides]
@@ -219,6 +219,16 @@ class StudyResult(BaseModel):
             json.dumps(self.model_dump(mode="json"), indent=1, allow_nan=False) + "\n",
         )
 
+    def record(self, root: Path, run_id: str) -> tuple[Path, Record]:
+        """Return run directory and record of one of its runs.
+
+        Raises:
+            UserError: If it is not there.
+        """
+        place = Path(self.profile) / self.dataset / self.method / run_id
+        folder = root / place if (root / place / FILE).is_file() else root / STUDIES / place
+        return folder, Record.load(folder)
+
     @classmethod
     def load(cls, file: Path) -> "StudyResult":
         """Read one.
@@ -238,10 +248,10 @@ class StudyResult(BaseModel):
 
 def result_file(root: Path, study: str, profile: str, dataset: str) -> Path:
     """Return where a study's result lies below the folder of all runs."""
-    return root / "studies" / profile / dataset / f"{study}{SUFFIX}"
+    return root / STUDIES / profile / dataset / f"{study}{SUFFIX}"
 
 
 def results(root: Path, profile: str) -> list[StudyResult]:
     """Return the results of all studies of a profile, in order of data set and name."""
-    folder = root / "studies" / profile
+    folder = root / STUDIES / profile
     return [StudyResult.load(file) for file in sorted(folder.glob(f"*/*{SUFFIX}"))]

@@ -16,6 +16,7 @@ from filelock import FileLock
 from clear_bench.cli import main
 from clear_bench.errors import UserError
 from clear_bench.record import FILE, Record, flatten, records
+from clear_bench.study import StudyResult
 
 EXPERIMENT = "clear-bench"
 app = typer.Typer(add_completion=False)
@@ -72,20 +73,74 @@ def _mirror(folder: Path, record: Record) -> None:
     client.set_terminated(run.info.run_id, "FINISHED" if record.status == "finished" else "FAILED")
 
 
+def mirror_study(result: StudyResult, root: Path) -> None:
+    """Log a study as one parent run with a nested run a variant and seed.
+
+    The nested runs' parameters are exactly the factors, so that MLflow's comparison shows them.
+
+    Args:
+        result: The study's result.
+        root: Folder of all runs.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        with FileLock("mlflow.lock"):
+            _mirror_study(result, root)
+    except (MlflowException, OSError) as error:
+        cause = str(error).strip().splitlines()[0]
+        print(f"warning: study {result.study}: not mirrored to MLflow ({cause})", flush=True)
+
+
+def _mirror_study(result: StudyResult, root: Path) -> None:
+    """Send a study's runs that the server lacks."""
+    from mlflow.entities import Metric, Param
+
+    client, experiment = _client(f"{EXPERIMENT}-studies")
+    name = f"{result.study} {result.dataset} {result.profile}"
+    found = client.search_runs([experiment], f"tags.study = '{name}'", max_results=1)
+    tags = {"study": name, "question": result.question}
+    parent = found[0] if found else client.create_run(experiment, run_name=name, tags=tags)
+    known = client.search_runs(
+        [experiment], f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'", max_results=10_000
+    )
+    have = {run.data.tags["variant"] for run in known}
+    for variant in result.variants:
+        for seed, run_id in sorted(variant.runs.items()):
+            record = result.record(root, run_id)[1]
+            key = f"{variant.label} {_key(record)}"
+            if key in have:
+                continue
+            child = client.create_run(
+                experiment,
+                run_name=f"{variant.label}, seed {seed}",
+                tags={"mlflow.parentRunId": parent.info.run_id, "variant": key, "run": run_id},
+            )
+            now = int(time.time() * 1000)
+            tests = record.metrics[variant.checkpoint]["test"]
+            client.log_batch(
+                child.info.run_id,
+                params=[Param(k, str(v)) for k, v in variant.levels.items()],
+                metrics=[Metric(k, v, now, 0) for k, v in tests.items()],
+            )
+            client.set_terminated(child.info.run_id)
+    client.set_terminated(parent.info.run_id)
+
+
 def store() -> str:
     """Return the default store: a SQLite file in the current directory, by its full path."""
     return f"sqlite:///{Path.cwd() / 'mlflow.db'}"
 
 
-def _client() -> tuple[Any, str]:
-    """Return a client and the id of our experiment."""
-    for name in ("mlflow", "alembic"):  # they announce every table they create
-        logging.getLogger(name).setLevel(logging.WARNING)
+def _client(name: str = EXPERIMENT) -> tuple[Any, str]:
+    """Return a client and the id of an experiment of ours."""
+    for logger in ("mlflow", "alembic"):  # they announce every table they create
+        logging.getLogger(logger).setLevel(logging.WARNING)
     from mlflow import MlflowClient
 
     client = MlflowClient(os.environ.get("MLFLOW_TRACKING_URI") or store())
-    found = client.get_experiment_by_name(EXPERIMENT)
-    return client, found.experiment_id if found else client.create_experiment(EXPERIMENT)
+    found = client.get_experiment_by_name(name)
+    return client, found.experiment_id if found else client.create_experiment(name)
 
 
 def _key(record: Record) -> str:

@@ -1,12 +1,16 @@
 """Train methods: ``python -m clear_bench.train --method clear --dataset synthped --seed 0``."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from clear_bench.cli import main
+
+if TYPE_CHECKING:
+    from clear_bench.runs import Run
 
 app = typer.Typer(add_completion=False)
 
@@ -34,6 +38,10 @@ def train(
     workers: Annotated[
         int, typer.Option(min=0, help="runs side by side; 0 chooses by cores and threads")
     ] = 0,
+    task: Annotated[
+        str, typer.Option(help="recognition: leave a method's retrieval half out; empty: all")
+    ] = "",
+    studies: Annotated[bool, typer.Option(help="put new runs below runs/studies")] = False,
     launcher: Annotated[str, typer.Option(help="none, pytorch (torchrun) or slurm")] = "none",
     runs_root: Annotated[Path, typer.Option("--runs", help="folder of runs")] = Path("runs"),
     cache: Annotated[Path, typer.Option(help="folder of derived files")] = Path(".cache"),
@@ -55,17 +63,23 @@ def train(
         for name in methods:
             print(json.dumps(compose(name, dataset, profile, chosen[0], changed), indent=1))
         return
+    from clear_bench.errors import unknown
+    from clear_bench.method import TASKS
+    from clear_bench.record import STUDIES
     from clear_bench.runs import plan
 
+    if task and task not in TASKS:
+        raise unknown("task", task, TASKS)
+    places: Any = {"root": runs_root, "data_root": data_root, "under": STUDIES if studies else ""}
     planned = [
         run
         for name in methods
         for s in chosen
-        for run in plan(name, dataset, profile, s, changed, root=runs_root, data_root=data_root)
+        for run in plan(name, dataset, profile, s, changed, **places)
+        if task in ("", "retrieval", run.task)
     ]
     if dry_run:
-        for run in {run.id: run for run in planned}.values():
-            print(f"{'finished' if run.finished else 'to do   '}  {run.folder}")
+        show_plan(planned, runs_root, 1 if launcher != "none" else workers)
         return
     from clear_bench.cache import Cache
     from clear_bench.distributed import leave, main_process
@@ -80,6 +94,21 @@ def train(
     if main_process():
         show(list({record.run_id: record for record in found}.values()))
     leave()
+
+
+def show_plan(planned: "Sequence[Run]", runs_root: Path, workers: int) -> None:
+    """Print what would run and what it would cost, as far as records of this machine say."""
+    from clear_bench.estimate import clock, estimate, forecast
+    from clear_bench.record import records
+    from clear_bench.schedule import default_workers
+
+    known = [record for _, record in records(runs_root)]
+    for run in {run.id: run for run in planned}.values():
+        seconds = None if run.finished else estimate(run, known)
+        state = "finished" if run.finished else "to do   "
+        cost = "" if run.finished else "unknown" if seconds is None else clock(seconds)
+        print(f"{state}  {cost:>8}  {run.folder}")
+    print(forecast(planned, known, workers or default_workers(planned)))
 
 
 def list_methods() -> None:

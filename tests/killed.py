@@ -4,13 +4,14 @@ import os
 import signal
 import sys
 
-from clear_bench import hooks
+from clear_bench import hooks, oracle
 from clear_bench.cli import main
 from clear_bench.train import app
 
 PLACES = {
-    "step": (hooks.FiniteLossHook, "after_train_iter"),
+    "step": (hooks.LossHook, "after_train_iter"),
     "save": (hooks.SelectionHook, "_save"),
+    "load": (oracle, "load"),
 }
 
 

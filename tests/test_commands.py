@@ -67,8 +67,9 @@ def test_training_again_is_a_no_op(monkeypatch, capsys):
 def test_dry_run_and_show_config_change_nothing(monkeypatch, capsys, world):
     before = sorted(world.rglob("*"))
     assert call(monkeypatch, train.app, *base(), *SMALL, "--seeds=2", "--dry-run") == 0
-    lines = capsys.readouterr().out.splitlines()
+    *lines, last = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["finished", "finished", "to", "to"]
+    assert last.startswith("2 runs to do, about 0:0")  # the finished ones say how long
     assert call(monkeypatch, train.app, *base(), "--show-config") == 0
     assert json.loads(capsys.readouterr().out)["data"]["split"] == "ids6"
     assert sorted(world.rglob("*")) == before
@@ -186,7 +187,9 @@ def test_verify_prepare_and_sheet(monkeypatch, capsys, world):
     assert "peta" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("module", ["train", "evaluate", "predict", "report", "data", "track"])
+@pytest.mark.parametrize(
+    "module", ["train", "evaluate", "predict", "search", "report", "data", "track"]
+)
 def test_help_answers_without_heavy_imports(module):
     code = (
         "import sys, runpy\n"

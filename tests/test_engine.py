@@ -1,6 +1,5 @@
 """Properties of a run: the same bits again, exact resume after kill -9, a stop at NaN."""
 
-import json
 import os
 import subprocess
 import sys
@@ -10,28 +9,13 @@ import numpy as np
 import pytest
 import torch
 from layouts import write_market
+from tiny import go, kill, numbers, words
 
 from clear_bench.cache import Cache
 from clear_bench.distributed import join, share_of_batch
 from clear_bench.errors import UserError
 from clear_bench.execute import execute
 from clear_bench.record import Record
-from clear_bench.runs import plan
-
-TINY = {
-    "data.image_size": [64, 32],
-    "recognition.train.epochs": 3,
-    "recognition.train.warmup_epochs": 1,
-    "recognition.train.batch_size": 16,
-    "retrieval.train.epochs": 3,
-    "retrieval.train.batch_size": 16,
-    "recognition.model.vit": {
-        "name": "vit_tiny_patch16_224", "embed_dim": 32, "depth": 1, "num_heads": 2
-    },
-    "recognition.model.dim": 32,
-    "recognition.model.heads": 2,
-    "text.encoder": "none",
-}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -45,19 +29,6 @@ def data(tmp_path_factory):
 def elsewhere(tmp_path, monkeypatch):
     """MLflow's store and everything else goes to a folder of the test."""
     monkeypatch.chdir(tmp_path)
-
-
-def go(data, root, overrides=None, seed=0):
-    changed = TINY | (overrides or {})
-    runs = plan("clear", "market1501", "smoke", seed, changed, root=root, data_root=data)
-    return runs, execute(runs, Cache(Path("cache")))
-
-
-def numbers(record: Record) -> dict:
-    """Return everything of a record that must be the same when it is made again."""
-    history = [{k: v for k, v in row.items() if k != "seconds"} for row in record.history]
-    return {"metrics": record.metrics, "history": history, "selected": record.selected_epoch,
-            "table": record.per_attribute}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -94,21 +65,6 @@ def test_another_seed_is_another_run(data, reference, tmp_path):
     _, records = go(data, tmp_path / "runs", {"retrieval.train.epochs": 1}, seed=1)
     assert records[0].run_id != reference[1][0].run_id
     assert records[0].history[0]["loss"] != reference[1][0].history[0]["loss"]
-
-
-def words(data, overrides=None):
-    """Return the command line of what `go` does."""
-    changed = TINY | (overrides or {})
-    where = ["--dataset=market1501", f"--data-root={data}", "--runs=runs", "--cache=cache"]
-    return [*where, "--profile=smoke", *(f"--set={k}={json.dumps(v)}" for k, v in changed.items())]
-
-
-def kill(data, where, number, overrides=None):
-    """Train in another process until it dies, see ``killed.py``."""
-    script = Path(__file__).with_name("killed.py")
-    command = [sys.executable, str(script), where, str(number), *words(data, overrides)]
-    died = subprocess.run(command, capture_output=True, text=True)
-    assert died.returncode == -9, died.stderr
 
 
 @pytest.mark.parametrize(("where", "number"), [("step", 3), ("save", 4), ("step", 10)])

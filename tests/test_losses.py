@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from clear_bench.models.losses import hardest_hinge, margin_softmax, weighted_bce
+from clear_bench.models.losses import contrastive, hardest_hinge, margin_softmax, weighted_bce
 from clear_bench.models.person import logit_norm
 
 
@@ -66,6 +66,29 @@ def test_hinge_with_one_category_has_no_negatives():
     cosine = torch.tensor([[0.5, 0.1], [0.4, 0.2]])
     found = hardest_hinge(cosine, torch.tensor([0, 0]), margin=0.2)
     assert float(found) == pytest.approx((0.0 + 0.0) / 2)
+
+
+def test_contrastive_by_hand():
+    torch.manual_seed(2)
+    cosine = torch.rand(5, 4) * 2 - 1
+    target = torch.tensor([0, 1, 1, 3, 0])
+    total = 0.0
+    for i in range(5):
+        own = 8 * float(cosine[i, target[i]])
+        others = [j for j in range(5) if int(target[j]) != int(target[i])]
+        queries = [8 * float(cosine[i, target[j]]) for j in others]
+        images = [8 * float(cosine[j, target[i]]) for j in others]
+        for negatives in (queries, images):
+            total += math.log(sum(math.exp(x) for x in [own, *negatives])) - own
+    found = contrastive(cosine, target, scale=8.0)
+    assert float(found) == pytest.approx(total / 10, rel=1e-5)
+
+
+def test_contrastive_with_one_category_has_no_negatives():
+    cosine = torch.tensor([[0.5, 0.1], [0.4, 0.2]], requires_grad=True)
+    found = contrastive(cosine, torch.tensor([0, 0]), scale=8.0)
+    found.backward()
+    assert found.item() == 0.0 and torch.isfinite(cosine.grad).all()
 
 
 @pytest.mark.parametrize("angular", [True, False])

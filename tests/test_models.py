@@ -134,7 +134,8 @@ def test_fusion_variants_build_and_all_parameters_learn(depth, fusion):
 
 @pytest.mark.parametrize("branches", [["vit"], ["swin"], ["vit", "vit"], ["swin", "vit"]])
 def test_branches_give_their_share_of_the_feature(branches):
-    model = clear((64, 32), branches=branches)
+    fusion = "both" if len(branches) == 2 else "none"
+    model = clear((64, 32), branches=branches, fusion=fusion)
     assert model.features(torch.randn(2, 3, 64, 32)).shape == (2, 256 * len(branches))
 
 

@@ -139,7 +139,7 @@ def test_a_last_batch_of_one_trains(tmp_path, key):
 @pytest.mark.parametrize("key", ["cmce", "deep_cca", "sal"])
 def test_what_several_processes_would_not_share_is_refused(tmp_path, key, monkeypatch):
     write_table(tmp_path)
-    monkeypatch.setattr("clear_bench.models.joint_space.get_world_size", lambda: 2)
+    monkeypatch.setattr("clear_bench.models.person.get_world_size", lambda: 2)
     with pytest.raises(UserError, match="in one process"):
         make_model(key, tmp_path)
     assert make_model("asmr", tmp_path)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from layouts import write_market
-from test_engine import TINY, numbers
+from tiny import TINY, numbers
 
 from clear_bench.cache import Cache
 from clear_bench.errors import UserError

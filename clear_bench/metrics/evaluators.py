@@ -10,7 +10,8 @@ from mmengine.model import is_model_wrapper
 from mmengine.registry import LOOPS, METRICS
 from mmengine.runner import ValLoop
 
-from clear_bench.inference import rank_split
+from clear_bench.data.images import open_array
+from clear_bench.inference import as_seen, rank_split
 from clear_bench.metrics.recognition import recognition_metrics
 
 
@@ -47,8 +48,9 @@ class RecognitionMetric(BaseMetric):
 class RetrievalValLoop(ValLoop):
     """Validation of a retrieval model: all queries of a split against all of its images.
 
-    A ranking needs the whole gallery at once, so this is no loop over batches.  Features are
-    cached, so every process of a distributed run simply does it all.
+    A ranking needs the whole gallery at once, so this is no loop over batches, and every process
+    of a distributed run simply does it all: features are cached, but for a model that trains its
+    network, which encodes the split's images anew.
 
     Args:
         runner: The Runner.
@@ -56,15 +58,23 @@ class RetrievalValLoop(ValLoop):
         evaluator: Not used; mmengine wants one.
         split: ``.npz`` file, see `clear_bench.inference.rank_split`.
         rule: Arguments of the retrieval metrics.
+        images: File of the pixels, see `open_array`.
     """
 
     def __init__(
-        self, runner: Any, dataloader: Any, evaluator: Any, split: str, rule: dict[str, Any]
+        self,
+        runner: Any,
+        dataloader: Any,
+        evaluator: Any,
+        split: str,
+        rule: dict[str, Any],
+        images: str,
     ) -> None:
         super().__init__(runner, dataloader, evaluator)
         with np.load(split, allow_pickle=False) as arrays:
             self.split = dict(arrays)
         self.rule = rule
+        self.pixels = open_array(images)
 
     @torch.no_grad()
     def run(self) -> dict[str, float]:
@@ -74,7 +84,7 @@ class RetrievalValLoop(ValLoop):
         model = self.runner.model
         model.eval()
         inner = model.module if is_model_wrapper(model) else model
-        metrics = rank_split(inner, self.split, **self.rule).metrics
+        metrics = rank_split(*as_seen(inner, self.split, self.pixels), **self.rule).metrics
         self.runner.call_hook("after_val_epoch", metrics=metrics)
         self.runner.call_hook("after_val")
         return metrics

@@ -128,11 +128,12 @@ def instance_scores(
 def _instance_scores(predicted: NDArray[np.bool_], actual: NDArray[np.bool_]) -> dict[str, Floats]:
     both = (predicted & actual).sum(axis=1)
     guessed, present = predicted.sum(axis=1), actual.sum(axis=1)
+    total = guessed + present
     return {
-        "accuracy": _ratio(both, (predicted | actual).sum(axis=1), 0.0),
+        "accuracy": _ratio(both, total - both, 0.0),
         "precision": _ratio(both, guessed, 0.0),
         "recall": _ratio(both, present, 0.0),
-        "f1": _ratio(2 * both, guessed + present, 0.0),
+        "f1": _ratio(2 * both, total, 0.0),
     }
 
 
@@ -156,10 +157,11 @@ def _mean_accuracy(
 
 def _rates(predicted: NDArray[np.bool_], actual: NDArray[np.bool_]) -> tuple[Floats, Floats]:
     """Return the true positive and true negative rates ``(A,)``, NaN where undefined."""
-    return (
-        _ratio((predicted & actual).sum(axis=0), actual.sum(axis=0), np.nan),
-        _ratio((~predicted & ~actual).sum(axis=0), (~actual).sum(axis=0), np.nan),
-    )
+    both = (predicted & actual).sum(axis=0)
+    guessed, present = predicted.sum(axis=0), actual.sum(axis=0)
+    absent = len(actual) - present
+    neither = absent - (guessed - both)
+    return _ratio(both, present, np.nan), _ratio(neither, absent, np.nan)
 
 
 def _average_precision(values: NDArray[np.floating[Any]], actual: NDArray[np.bool_]) -> float:
@@ -186,11 +188,12 @@ def _decide(
     if not values.size:
         raise UserError(f"nothing to measure: {len(values)} images, {values.shape[1]} attributes")
     # A comparison with NaN is False: a diverged model would pass for one that predicts nothing.
-    if np.isnan(values).any():
+    if np.isnan(values.max()):  # NaN if any is
         raise UserError("a probability is not a number; the model has diverged, lower train.lr")
-    if not np.isin(truth, (0, 1)).all():
+    present = truth == 1
+    if not (present | (truth == 0)).all():
         raise UserError("labels must be 0 or 1; map other values first, RAP's 2 (unsure) to 0")
-    return values > threshold, truth == 1
+    return values > threshold, present
 
 
 def _ratio(part: NDArray[np.int_], whole: NDArray[np.int_], empty: float) -> Floats:

@@ -5,6 +5,7 @@ score; images of equal score keep the order of the gallery (or its reverse, if a
 result is reproducible even for a model that scores every image alike.
 """
 
+import mmap
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,14 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clear_bench.errors import UserError, unknown
+from clear_bench.metrics.ranks import Pairs, Positives, Ties
+from clear_bench.progress import track
 
 Floats = NDArray[np.float64]
 AveragePrecision = Literal["mean", "trapezoid"]
 NoPositives = Literal["error", "skip", "zero"]
-Ties = Literal["index", "reversed"]
-Pairs = tuple[NDArray[np.integer[Any]], NDArray[np.integer[Any]]]
 Score = Callable[[int, int], NDArray[np.floating[Any]]]
 TOP = (1, 5, 10)  # of rank-k
+BLOCK = 128 * 2**20  # bytes of a gallery that are held in float64 at once
 
 
 @dataclass(frozen=True)
@@ -91,14 +93,32 @@ def dot_products(queries: NDArray[np.float32], images: NDArray[np.float32]) -> S
 
     Args:
         queries: ``(Q, d)``.
-        images: ``(N, d)``.
+        images: ``(N, d)``.  A gallery too large for memory may be a memory-mapped array: it is
+            read in blocks, and each block's memory is given back.
     """
-    gallery = np.asarray(images, np.float64).T
+    block = max(1, BLOCK // (8 * images.shape[1]))
+    fits = len(images) <= block and not isinstance(images, np.memmap)
+    whole = np.asarray(images, np.float64) if fits else None
 
     def score(start: int, stop: int) -> NDArray[np.float32]:
-        return (np.asarray(queries[start:stop], np.float64) @ gallery).astype(np.float32)
+        asked = np.asarray(queries[start:stop], np.float64)
+        if whole is not None:
+            return (asked @ whole.T).astype(np.float32)
+        found = np.empty((len(asked), len(images)), np.float32)
+        for first in range(0, len(images), block):
+            some = np.asarray(images[first : first + block], np.float64)
+            found[:, first : first + block] = asked @ some.T
+            _give_back(images)
+        return found
 
     return score
+
+
+def _give_back(images: NDArray[np.float32]) -> None:
+    """Let the pages of a memory-mapped array go; they are read again when they are needed."""
+    mapped = getattr(images, "_mmap", None)
+    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def metrics_of_scores(
@@ -147,13 +167,13 @@ def metrics_of_scores(
     """
     _check_rules(ap, ties, chunk, len(query_category))
     query_category, gallery_category = np.asarray(query_category), np.asarray(gallery_category)
-    parts = []
-    for start in range(0, len(query_category), chunk):
-        asked = query_category[start : start + chunk]
-        kept = _kept(removed, start, start + len(asked), len(gallery_category))
-        positive = (asked[:, None] == gallery_category) & kept
-        parts.append(_measure(score(start, start + len(asked)), positive, kept, ap, ties))
-    precision, first, inverse, answerable = (np.concatenate(p) for p in zip(*parts, strict=True))
+    positives = Positives(query_category, gallery_category, removed)
+    ranks: list[NDArray[np.intp]] = []
+    for start in track(range(0, len(query_category), chunk), "rank images"):
+        stop = min(start + chunk, len(query_category))
+        scores = _checked(score(start, stop), (stop - start, len(gallery_category)))
+        ranks += positives.ranks(scores, start, ties)
+    precision, first, inverse, answerable = _measure(ranks, ap)
     counted = _counted(answerable, no_positives)
     precision[~counted], first[~counted] = np.nan, np.nan
     metrics = {"mAP": float(precision[counted].mean())}
@@ -191,38 +211,29 @@ def _counted(answerable: NDArray[np.bool_], no_positives: NoPositives) -> NDArra
     return counted
 
 
-def _kept(removed: Pairs | None, start: int, stop: int, images: int) -> NDArray[np.bool_]:
-    """Return which images each query of a chunk sees ``(stop - start, images)``."""
-    kept = np.ones((stop - start, images), bool)
-    if removed is not None:
-        query, image = np.asarray(removed[0]), np.asarray(removed[1])
-        here = (query >= start) & (query < stop)
-        kept[query[here] - start, image[here]] = False
-    return kept
+def _checked(
+    scores: NDArray[np.floating[Any]], shape: tuple[int, int]
+) -> NDArray[np.floating[Any]]:
+    """Return scores after a look at their shape and for NaN."""
+    scores = np.asarray(scores)
+    if scores.shape != shape:
+        raise ValueError(f"scores have shape {scores.shape}, expected {shape}")
+    if scores.size and np.isnan(scores.max()):  # NaN if any is
+        raise UserError("a score is not a number; the model has diverged, lower train.lr")
+    return scores
 
 
 def _measure(
-    scores: NDArray[np.floating[Any]],
-    positive: NDArray[np.bool_],
-    kept: NDArray[np.bool_],
-    ap: AveragePrecision,
-    ties: Ties,
+    ranks: list[NDArray[np.intp]], ap: AveragePrecision
 ) -> tuple[Floats, Floats, Floats, NDArray[np.bool_]]:
-    """Rank a chunk of queries.
-
-    Args:
-        scores: ``(n, N)``.
-        positive: ``(n, N)``.
-        kept: ``(n, N)``; a positive is kept.
-        ap: See `metrics_of_scores`.
-        ties: See `metrics_of_scores`.
+    """Return the metrics of queries from the ascending ranks ``(P,)`` of each one's positives.
 
     Returns:
         Average precision, rank of the first positive, positives over the rank of the last, and
-        whether there are any, each ``(n,)``; 0, infinity and 0 for a query without positives.
+        whether there are any, each ``(Q,)``; 0, infinity and 0 for a query without positives.
     """
-    query, rank = _ranks(np.asarray(scores), positive, kept, ties)
-    count = positive.sum(axis=1)
+    count = np.array([len(each) for each in ranks])
+    query, rank = np.repeat(np.arange(len(ranks)), count), np.concatenate(ranks)
     end = np.cumsum(count)
     nth = np.arange(1, len(rank) + 1) - (end - count)[query]  # 1 for a query's first positive
     precision = nth / rank
@@ -238,28 +249,3 @@ def _measure(
     first[some] = rank[(end - count)[some]]
     inverse[some] = count[some] / rank[end[some] - 1]
     return average, first, inverse, some
-
-
-def _ranks(
-    scores: NDArray[np.floating[Any]],
-    positive: NDArray[np.bool_],
-    kept: NDArray[np.bool_],
-    ties: Ties,
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return query and rank, from 1, of every positive ``(P,)``, by query and then by rank.
-
-    A rank counts kept images only.
-    """
-    if scores.shape != positive.shape:
-        raise ValueError(f"scores have shape {scores.shape}, expected {positive.shape}")
-    if np.isnan(scores).any():
-        raise UserError("a score is not a number; the model has diverged, lower train.lr")
-    if ties == "index":
-        order = np.argsort(-scores, axis=1, kind="stable")
-    else:
-        order = np.argsort(scores, axis=1, kind="stable")[:, ::-1]
-    query, position = np.nonzero(np.take_along_axis(positive, order, axis=1))
-    if kept.all():
-        return query, position + 1
-    places = np.cumsum(np.take_along_axis(kept, order, axis=1), axis=1, dtype=np.intp)
-    return query, places[query, position]

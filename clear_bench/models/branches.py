@@ -1,12 +1,13 @@
 """The two branches of CLEAR's cross-transformer: a plain ViT and a Swin with channel attention."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import timm
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clear_bench.errors import UserError
+from clear_bench.errors import Unavailable, UserError
 
 CHANNEL_ATTENTION = ("off", "paper", "released")
 
@@ -28,7 +29,7 @@ def backbone(name: str, image_size: tuple[int, int], pretrained: bool, **extra: 
         known = timm.get_pretrained_cfg(name)
         if known is not None and known.fixed_input_size:  # a CNN takes any size, unasked
             extra["img_size"] = image_size
-        return timm.create_model(name, pretrained=pretrained, num_classes=0, **extra)
+        model = timm.create_model(name, pretrained=pretrained, num_classes=0, **extra)
     except RuntimeError as error:
         if "Unknown model" in str(error):
             raise UserError(f"backbone {name}: timm knows no such model") from error
@@ -36,10 +37,14 @@ def backbone(name: str, image_size: tuple[int, int], pretrained: bool, **extra: 
             raise UserError(f"backbone {name}: timm knows no such weights") from error
         raise
     except OSError as error:  # every download failure of the hub client is one
-        raise UserError(
+        raise Unavailable(
             f"backbone {name}: pre-trained weights cannot be had ({type(error).__name__}); "
             "run once where the hub is reachable, or set pretrained=false to train from scratch"
         ) from error
+    for part in model.modules():
+        if hasattr(part, "fused_attn"):  # timm leaves Swin's off; the mathematics is the same
+            part.fused_attn = True
+    return model
 
 
 class ChannelAttention(nn.Module):
@@ -88,6 +93,10 @@ class ViTBranch(nn.Module):
         )  # belongs to timm's classifier; here it would never learn
         self.width: int = self.trunk.num_features  # type: ignore[assignment]
 
+    def last_blocks(self) -> list[nn.Module]:
+        """Return the last block and the norm behind it."""
+        return [self.trunk.blocks[-1], self.trunk.norm]
+
     def embed(self, images: Tensor) -> Tensor:
         """Map ``(B, 3, H, W)`` to what enters the first block, ``(B, prefix + N, width)``."""
         tokens = self.trunk._pos_embed(self.trunk.patch_embed(images))
@@ -108,6 +117,7 @@ class SwinBranch(nn.Module):
         channel_attention: ``off``, ``paper`` or ``released`` (with the shuffle, see
             `ChannelAttention`).
         channel_stages: Stages (0 to 3) that get one.
+        channel_dropout: On the result of each.
         swin: timm's name and arguments.
     """
 
@@ -116,7 +126,8 @@ class SwinBranch(nn.Module):
         image_size: tuple[int, int],
         pretrained: bool,
         channel_attention: str = "paper",
-        channel_stages: tuple[int, ...] = (0, 1, 2, 3),
+        channel_stages: Sequence[int] = (0, 1, 2, 3),
+        channel_dropout: float = 0.1,
         **swin: Any,
     ) -> None:
         super().__init__()
@@ -128,12 +139,21 @@ class SwinBranch(nn.Module):
         swin = {"always_partition": True, **swin}
         self.trunk: Any = backbone(image_size=image_size, pretrained=pretrained, **swin)
         self.width: int = self.trunk.num_features  # type: ignore[assignment]
-        stages = [] if channel_attention == "off" else list(channel_stages)
+        places = self._positions(image_size)
+        if not set(channel_stages) <= set(range(len(places))):
+            raise UserError(
+                f"channel_stages={list(channel_stages)}: must be from 0 to {len(places) - 1}"
+            )
+        if not channel_stages and channel_attention != "off":
+            raise UserError("channel_stages=[]: name a stage, or set channel_attention=off")
+        stages = [] if channel_attention == "off" else sorted(set(channel_stages))
+        released = channel_attention == "released"
         self.channel_attention = nn.ModuleDict(
             {
-                str(stage): ChannelAttention(positions, shuffle=channel_attention == "released")
-                for stage, positions in enumerate(self._positions(image_size))
-                if stage in stages
+                str(stage): ChannelAttention(
+                    places[stage], shuffle=released, dropout=channel_dropout
+                )
+                for stage in stages
             }
         )
 
@@ -144,6 +164,12 @@ class SwinBranch(nn.Module):
             -(-height // 2**stage) * -(-width // 2**stage)
             for stage in range(len(self.trunk.layers))
         ]
+
+    def last_blocks(self) -> list[nn.Module]:
+        """Return the last stage, its channel attention and the norm behind it."""
+        last = str(len(self.trunk.layers) - 1)
+        attention = [self.channel_attention[last]] if last in self.channel_attention else []
+        return [*attention, self.trunk.layers[-1], self.trunk.norm]
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Map ``(B, 3, H, W)`` to summary ``(B, width)`` and tokens ``(B, N, width)``."""

@@ -14,10 +14,14 @@ from typing import Any
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
+from clear_bench.errors import UserError, unknown
 from clear_bench.method import Method
 from clear_bench.models.cross_transformer import CrossTransformer
+from clear_bench.models.losses import asymmetric_bce, focal_bce, weighted_bce
 from clear_bench.models.person import RecognitionModel
 from clear_bench.models.retrieval_head import ClearRetrieval  # noqa: F401 - registers it
+
+LOSS_WEIGHTING = ("none", "exp", "focal", "asymmetric")
 
 
 @MODELS.register_module()
@@ -29,6 +33,13 @@ class Clear(RecognitionModel):
         image_size: See `RecognitionModel`.
         positive_ratio: See `RecognitionModel`.
         augment: See `RecognitionModel`.
+        loss_weighting: One of `LOSS_WEIGHTING`: plain binary cross-entropy (``none``), weighted by
+            how rare an attribute is (``exp``, see `weighted_bce`), ``focal`` or ``asymmetric``.
+        weight_strength: Of ``exp``, see `weighted_bce`.
+        focal_gamma: Of ``focal``, see `focal_bce`.
+        positive_gamma: Of ``asymmetric``, see `asymmetric_bce`.
+        negative_gamma: Of ``asymmetric``.
+        negative_clip: Of ``asymmetric``, the ``clip`` of `asymmetric_bce`.
         trunk: Everything else goes to `CrossTransformer`.
     """
 
@@ -38,12 +49,37 @@ class Clear(RecognitionModel):
         image_size: Sequence[int],
         positive_ratio: Sequence[float],
         augment: dict[str, Any],
+        *,
+        loss_weighting: str = "exp",
+        weight_strength: float = 1.0,
+        focal_gamma: float = 2.0,
+        positive_gamma: float = 0.0,
+        negative_gamma: float = 4.0,
+        negative_clip: float = 0.05,
         **trunk: Any,
     ) -> None:
         super().__init__(attributes, image_size, positive_ratio, augment)
+        if loss_weighting not in LOSS_WEIGHTING:
+            raise unknown("loss_weighting", loss_weighting, LOSS_WEIGHTING)
+        if min(weight_strength, focal_gamma, positive_gamma, negative_gamma) < 0:
+            raise UserError("weight_strength and the gammas of a loss: must be 0 or more")
+        if not 0 <= negative_clip < 1:
+            raise UserError(f"negative_clip={negative_clip}: must be from 0 to below 1")
+        self.loss_weighting = loss_weighting
+        self.weight_strength = weight_strength if loss_weighting == "exp" else 0.0
+        self.focal_gamma = focal_gamma
+        self.asymmetry = {
+            "positive_gamma": positive_gamma,
+            "negative_gamma": negative_gamma,
+            "clip": negative_clip,
+        }
         self.trunk = CrossTransformer(self.image_size, **trunk)
         self.feature_dim = self.trunk.feature_dim
         self.head = nn.Linear(self.feature_dim, attributes)
+
+    def blocks(self, which: str) -> list[nn.Module]:
+        """Return the last block of each branch and the fusion, or the whole trunk."""
+        return [self.trunk] if which == "all" else self.trunk.last_blocks()
 
     def features(self, images: Tensor) -> Tensor:
         """Map images ``(B, 3, H, W)`` to ``(B, feature_dim)``."""
@@ -52,6 +88,15 @@ class Clear(RecognitionModel):
     def classify(self, features: Tensor) -> Tensor:
         """Map features ``(B, feature_dim)`` to logits ``(B, A)``."""
         return self.head(features)
+
+    def loss(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Return the loss of a batch, as `loss_weighting` says."""
+        logits = self.classify(self.features(images))
+        if self.loss_weighting == "focal":
+            return {"loss": focal_bce(logits, labels, self.focal_gamma)}
+        if self.loss_weighting == "asymmetric":
+            return {"loss": asymmetric_bce(logits, labels, **self.asymmetry)}
+        return {"loss": weighted_bce(logits, labels, self.positive_ratio, self.weight_strength)}
 
 
 METHOD = Method(
@@ -77,12 +122,19 @@ METHOD = Method(
                 "drop_path_rate": 0.0,
                 "channel_attention": "paper",
                 "channel_stages": [0, 1, 2, 3],
+                "channel_dropout": 0.1,
             },
             "pretrained": False,
             "fusion": "both",
             "depth": 1,
             "dim": 256,
             "heads": 8,
+            "loss_weighting": "exp",
+            "weight_strength": 1.0,
+            "focal_gamma": 2.0,
+            "positive_gamma": 0.0,
+            "negative_gamma": 4.0,
+            "negative_clip": 0.05,
         },
     },
     retrieval={
@@ -96,12 +148,16 @@ METHOD = Method(
             "depth": 2,
             "visual_depth": 1,
             "width": 256,
+            "shared": False,
+            "activation": "gelu",
             "dropout": 0.0,
             "feature_dropout": 0.1,
             "margin_loss": "angular",
             "margin": 0.1,
             "scale": 16.0,
             "center": True,
+            "unit_parts": True,
+            "mirror": True,
         },
         "train": {"epochs": 12, "batch_size": 128, "lr": 1e-3, "warmup_epochs": 0},
     },
@@ -115,6 +171,7 @@ METHOD = Method(
                         "drop_path_rate": 0.0,
                         "channel_attention": "paper",
                         "channel_stages": [0, 1, 2, 3],
+                        "channel_dropout": 0.1,
                     },
                     "pretrained": True,
                     "dim": 1024,
@@ -128,7 +185,7 @@ METHOD = Method(
                     "schedule": "plateau",
                     "warmup_epochs": 0,
                     "clip_norm": 10.0,
-                    "amp": False,
+                    "precision": "fp32",
                 },
             },
             "retrieval": {"model": {"dim": 512, "width": 1024}},

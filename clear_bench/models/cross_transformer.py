@@ -33,14 +33,18 @@ class CrossAttention(nn.Module):
         self.out = nn.Linear(dim, dim)
 
     def forward(self, summary: Tensor, tokens: Tensor) -> Tensor:
-        """Return what ``summary`` ``(B, dim)`` gathers from ``tokens`` ``(B, N, dim)``."""
+        """Return what ``summary`` ``(B, dim)`` gathers from ``tokens`` ``(B, N, dim)``.
+
+        One query a head meets N + 1 tokens, so the key map is put on the query's side, ``q' (K t)
+        = (K' q)' t``, and the value map behind the weighted sum: each then acts on one vector a
+        head and not on every token.
+        """
         seen = torch.cat([summary[:, None], tokens], dim=1)
-        split = (-1, self.heads, summary.shape[1] // self.heads)
-        query = self.query(summary)[:, None].unflatten(2, split[1:]).transpose(1, 2)
-        key = self.key(seen).unflatten(2, split[1:]).transpose(1, 2)
-        value = self.value(seen).unflatten(2, split[1:]).transpose(1, 2)
-        gathered = F.scaled_dot_product_attention(query, key, value)  # (B, heads, 1, d)
-        return self.out(gathered.transpose(1, 2).flatten(1))
+        split = (self.heads, summary.shape[1] // self.heads)
+        key, value = (m.weight.unflatten(0, split) for m in (self.key, self.value))
+        query = torch.einsum("bhd,hdc->bhc", self.query(summary).unflatten(1, split), key)
+        gathered = F.scaled_dot_product_attention(query, seen, seen, scale=split[1] ** -0.5)
+        return self.out(torch.einsum("bhc,hdc->bhd", gathered, value).flatten(1))
 
 
 class CrossTransformer(nn.Module):
@@ -57,7 +61,8 @@ class CrossTransformer(nn.Module):
         vit: timm name and arguments of ViT branches.
         swin: The same for Swin branches, with ``channel_attention`` and ``channel_stages``.
         pretrained: Whether timm's published weights are loaded.
-        fusion: Which summaries look across: ``both``, ``first``, ``second`` or ``none``.
+        fusion: Which summaries look across: ``both``, ``first``, ``second`` or ``none``, which is
+            the only one for a lone branch.
         depth: Layers of cross-fusion.
         dim: Width of the fused summaries.  A branch of that width is not projected (so nothing
             is at the published sizes); another gets a linear map first.
@@ -88,6 +93,8 @@ class CrossTransformer(nn.Module):
                 raise unknown("branch", name, BRANCHES)
         if len(branches) not in (1, 2):
             raise UserError(f"branches={list(branches)}: must be one or two")
+        if len(branches) == 1 and fusion != "none":
+            raise UserError(f"fusion={fusion}: a lone branch has no other to look at; use none")
         options = {"vit": vit, "swin": swin}
         self.branches = nn.ModuleList(
             BRANCHES[name](image_size, pretrained, **options[name]) for name in branches
@@ -96,14 +103,18 @@ class CrossTransformer(nn.Module):
         self.project = nn.ModuleList(
             nn.Identity() if width == dim else nn.Linear(width, dim) for width in widths
         )
-        looks = {"none": (), "both": (0, 1), "first": (0,), "second": (1,)}[fusion]
-        self.looks = looks if len(branches) == 2 else ()
+        self.looks = {"none": (), "both": (0, 1), "first": (0,), "second": (1,)}[fusion]
         self.cross = nn.ModuleList(
             nn.ModuleDict({str(side): CrossAttention(dim, heads) for side in self.looks})
             for _ in range(depth if self.looks else 0)
         )
         self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in branches)
         self.feature_dim = dim * len(branches)
+
+    def last_blocks(self) -> list[nn.Module]:
+        """Return the last block of each branch, and all of the fusion with its norms."""
+        ends = [part for branch in self.branches for part in branch.last_blocks()]  # type: ignore[operator]
+        return [*ends, *self.project, *self.cross, *self.norms]
 
     def forward(self, images: Tensor) -> Tensor:
         """Map normalised images ``(B, 3, H, W)`` to features ``(B, feature_dim)``."""

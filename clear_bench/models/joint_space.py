@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
-from mmengine.dist import get_world_size
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from clear_bench.errors import UserError
 from clear_bench.models.person import BatchNorm, RetrievalModel
 
 
@@ -27,16 +25,6 @@ class JointSpace(RetrievalModel):
     def __init__(self, table: str, feature_dropout: float) -> None:
         super().__init__(table)
         self.feature_dropout = nn.Dropout(feature_dropout)
-
-    def alone(self, why: str) -> None:
-        """Refuse to be one of several processes.
-
-        Raises:
-            UserError: If the run has more than one; ``why`` says what they would not share.
-        """
-        if get_world_size() > 1:
-            name = type(self).__name__
-            raise UserError(f"{name}: {why}; run it in one process (it takes seconds)")
 
     @property
     def feature_size(self) -> int:

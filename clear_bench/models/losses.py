@@ -1,11 +1,15 @@
-"""Losses of recognition (weighted binary cross-entropy) and of retrieval (margin losses)."""
+"""Losses of recognition (weighted binary cross-entropies) and of retrieval (margin losses)."""
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+FLOOR = 1e-8  # of what is raised to a power: the slope of x^gamma is infinite at 0 for gamma < 1
 
-def weighted_bce(logits: Tensor, labels: Tensor, positive_ratio: Tensor) -> Tensor:
+
+def weighted_bce(
+    logits: Tensor, labels: Tensor, positive_ratio: Tensor, strength: float = 1.0
+) -> Tensor:
     """Return the binary cross-entropy that weighs rare attributes up.
 
     A positive of attribute j weighs exp(1 - r_j) and a negative exp(r_j), where r_j is the share
@@ -17,13 +21,70 @@ def weighted_bce(logits: Tensor, labels: Tensor, positive_ratio: Tensor) -> Tens
         logits: ``(B, A)``.
         labels: ``(B, A)`` of 0 and 1, in the dtype of ``logits``.
         positive_ratio: ``(A,)``.
+        strength: Factor on the exponent (ours): 1 is the published weight, 0 weighs nothing.
 
     Returns:
         A scalar.
     """
-    weight = torch.exp(torch.where(labels > 0.5, 1 - positive_ratio, positive_ratio))
+    weight = torch.exp(strength * torch.where(labels > 0.5, 1 - positive_ratio, positive_ratio))
     loss = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
     return (loss * weight).sum(dim=1).mean()
+
+
+def focal_bce(logits: Tensor, labels: Tensor, gamma: float) -> Tensor:
+    """Return the binary focal loss, in which what is already right weighs little.
+
+    ``-(1 - q)^gamma log(q)``, where q is the probability given to the true answer.  Summed over
+    attributes, averaged over images, as `weighted_bce`.  Source: Lin et al., "Focal Loss for Dense
+    Object Detection", ICCV 2017, equation 4; its balancing factor alpha is left out.
+
+    Args:
+        logits: ``(B, A)``.
+        labels: ``(B, A)`` of 0 and 1.
+        gamma: 0 is the plain cross-entropy.
+
+    Returns:
+        A scalar.
+    """
+    to_truth = torch.where(labels > 0.5, logits, -logits).float()
+    missing = torch.sigmoid(-to_truth).clamp(min=FLOOR)
+    return -(missing**gamma * F.logsigmoid(to_truth)).sum(dim=1).mean()
+
+
+def asymmetric_bce(
+    logits: Tensor,
+    labels: Tensor,
+    *,
+    positive_gamma: float,
+    negative_gamma: float,
+    clip: float,
+) -> Tensor:
+    """Return the asymmetric loss (ASL): negatives are focused harder, easy ones do not count.
+
+    A positive of probability p costs ``-(1 - p)^positive_gamma log(p)``, a negative
+    ``-p'^negative_gamma log(1 - p')`` with ``p' = max(p - clip, 0)``.  Summed over attributes,
+    averaged over images.  Source: Ridnik et al., "Asymmetric Loss For Multi-Label Classification",
+    ICCV 2021; gradients pass through the factors as the formula has it (the released code stops
+    them by default).
+
+    Args:
+        logits: ``(B, A)``.
+        labels: ``(B, A)`` of 0 and 1.
+        positive_gamma: 0 in the paper's recommended setting.
+        negative_gamma: 4 there.
+        clip: 0.05 there.
+
+    Returns:
+        A scalar.
+    """
+    logits = logits.float()
+    present, absent = F.logsigmoid(logits), F.logsigmoid(-logits)
+    # log(1 - p') = min(0, log(1 - p + clip)), in logarithms all the way
+    absent = torch.logaddexp(absent, absent.new_tensor(clip).log()).clamp(max=0)
+    doubt = torch.sigmoid(-logits).clamp(min=FLOOR) ** positive_gamma
+    shifted = (torch.sigmoid(logits) - clip).clamp(min=FLOOR) ** negative_gamma
+    loss = -torch.where(labels > 0.5, doubt * present, shifted * absent)
+    return loss.sum(dim=1).mean()
 
 
 def margin_softmax(
@@ -80,3 +141,27 @@ def hardest_hinge(cosine: Tensor, target: Tensor, *, margin: float) -> Tensor:
     wrong_image = to_own.masked_fill(target[:, None] == target[None, :], -2).amax(dim=0)[:, None]
     hinge = F.relu(margin - positive + wrong_category) + F.relu(margin - positive + wrong_image)
     return hinge.mean()
+
+
+def contrastive(cosine: Tensor, target: Tensor, *, scale: float) -> Tensor:
+    """Return the bidirectional InfoNCE loss of the pairs in a batch.
+
+    Image i against the batch's queries, and the query of i against the batch's images; the mean of
+    both cross-entropies.  Two images of one category have the same query, so neither is a negative
+    of the other: such pairs are left out.  Source: CLIP (Radford et al. 2021), but with the scale
+    given instead of learned; that CLEAR's margin loss may be of this form is inferred.
+
+    Args:
+        cosine: ``(B, C)`` cosines between images and category prototypes.
+        target: ``(B,)`` int64.
+        scale: Factor on all logits.
+
+    Returns:
+        A scalar.
+    """
+    logits = scale * cosine.float()[:, target]  # (B, B): image i against the query of image j
+    same = target[:, None] == target[None, :]
+    same.fill_diagonal_(False)
+    logits = logits.masked_fill(same, -torch.inf)
+    own = torch.arange(len(target), device=target.device)
+    return (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from mmengine.dist import get_world_size
 from mmengine.model import BaseDataPreprocessor, BaseModel
 from mmengine.registry import MODELS
 from torch import Tensor, nn
@@ -90,6 +91,13 @@ class RecognitionModel(BaseModel):
         ratio = torch.tensor(list(positive_ratio), dtype=torch.float32)
         self.register_buffer("positive_ratio", ratio)
 
+    def init_weights(self) -> None:
+        """Leave the weights as they were built.
+
+        mmengine calls this before training, and its own would let some of timm's networks
+        initialise themselves again: published weights would be lost without a word.
+        """
+
     def features(self, images: Tensor) -> Tensor:
         """Map normalised images ``(B, 3, H, W)`` to features ``(B, feature_dim)``."""
         raise TypeError(f"{type(self).__name__} has no features")
@@ -97,6 +105,15 @@ class RecognitionModel(BaseModel):
     def classify(self, features: Tensor) -> Tensor:
         """Map features ``(B, feature_dim)`` to logits ``(B, A)``."""
         raise TypeError(f"{type(self).__name__} has no classifier")
+
+    def blocks(self, which: str) -> list[nn.Module]:
+        """Return the parts that retrieval trains further, see `TunedRetrieval`.
+
+        Args:
+            which: ``last`` for the last block of each branch and what joins them, ``all`` for
+                everything that the features are made of.
+        """
+        raise TypeError(f"{type(self).__name__} does not say which its last block is")
 
     def loss(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return the losses of a batch; those whose name holds "loss" are added up."""
@@ -203,10 +220,14 @@ class RetrievalModel(BaseModel):
     """Attribute query to a ranked gallery, on features that a recognition run has computed.
 
     A method maps both sides into one space (`embed_images`, `embed_queries`); similarity is then
-    the cosine.  One that has no such space sets ``embeds`` to False and answers `scores`.
+    the cosine.  One that has no such space sets ``embeds`` to False and answers `scores`.  One
+    whose loss depends on nothing but a batch's features and categories may set ``tunable``: then
+    the network that makes the features can be trained with it, see `TunedRetrieval`.
     """
 
     embeds = True
+    mirror = True  # whether training sees mirrored images too
+    tunable = False
     vectors: Tensor
     one_hot: Tensor
     text: Tensor
@@ -235,6 +256,16 @@ class RetrievalModel(BaseModel):
             self.register_buffer("text_mean", self.text.mean(dim=0))
             self.register_buffer("feature_mean", torch.from_numpy(arrays["feature_mean"]))
 
+    def alone(self, why: str) -> None:
+        """Refuse to be one of several processes.
+
+        Raises:
+            UserError: If the run has more than one; ``why`` says what they would not share.
+        """
+        if get_world_size() > 1:
+            name = type(self).__name__
+            raise UserError(f"{name}: {why}; run it in one process (it takes seconds)")
+
     def embed_images(self, features: Tensor, probabilities: Tensor) -> Tensor:
         """Map ``(N, D)`` features and ``(N, A)`` probabilities to unit vectors ``(N, d)``."""
         raise TypeError(f"{type(self).__name__} has no image embedding")
@@ -260,5 +291,7 @@ class RetrievalModel(BaseModel):
         mode: str = "loss",
     ) -> dict[str, Tensor]:
         """Answer mmengine's training step; each image comes as it is or mirrored, at random."""
+        if not self.mirror:
+            return self.loss(features, category)
         as_is = torch.rand(len(features), 1) < 0.5
         return self.loss(torch.where(as_is.to(features.device), features, mirrored), category)

@@ -31,7 +31,7 @@ RETHINKING: dict[str, Any] = {
     "schedule": "plateau",
     "warmup_epochs": 0,
     "clip_norm": 10.0,
-    "amp": False,
+    "precision": "fp32",
 }
 """Training recipe of the code of "Rethinking of PAR" (Jia et al. 2021), for its own method and for
 those whose recipe was not found.  The number of epochs is recalled.  Its plateau watched the loss

@@ -5,10 +5,9 @@ from pathlib import Path
 
 from clear_bench import plugins
 from clear_bench.errors import UserError, unknown
-from clear_bench.record import write_text
 from clear_bench.results import Results
 from clear_bench.tables.model import Row, Table, TableSpec
-from clear_bench.tables.write import FORMATS, SUFFIXES
+from clear_bench.tables.write import SUFFIXES, write_forms
 
 KIND = "table"
 
@@ -90,11 +89,7 @@ def write_tables(tables: list[Table], folder: Path) -> list[Path]:
     Files of an earlier report that no table has any more are removed, those that this knows to be
     its own by their name alone: ``DATASET-SPEC*`` of a spec and a format.
     """
-    written = [
-        write_text(folder / f"{table.stem}{SUFFIXES[form]}", make(table))
-        for table in tables
-        for form, make in FORMATS.items()
-    ]
+    written = [file for table in tables for file in write_forms(table, folder)]
     for old in sorted(folder.glob("*-*")):
         ours = old.suffix in SUFFIXES.values() and _is_table(old.stem)
         if ours and old not in written:

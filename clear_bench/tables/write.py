@@ -4,8 +4,10 @@ import csv
 import io
 from collections.abc import Sequence
 from math import isnan
+from pathlib import Path
 from string import ascii_lowercase
 
+from clear_bench.record import write_text
 from clear_bench.tables.model import Cell, Column, Table, number
 
 SPECIAL = {
@@ -163,3 +165,34 @@ def _letters(place: int) -> str:
 
 FORMATS = {"latex": latex, "markdown": markdown, "csv": table_csv}
 SUFFIXES = {"latex": ".tex", "markdown": ".md", "csv": ".csv"}
+
+
+def write_forms(table: Table, folder: Path) -> list[Path]:
+    """Write a table in every format, whole or not at all, and return the files."""
+    return [
+        write_text(folder / f"{table.stem}{SUFFIXES[form]}", make(table))
+        for form, make in FORMATS.items()
+    ]
+
+
+def show(table: Table) -> None:
+    """Print a table on the terminal: best bold, second underlined, a dagger for significance."""
+    from rich.console import Console
+    from rich.table import Table as Grid
+
+    styles = {"best": "bold", "second": "underline", "": ""}
+    grid = Grid(table.head, *(c.head for c in table.columns), title=table.stem)
+    notes = _numbered(table)
+    for row in table.rows:
+        marks = ",".join(notes[text] for text in row.notes)
+        shown = [
+            f"[{styles[c.mark]}]{text}[/]" if c.mark else text
+            for c, column in zip(row.cells, table.columns, strict=True)
+            for text in [number(c, column).replace("[", r"\[") + ("†" if c.dagger else "")]
+        ]
+        grid.add_row(row.label + (f" ({marks})" if marks else ""), *shown)
+    console = Console()
+    wide = console if console.is_terminal else Console(width=160)
+    wide.print(grid)
+    for text, mark in notes.items():
+        wide.print(f"({mark}) {text}", markup=False)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clear_bench.errors import UserError
+from clear_bench.text.transformer import one_thread
 
 BATCH = 16  # fixed, so that a vector does not depend on which others are asked for with it
 
@@ -87,7 +88,7 @@ class ClipText:
         inputs = self.tokenizer(
             texts, padding="max_length", max_length=self.length, return_tensors="pt"
         )
-        with torch.inference_mode():
+        with torch.inference_mode(), one_thread():
             states = self.model.text_model(
                 input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]
             )

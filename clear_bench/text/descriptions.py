@@ -14,6 +14,19 @@ from clear_bench.data.schema import Attribute, Schema
 from clear_bench.errors import unknown
 
 Vector = NDArray[np.integer]
+UNSAID = "not said"  # not "nothing": some schemas have a label that says so
+NEUTRAL = (
+    "river stone window garden table music winter summer morning evening island mountain "
+    "forest engine letter number circle square corner planet ocean valley desert bridge castle "
+    "village market station harbor kitchen ladder mirror needle pencil piano rocket shadow signal "
+    "spoon storm sugar temple thunder ticket tunnel turtle violin wagon whale wheel wizard apple "
+    "bread butter candle carpet cheese coffee dragon eagle feather flower guitar hammer honey "
+    "iron jungle kettle lemon magnet medal moon nation novel onion oven palace parrot pepper "
+    "pillow poem potato prison rabbit radio rain road salad salt school silk smoke snow soup "
+    "spider statue steam street swan theory tower train treasure tribe truck tulip vinegar volcano "
+    "water zebra"
+)
+"""Plain words of which no schema has one."""
 VERBS = {"with": "with", "wearing": "wearing", "carrying": "carrying", "doing": ""}
 
 
@@ -131,6 +144,21 @@ def listed(schema: Schema, vector: Vector) -> list[str]:
     return [", ".join(phrases) or "person"]
 
 
+def framed(schema: Schema, vector: Vector) -> list[str]:
+    """Return the same frame for every person, a field for each slot that the schema has.
+
+    The idea of LLM-PAR's templates (OpenPAR), which leave an empty field blank.
+    """
+    filled = said(schema, vector, absences=False)
+    used = {attribute.slot for attribute in schema.attributes}
+    fields = [
+        f"{slot.capitalize()}: {', '.join(phrases) or UNSAID}."
+        for slot, phrases in filled.items()
+        if slot in used
+    ]
+    return [" ".join(fields)]
+
+
 def paraphrases(schema: Schema, vector: Vector) -> list[str]:
     """Return four wordings of what is present, which are averaged after embedding."""
     slots = said(schema, vector, absences=False)
@@ -154,17 +182,12 @@ def shuffled(schema: Schema, vector: Vector) -> list[str]:
 
 
 def random(schema: Schema, vector: Vector) -> list[str]:
-    """Return the description of another, random vector: a control for meaning.
+    """Return random words, as many as `positives` has: a control for meaning.
 
-    It still tells one query from another, as a name would.
+    They still tell one query from another, as a name would, and say nothing about likeness.
     """
-    rng = _generator("random", vector)
-    other = rng.integers(0, 2, len(schema))
-    for group in schema.groups:
-        if len(group) > 1:  # one value of an exclusive group
-            other[group] = 0
-            other[rng.choice(group)] = 1
-    return positives(schema, other)
+    count = len(positives(schema, vector)[0].split())
+    return [" ".join(_generator("random", vector).choice(NEUTRAL.split(), count))]
 
 
 def _generator(salt: str, vector: Vector) -> np.random.Generator:
@@ -177,6 +200,7 @@ TEMPLATES: dict[str, Callable[[Schema, Vector], list[str]]] = {
     "positives": positives,
     "absences": absences,
     "list": listed,
+    "slots": framed,
     "paraphrases": paraphrases,
     "shuffled": shuffled,
     "random": random,

@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from clear_bench.text import encoders
@@ -18,6 +19,8 @@ VARIABLES = 500  # of one SQL statement; SQLite's own limit is far above
 
 def embed(name: str, sentences: Sequence[str], folder: Path) -> NDArray[np.float32]:
     """Return the embeddings of sentences; the encoder is loaded only if one of them is new.
+
+    Each sentence is embedded once, however many processes ask for it at the same time.
 
     Args:
         name: See `clear_bench.text.encoders.load`.
@@ -40,17 +43,28 @@ def embed(name: str, sentences: Sequence[str], folder: Path) -> NDArray[np.float
         )
         distinct = list(dict.fromkeys(sentences))
         known = _known(base, distinct)
-        missing = [sentence for sentence in distinct if sentence not in known]
-        if missing:
-            encoder = encoders.load(name)
-            for start in range(0, len(missing), CHUNK):
-                chunk = missing[start : start + CHUNK]
-                vectors = encoder.encode(chunk).astype(np.float32)
-                known |= dict(zip(chunk, vectors, strict=True))
-                rows = [(s, v.tobytes()) for s, v in zip(chunk, vectors, strict=True)]
-                with base:
-                    base.executemany("INSERT OR IGNORE INTO embedding VALUES (?, ?)", rows)
+        if len(known) < len(distinct):
+            with FileLock(file.with_suffix(".lock")):  # one process embeds, the others wait for it
+                known = _known(base, distinct)
+                missing = [sentence for sentence in distinct if sentence not in known]
+                known |= _embedded(base, name, missing, folder) if missing else {}
     return np.stack([known[sentence] for sentence in sentences])
+
+
+def _embedded(
+    base: sqlite3.Connection, name: str, sentences: Sequence[str], folder: Path
+) -> dict[str, NDArray[np.float32]]:
+    """Return the embeddings of new sentences, after storing them."""
+    encoder = encoders.load(name, folder)
+    found: dict[str, NDArray[np.float32]] = {}
+    for start in range(0, len(sentences), CHUNK):
+        chunk = sentences[start : start + CHUNK]
+        vectors = encoder.encode(chunk).astype(np.float32)
+        found |= dict(zip(chunk, vectors, strict=True))
+        rows = [(s, v.tobytes()) for s, v in zip(chunk, vectors, strict=True)]
+        with base:
+            base.executemany("INSERT INTO embedding VALUES (?, ?)", rows)
+    return found
 
 
 def _known(base: sqlite3.Connection, sentences: Sequence[str]) -> dict[str, NDArray[np.float32]]:

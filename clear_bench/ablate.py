@@ -1,0 +1,160 @@
+"""Answer questions about CLEAR: ``python -m clear_bench.ablate --study lm_choice``.
+
+A study is a file of ``ablations/``.  What has finished is not run again, whoever ran it.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from clear_bench.cli import main
+
+if TYPE_CHECKING:
+    from clear_bench.study import Study
+    from clear_bench.sweep import Combination, Job, Setting
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def ablate(
+    study: Annotated[
+        list[str] | None, typer.Option(help="a file name of ablations/, or all; see --list")
+    ] = None,
+    dataset: Annotated[str, typer.Option(help="a file name of clear_bench/data/")] = "synthped",
+    profile: Annotated[str, typer.Option(help="smoke, default or paper")] = "default",
+    seeds: Annotated[int, typer.Option(min=0, help="seeds 0 to N-1; 0 takes the study's own")] = 0,
+    only: Annotated[
+        list[str] | None, typer.Option(help="FACTOR=LEVEL[,LEVEL]: these beside the reference")
+    ] = None,
+    data_root: Annotated[
+        Path | None, typer.Option(help="folder of the official release; none for synthped")
+    ] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="KEY=VALUE, of every variant")
+    ] = None,
+    search: Annotated[bool, typer.Option(help="search the study's numeric factors on val")] = False,
+    trials: Annotated[int, typer.Option(min=1, help="budget of --search")] = 20,
+    workers: Annotated[
+        int, typer.Option(min=0, help="processes here; 0 is one a GPU, else one a core")
+    ] = 0,
+    processes: Annotated[
+        int, typer.Option(min=1, help="GPUs of one run, through torchrun; 1 does without")
+    ] = 1,
+    storage: Annotated[
+        str, typer.Option(help="Optuna storage, shared by machines; a file below --runs if empty")
+    ] = "",
+    show_list: Annotated[bool, typer.Option("--list", help="print the studies and leave")] = False,
+    dry_run: Annotated[bool, typer.Option(help="print what would run and leave")] = False,
+    runs_root: Annotated[Path, typer.Option("--runs", help="folder of runs")] = Path("runs"),
+    cache: Annotated[Path, typer.Option(help="folder of derived files")] = Path(".cache"),
+    out: Annotated[Path, typer.Option(help="where tables and figures go")] = Path(
+        "reports/studies"
+    ),
+) -> None:
+    """Run the missing variants of studies, then print and write their tables and figures.
+
+    Leaves with status 2 if a variant failed; the others are run and shown all the same.
+    """
+    from clear_bench.errors import UserError
+
+    if show_list:
+        from clear_bench.study_list import show_list as print_list
+
+        print_list(runs_root, profile, dataset)
+        return
+    kept = _only(only or [])
+    failed: list[str] = []
+    for name in _names(study):
+        loaded, setting = _prepare(name, dataset, profile, seeds, overrides, runs_root, data_root)
+        found, jobs = _jobs(loaded, setting, kept)
+        if dry_run:
+            _show_plan(name, found, jobs, workers)
+            continue
+        from clear_bench.crew import Crew
+        from clear_bench.study_report import write
+        from clear_bench.sweep import collect, result_name
+
+        crew = Crew(storage, runs_root, cache, workers, processes)
+        if search:
+            from clear_bench.tune import tune
+
+            result = tune(name, loaded, setting, trials, crew)
+        else:
+            failures = crew.carry_out(result_name(name, setting, kept), jobs)
+            result = collect(name, loaded, setting, found, failures, kept)
+        result.save(runs_root)
+        write(result, runs_root, out)
+        failed += [f"{name}: {v.label}" for v in result.variants if v.status == "failed"]
+    if failed:
+        raise UserError(f"{len(failed)} variants failed, see above: {'; '.join(failed)}")
+
+
+def _names(asked: list[str] | None) -> list[str]:
+    """Return the studies asked for."""
+    from clear_bench import plugins
+    from clear_bench.errors import UserError, unknown
+
+    known = plugins.available("study")
+    if not asked:
+        raise UserError(f"--study is missing; there are: {', '.join(known)}, or all")
+    names = list(known) if asked == ["all"] else asked
+    for name in names:
+        if name not in known:
+            raise unknown("study", name, known)
+    return names
+
+
+def _only(words: list[str]) -> dict[str, list[str]]:
+    """Return factor -> levels of what ``--only`` says."""
+    from clear_bench.errors import UserError
+
+    found: dict[str, list[str]] = {}
+    for pair in words:
+        name, equals, levels = pair.partition("=")
+        if not equals or not levels:
+            raise UserError(f"--only {pair}: must be FACTOR=LEVEL or FACTOR=LEVEL,LEVEL")
+        found.setdefault(name, []).extend(levels.split(","))
+    return found
+
+
+def _prepare(
+    name: str,
+    dataset: str,
+    profile: str,
+    seeds: int,
+    overrides: list[str] | None,
+    root: Path,
+    data_root: Path | None,
+) -> "tuple[Study, Setting]":
+    """Return a study, and where it is carried out."""
+    from clear_bench import plugins
+    from clear_bench.config import parse_overrides
+    from clear_bench.sweep import Setting
+
+    study: Study = plugins.load("study", name).STUDY
+    chosen = tuple(range(seeds or study.seeds))
+    changed = parse_overrides(overrides or [])
+    return study, Setting(dataset, profile, chosen, changed, root, data_root)
+
+
+def _jobs(
+    study: "Study", setting: "Setting", only: dict[str, list[str]]
+) -> "tuple[list[Combination], dict[str, Job]]":
+    """Return the combinations of a study and the jobs they need, by run id."""
+    from clear_bench.sweep import combinations, jobs_of
+
+    found = combinations(study, setting, only)
+    return found, {job.run_id: job for job in jobs_of(study, setting, found)}
+
+
+def _show_plan(name: str, found: "list[Combination]", jobs: "dict[str, Job]", workers: int) -> None:
+    """Print what would run, what is done, and how long it would take by past records."""
+    from clear_bench.study_list import plan_lines
+
+    print("\n".join(plan_lines(name, found, jobs, workers)))
+
+
+if __name__ == "__main__":
+    main(app)

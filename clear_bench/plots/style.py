@@ -1,0 +1,143 @@
+"""One style for all figures: sizes of a two-column paper, colours that the colour-blind tell apart.
+
+Colour never speaks alone: what it says, a marker, a hatch or a line style says too.
+"""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+COLUMN, WIDE = 3.3, 6.9
+"""Widths in inches: of a column, and of both."""
+
+PALETTE: list[str] = list(sns.color_palette("colorblind").as_hex())
+BLUE, ORANGE, GREEN, RED, PURPLE, BROWN, PINK, GREY, YELLOW, CYAN = PALETTE
+LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
+KINDS: dict[str, dict[str, Any]] = {
+    "own": {"color": RED, "marker": "D"},
+    "baseline": {"color": BLUE, "marker": "o"},
+    "floor": {"color": GREY, "marker": "s"},
+}
+"""How the kinds of methods look: CLEAR and its variants, baselines, and what learns nothing."""
+
+NAMES = {
+    "mA": "mA", "accuracy": "accuracy", "precision": "precision", "recall": "recall", "f1": "F1",
+    "f1_instance": "F1 (instance)", "mAP": "mAP", "rank1": "R@1", "rank5": "R@5",
+    "rank10": "R@10", "mINP": "mINP",
+}  # fmt: skip
+
+FONT = 8.0  # points; ticks and notes are smaller, none below 7
+RC: dict[str, Any] = {
+    **sns.axes_style("ticks"),
+    "font.family": "serif",
+    "font.serif": ["STIXGeneral"],  # ships with matplotlib, so every machine draws alike
+    "mathtext.fontset": "stix",
+    "font.size": FONT,
+    "axes.labelsize": FONT,
+    "axes.titlesize": FONT,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "legend.fontsize": 7.5,
+    "axes.linewidth": 0.6,
+    "axes.grid": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.linewidth": 0.4,
+    "grid.color": "0.88",
+    "axes.axisbelow": True,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "lines.linewidth": 1.1,
+    "lines.markersize": 4,
+    "hatch.linewidth": 0.5,
+    "legend.frameon": False,
+    "legend.handlelength": 1.8,
+    "pdf.fonttype": 42,
+    "pdf.compression": 6,
+    "svg.hashsalt": "clear-bench",
+}
+DPI = 200
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw in the project's style, whatever the user's own settings are."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(RC)  # type: ignore[arg-type] # its keys are a closed list
+        yield
+
+
+def canvas(
+    width: float, height: float, rows: int = 1, columns: int = 1, **layout: Any
+) -> tuple[Figure, NDArray[Any]]:
+    """Return an empty picture and its axes ``(rows, columns)``.
+
+    Args:
+        width: In inches, `COLUMN` or `WIDE`.
+        height: In inches.
+        rows: Of axes.
+        columns: Of axes.
+        layout: Goes to matplotlib's ``Figure.subplots``.
+    """
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02)  # type: ignore[union-attr, call-arg]
+    axes = figure.subplots(rows, columns, squeeze=False, **layout)
+    return figure, np.asarray(axes)
+
+
+def write(figure: Figure, path: Path) -> list[Path]:
+    """Write a picture as PDF and PNG, whole or not at all; the same picture gives the same bytes.
+
+    Args:
+        figure: The picture.
+        path: Without suffix.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    settle(figure)
+    plain = {
+        ".pdf": {"Creator": None, "Producer": None, "CreationDate": None},
+        ".png": {"Software": None},
+    }
+    written = []
+    for suffix, metadata in plain.items():
+        stream = io.BytesIO()
+        figure.savefig(stream, format=suffix[1:], metadata=metadata, dpi=DPI)
+        file = path.with_name(path.name + suffix)
+        temporary = path.with_name(f".{path.name}{suffix}.tmp")
+        temporary.write_bytes(stream.getvalue())
+        temporary.replace(file)
+        written.append(file)
+    return written
+
+
+def settle(figure: Figure) -> None:
+    """Lay a picture out once and for all; each drawing would do it again."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+    figure.set_layout_engine("none")
+
+
+def only_grid(axis: Axes, which: str) -> None:
+    """Keep the grid lines across one axis, ``x`` or ``y``."""
+    axis.grid(visible=False, axis="y" if which == "x" else "x")
+
+
+def interval(low: float, mean: float, high: float) -> NDArray[np.float64] | None:
+    """Return an interval's arms ``(2, 1)`` as matplotlib wants them; None where there is none."""
+    if not np.isfinite([low, high]).all():
+        return None
+    return np.array([[mean - low], [high - mean]])

@@ -1,0 +1,69 @@
+"""What can be known of a retrieval model before its parent has trained for hours."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+
+from clear_bench import plugins
+from clear_bench.cache import Cache
+from clear_bench.config import digest
+from clear_bench.data.dataset import categories
+from clear_bench.engine import build
+from clear_bench.recognition_run import PHRASES, model_config, save_arrays
+from clear_bench.retrieval_run import head_config, training_table
+from clear_bench.runs import Run
+
+
+def check(runs: Sequence[Run], cache: Cache) -> None:
+    """Build each retrieval model whose parent has yet to train, and throw it away.
+
+    Its table has the right widths and a couple of rows.  What differs in nothing but the seed is
+    built once.
+
+    Args:
+        runs: From `plan`.
+        cache: For the text embeddings of those rows.
+
+    Raises:
+        UserError: If a model cannot be built, or its text encoder cannot be had.
+    """
+    built = set()
+    for run in runs:
+        parent = run.parent
+        if parent is None or run.task != "retrieval" or run.finished or parent.finished:
+            continue
+        if not parent.section["train"]["epochs"]:  # nothing is lost if it fails later
+            continue
+        key = digest([run.dataset.fingerprint, run.section, parent.section, parent.config["data"]])
+        if key not in built:
+            built.add(key)
+            with TemporaryDirectory() as folder, torch.random.fork_rng(devices=[]):
+                _build(run, parent, cache, Path(folder))
+
+
+def _build(run: Run, parent: Run, cache: Cache, folder: Path) -> None:
+    """Build one model on a small table in a folder."""
+    for each in (parent, run):
+        plugins.load("method", each.config["method"])  # registers its models
+    schema = run.dataset.schema
+    labels = categories(run.dataset.labels[run.dataset.rows("train")])[0][:2]
+    queries = cache.queries(schema, labels, run.section.get("text"))
+    mean = np.zeros(_feature_size(parent, cache, folder), np.float32)
+    table = training_table(run, queries, mean)
+    save_arrays(folder / "table.npz", table)
+    build(head_config(run, folder / "table.npz"))
+
+
+def _feature_size(parent: Run, cache: Cache, folder: Path) -> int:
+    """Return the width of a recognition run's features; published weights are not loaded."""
+    schema = parent.dataset.schema
+    if "text" in parent.section:
+        save_arrays(folder / PHRASES, {"text": cache.phrases(schema, parent.section["text"])})
+    model: dict[str, Any] = model_config(parent.config, [0.5] * len(schema), schema, folder)
+    if "pretrained" in model:
+        model["pretrained"] = False
+    return int(build(model).feature_dim)

@@ -1,0 +1,108 @@
+"""What studies there are and what they would cost: ``ablate --list`` and ``ablate --dry-run``."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from clear_bench import plugins
+from clear_bench.record import Record, records
+from clear_bench.study import Study, StudyResult, result_file
+from clear_bench.sweep import Combination, Job
+
+
+def show_list(root: Path, profile: str, dataset: str) -> None:
+    """Print each study with its question, number of runs, state and estimated time."""
+    from rich.console import Console
+    from rich.table import Table
+
+    known = [r for _, r in records(root) if r.profile == profile and r.dataset == dataset]
+    title = f"studies, on {dataset}, profile {profile}"
+    table = Table("study", "question", "runs", "state", "time left", title=title)
+    for name in plugins.available("study"):
+        study: Study = plugins.load("study", name).STUDY
+        total = sum(1 for _ in study.variants()) * study.seeds
+        done = _done(result_file(root, name, profile, dataset))
+        each = _seconds(known, study)
+        left = "-" if done >= total else _time(each and each * (total - done))
+        table.add_row(name, plugins.summary("study", name), str(total), _state(done, total), left)
+    wide = Console()
+    (wide if wide.is_terminal else Console(width=160)).print(table)
+
+
+def plan_lines(
+    name: str, found: Sequence[Combination], jobs: Mapping[str, Job], workers: int
+) -> list[str]:
+    """Return what a study would run, what has finished, and the time that is left.
+
+    Args:
+        name: Of the study.
+        found: Its combinations.
+        jobs: Its jobs by run id.
+        workers: Processes; 0 counts as one.
+    """
+    runs = {run.id: run for c in found for run in c.runs}
+    root = next(iter(jobs.values())).setting.root if jobs else Path("runs")
+    known = [record for _, record in records(root)]
+    lines, total, unmeasured = [], 0.0, 0
+    for run_id, job in jobs.items():
+        if job.record() is not None:
+            lines.append(f"finished  {run_id}  {job.label}")
+            continue
+        seconds = estimate(runs[run_id], known)
+        total, unmeasured = total + (seconds or 0.0), unmeasured + (seconds is None)
+        lines.append(f"to do     {run_id}  {job.label}, {_time(seconds)}")
+    lines += [
+        f"{'unavailable' if not c.available else 'impossible'}  {c.variant.label}: {c.reason}"
+        for c in found
+        if c.reason
+    ]
+    todo = sum(line.startswith("to do") for line in lines)
+    last = f"{name}: {len(jobs)} runs, {len(jobs) - todo} finished"
+    if todo:
+        last += f", {todo} to do: {_time(total / max(1, workers))} with {max(1, workers)} workers"
+    if unmeasured:
+        last += f" and {unmeasured} runs of unknown time: the first run measures it"
+    return [*lines, last]
+
+
+def _done(file: Path) -> int:
+    """Return how many runs of a study have finished, by its last result."""
+    if not file.is_file():
+        return 0
+    return sum(len(variant.runs) for variant in StudyResult.load(file).variants)
+
+
+def _seconds(known: Sequence[Record], study: Study) -> float | None:
+    """Return the mean time of the finished runs of a study's kind, None if there are none."""
+    times = [
+        float(r.cost["wall_seconds"])
+        for r in known
+        if r.method == study.base and r.task == study.task and "wall_seconds" in r.cost
+    ]
+    return sum(times) / len(times) if times else None
+
+
+def _state(done: int, total: int) -> str:
+    """Return the state in words."""
+    if not done:
+        return "not run"
+    return "finished" if done >= total else f"{done} of {total}"
+
+
+def _time(seconds: float | None) -> str:
+    """Return a time in words."""
+    if seconds is None:
+        return "unknown: the first run measures it"
+    return f"about {timedelta(seconds=round(seconds))}"
+
+
+def estimate(run: Any, known: Sequence[Record]) -> float | None:
+    """Return the seconds that a run will take by past records of its kind, None if unknown."""
+    kind = (run.config["method"], run.task, run.config["dataset"], run.config["profile"])
+    times = [
+        float(r.cost["wall_seconds"])
+        for r in known
+        if (r.method, r.task, r.dataset, r.profile) == kind and "wall_seconds" in r.cost
+    ]
+    return sum(times) / len(times) if times else None

@@ -1,0 +1,10 @@
+"""How the metrics change with depth of fusion, number of training persons and image size."""
+
+from clear_bench.plots.page import Figure
+from clear_bench.plots.studies import curves
+
+FIGURE = Figure(
+    title="Curves",
+    draw=curves,
+    options={"studies": ("cross_depth", "data_size", "image_size")},
+)

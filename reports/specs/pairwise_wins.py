@@ -1,0 +1,10 @@
+"""Which method beats which, image by image or query by query."""
+
+from clear_bench.plots.page import Figure
+from clear_bench.plots.pairs import wins
+
+FIGURE = Figure(
+    title="Pairs of methods",
+    draw=wins,
+    options={},
+)

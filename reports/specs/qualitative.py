@@ -1,0 +1,11 @@
+"""What CLEAR and the best baseline find for a query, where CLEAR is best and where it is worst."""
+
+from clear_bench.plots.page import Figure
+from clear_bench.plots.qualitative import pages
+
+FIGURE = Figure(
+    title="Queries",
+    draw=pages,
+    options={"method": "clear", "own": ("clear", "clear_soft", "clear_hard")},
+    persons=True,
+)

@@ -1,0 +1,10 @@
+"""What a search of hyper-parameters saw on val, and which of them mattered."""
+
+from clear_bench.plots.page import Figure
+from clear_bench.plots.searches import search
+
+FIGURE = Figure(
+    title="Searches",
+    draw=search,
+    options={},
+)

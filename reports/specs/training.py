@@ -1,0 +1,10 @@
+"""How the methods learn: their metric on val and their loss by epoch."""
+
+from clear_bench.plots.history import training
+from clear_bench.plots.page import Figure
+
+FIGURE = Figure(
+    title="Training",
+    draw=training,
+    options={"own": ("clear", "clear_soft", "clear_hard")},
+)

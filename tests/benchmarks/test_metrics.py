@@ -1,0 +1,102 @@
+"""Metrics against peers, on the same inputs, with equal results."""
+
+import resource
+
+import numpy as np
+import pytest
+import torch
+from rankings import PEERS, product_and_pass, ranking
+
+from clear_bench.metrics.recognition import recognition_metrics
+from clear_bench.metrics.retrieval import retrieval_metrics
+
+SOME = 16  # queries of peers that would take minutes for all
+
+
+def unclocked(function):
+    """Return a function that answers nothing: its own time is not the answer."""
+    return lambda: (function(), None)[1]
+
+
+@pytest.mark.parametrize(("queries", "images", "ids"), [(484, 16483, 484), (3368, 15913, 751)])
+def test_retrieval(versus, queries, images, ids):
+    data = ranking(queries, images, ids)
+    few = (data[0][:SOME], data[1], data[2][:SOME], data[3])
+    expected = retrieval_metrics(*data).average_precision[:SOME].mean()
+    ways = {
+        "clear_bench": lambda: (retrieval_metrics(*data), None)[1],
+        "matrix product and one pass": lambda: product_and_pass(*data),
+    }
+    share, targets = {}, {"matrix product and one pass": ("at most", 3.0)}
+    for name, peer in PEERS.items():
+        run = peer(*few)
+        assert run() == pytest.approx(expected, abs=1e-3)  # torchmetrics adds up in float32
+        ways[name], share[name] = unclocked(run), SOME / queries
+        targets[name] = ("at least", 50.0 if name.endswith("(Python)") else 2.0)
+    versus(f"retrieval metrics, {queries} x {images}, 256-d, similarity included", ways, targets,
+           rounds=3, share=share)  # fmt: skip
+
+
+def test_a_gallery_of_a_million_in_a_file(keep, tmp_path):
+    """500 x 1,000,000 x 512-d float32: 2 GB on disk."""
+    import time
+
+    images, width = 1_000_000, 512
+    stored = np.lib.format.open_memmap(
+        tmp_path / "gallery.npy", "w+", dtype=np.float32, shape=(images, width)
+    )
+    random = np.random.default_rng(0)
+    noise = random.standard_normal((10_000, width), dtype=np.float32)
+    for start in range(0, images, len(noise)):
+        stored[start : start + len(noise)] = np.roll(noise, start // len(noise), axis=1)
+    stored.flush()
+    del stored
+    gallery = np.load(tmp_path / "gallery.npy", mmap_mode="r")
+    queries = random.standard_normal((500, width), dtype=np.float32)
+    category = random.integers(0, 20_000, images)
+    points = []
+    for size in (62_500, 250_000, 1_000_000):
+        started = time.perf_counter()
+        rule = {"no_positives": "skip"}
+        retrieval_metrics(queries, gallery[:size], np.arange(500), category[:size], **rule)
+        points.append([size, time.perf_counter() - started])
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    keep(axis="gallery", points=points, peak_bytes=peak, below_bytes=1.5e9)
+
+
+def sklearn_metrics(probabilities, labels):
+    from sklearn.metrics import jaccard_score, multilabel_confusion_matrix
+    from sklearn.metrics import precision_recall_fscore_support as scores
+
+    predicted = probabilities > 0.5
+    by_column = multilabel_confusion_matrix(labels, predicted)
+    rates = by_column[:, (0, 1), (0, 1)] / by_column.sum(axis=2)
+    scores(labels, predicted, average="samples", zero_division=0)
+    jaccard_score(labels, predicted, average="samples", zero_division=0)
+    return rates.mean()
+
+
+def torchmetrics_metrics(probabilities, labels):
+    from torchmetrics.functional.classification import multilabel_stat_scores as stats
+
+    p, y = torch.from_numpy(probabilities), torch.from_numpy(labels).long()
+    tp, fp, tn, fn, _ = stats(p, y, p.shape[1], average=None).T.double()
+    stats(p[:, :, None], y[:, :, None], p.shape[1], average="micro", multidim_average="samplewise")
+    return float((tp / (tp + fn) + tn / (tn + fp)).mean() / 2)
+
+
+def test_recognition(versus):
+    random = np.random.default_rng(0)
+    labels = (random.random((100_000, 54)) < 0.3).astype(np.uint8)
+    probabilities = random.random((100_000, 54), dtype=np.float32)
+    data = (probabilities, labels)
+    expected = recognition_metrics(*data)["mA"]
+    for peer in (sklearn_metrics, torchmetrics_metrics):
+        assert peer(*data) == pytest.approx(expected, abs=1e-6)
+    ways = {
+        "clear_bench": lambda: (recognition_metrics(*data), None)[1],
+        "scikit-learn": lambda: (sklearn_metrics(*data), None)[1],
+        "torchmetrics": lambda: (torchmetrics_metrics(*data), None)[1],
+    }
+    versus("recognition metrics, 100000 x 54", ways,
+           {"scikit-learn": ("at least", 2.0), "torchmetrics": ("at least", 2.0)})  # fmt: skip

@@ -1,0 +1,134 @@
+"""Workers that share a storage: every job once, whatever they do at the same time."""
+
+import threading
+import time
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from clear_bench import trials
+from clear_bench.cache import Cache
+from clear_bench.errors import UserError
+from clear_bench.sweep import Job, Setting
+
+
+@pytest.fixture
+def task(tmp_path):
+    """Six jobs on a fresh storage."""
+    setting = Setting("synthped", "smoke", (0,), {}, tmp_path / "runs")
+    jobs = {
+        f"run{k}": Job(f"run{k}", f"v{k}", "clear", 0, {}, "mAP", setting, "clear", 1)
+        for k in range(6)
+    }
+    address = f"sqlite:///{tmp_path / 'optuna.db'}"
+    return trials.Work(address, "study", jobs, time.time(), Cache(tmp_path / "cache"))
+
+
+@pytest.fixture
+def done(monkeypatch):
+    """What was carried out, in order; a job takes a moment and leaves a record."""
+    found = []
+    lock = threading.Lock()
+
+    def carry_out(job, failed, task):
+        time.sleep(0.05)
+        with lock:
+            found.append(job.run_id)
+        return 0.5
+
+    monkeypatch.setattr(trials, "_carry_out", carry_out)
+    monkeypatch.setattr(trials, "_finished", lambda job: job.run_id in found)
+    return found
+
+
+def together(task, workers):
+    threads = [threading.Thread(target=trials.work, args=(task,)) for _ in range(workers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+        assert not thread.is_alive()
+
+
+def test_workers_that_start_together_run_each_job_once(task, done):
+    together(task, 4)
+    assert sorted(done) == sorted(task.jobs)
+
+
+def test_jobs_that_were_enqueued_twice_run_once(task, done):
+    study = trials.open_study(task.storage, task.name)
+    for _ in range(2):
+        for run_id in task.jobs:
+            study.enqueue_trial({}, user_attrs={"run": run_id})
+    together(task, 2)
+    assert sorted(done) == sorted(task.jobs)
+    states = [t.state for t in study.trials]
+    assert states.count(TrialState.COMPLETE) == 6
+    assert TrialState.RUNNING not in states
+
+
+def test_a_failure_is_kept_and_tried_again_by_the_next_command(task, done, monkeypatch):
+    right = trials._carry_out
+
+    def wrong(job, failed, task):
+        if job.run_id == "run2":
+            raise UserError("no luck")
+        return right(job, failed, task)
+
+    monkeypatch.setattr(trials, "_carry_out", wrong)
+    together(task, 2)
+    study = trials.open_study(task.storage, task.name)
+    assert trials.failures(study, task.jobs) == {"run2": "no luck"}
+    monkeypatch.setattr(trials, "_carry_out", right)
+    again = trials.Work(task.storage, task.name, task.jobs, time.time(), task.cache)
+    together(again, 1)
+    assert done.count("run2") == 1
+    assert sorted(done) == sorted(task.jobs)
+    assert not trials.failures(study, task.jobs)
+
+
+def test_the_job_of_a_dead_worker_comes_back(task, done):
+    study = trials.open_study(task.storage, task.name)
+    study.enqueue_trial({}, user_attrs={"run": "run0"})
+    trial = study.ask()
+    place = trials.here(task.jobs["run0"])
+    for name, value in {**place, "started": place["started"] - 100}.items():
+        trial.set_user_attr(name, value)  # a process of that number, but another one
+    together(task, 1)
+    assert sorted(done) == sorted(task.jobs)
+    assert study.trials[0].state == TrialState.FAIL
+
+
+def test_what_another_machine_finished_is_not_run(task, done):
+    study = trials.open_study(task.storage, task.name)
+    study.add_trial(
+        optuna.trial.create_trial(
+            state=TrialState.COMPLETE,
+            value=0.3,
+            user_attrs={"run": "run1", "host": "elsewhere", "root": "/x"},
+        )
+    )
+    together(task, 1)
+    assert sorted(done) == sorted(set(task.jobs) - {"run1"})
+    assert trials.failures(study, ["run1"]) == {"run1": "finished on elsewhere; import its records"}
+
+
+def test_a_record_that_was_deleted_is_made_again(task, done):
+    together(task, 1)
+    done.remove("run3")
+    together(task, 1)
+    assert done.count("run3") == 1
+    assert len(done) == 6
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_storage_that_cannot_be_used_says_so_without_its_password(monkeypatch):
+    monkeypatch.setattr(trials, "TRIES", 1)
+    with pytest.raises(UserError, match="cannot be used") as error:
+        trials.open_study("postgresql://me:secret@127.0.0.1:1/x", "s")
+    assert "secret" not in str(error.value)
+    assert "\n" not in str(error.value)
+    with pytest.raises(UserError, match="cannot be used"):
+        trials.open_study(f"sqlite:///{Path('/proc/nothing/x.db')}", "s")
