@@ -19,7 +19,7 @@ import typer
 from clear_bench.errors import UserError
 from clear_bench.progress import track
 from clear_bench.provenance import file_sha256
-from clear_bench.record import FILE, Record
+from clear_bench.record import FILE, STUDIES, Record
 from clear_bench.results import Loaded, Results
 from clear_bench.study import SUFFIX, StudyResult, result_file
 
@@ -28,7 +28,7 @@ VERSION = 1
 LIGHT = (FILE, "predictions.npz", "schema.json")
 HEAVY = ("selected.pth", "last.pth", "table.npz", "phrases.npz")
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@+-]*")
-DEPTH = 5  # profile/dataset/method/run/file, or studies/profile/dataset/file
+DEPTH = 5  # profile/dataset/method/run/file; a study's runs and results lie below studies/
 WHEN = (1980, 1, 1, 0, 0, 0)
 app: typer.Typer = typer.Typer(
     add_completion=False, help="Put runs into an archive, and take them out of one."
@@ -63,7 +63,7 @@ def export_runs(
 ) -> tuple[int, int]:
     """Write an archive and return the numbers of runs and studies in it.
 
-    The parent of a chosen run is taken along.  Equal runs give equal bytes.
+    The ancestors of a chosen run are taken along.  Equal runs give equal bytes.
 
     Raises:
         UserError: If there is no run, or one lacks a file that its record names.
@@ -72,8 +72,10 @@ def export_runs(
     everyone = Results.load(root, profile, stale=lambda record: False).by_id
     chosen = {r.record.run_id: r for r in results.runs}
     for run in results.runs:
-        if run.record.parent in everyone:
-            chosen.setdefault(run.record.parent, everyone[run.record.parent])
+        above = everyone.get(run.record.parent)
+        while above and above.record.run_id not in chosen:
+            chosen[above.record.run_id] = above
+            above = everyone.get(above.record.parent)
     files = [f for run in chosen.values() for f in _files(run, checkpoints)]
     files += [result_file(root, s.study, s.profile, s.dataset) for s in results.studies]
     temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
@@ -178,8 +180,8 @@ def _manifest(archive: zipfile.ZipFile, file: Path) -> dict[str, str]:
 def _check_name(name: str, file: Path) -> None:
     """Raise a `UserError` for a path that no run or study has; above all one that leads outside."""
     parts = name.split("/")
-    study = len(parts) == DEPTH - 1 and parts[0] == "studies" and parts[-1].endswith(SUFFIX)
-    run = len(parts) == DEPTH and parts[0] != "studies" and parts[-1] in (*LIGHT, *HEAVY)
+    study = len(parts) == DEPTH - 1 and parts[0] == STUDIES and parts[-1].endswith(SUFFIX)
+    run = len(parts) == DEPTH + (parts[0] == STUDIES) and parts[-1] in (*LIGHT, *HEAVY)
     if not (study or run) or not all(NAME.fullmatch(part) for part in parts):
         raise UserError(f"{file}: {name!r} is no place of a run; nothing was taken from it")
 
@@ -190,7 +192,7 @@ def _check_content(staging: Path, names: list[str], file: Path) -> None:
     for folder in sorted(folders):
         record = Record.load(staging / folder)
         place = (record.profile, record.dataset, record.method, record.run_id)
-        if "/".join(place) != folder:
+        if "/".join(place) != folder.removeprefix(f"{STUDIES}/"):
             raise UserError(f"{file}: {folder} holds the record of {record.run_id}")
     for name in (n for n in names if n.endswith(SUFFIX)):
         study = StudyResult.load(staging / name)
@@ -198,21 +200,29 @@ def _check_content(staging: Path, names: list[str], file: Path) -> None:
             raise UserError(f"{file}: {name} holds the study {study.study}")
 
 
+def _home(root: Path, name: str) -> Path:
+    """Return where a file goes: beside its run, which may be here as a study's or a method's."""
+    other = name.removeprefix(f"{STUDIES}/") if name.startswith(STUDIES) else f"{STUDIES}/{name}"
+    here = not name.endswith(SUFFIX) and (root / other).parent.is_dir()
+    return root / (other if here and not (root / name).parent.is_dir() else name)
+
+
 def _settle(staging: Path, root: Path, names: list[str], file: Path) -> tuple[int, int]:
     """Move what is new to its place, after looking for what differs; see `import_runs`."""
-    known = [name for name in names if (root / name).exists()]
+    homes = {name: _home(root, name) for name in names}
+    known = [name for name in names if homes[name].exists()]
     for name in known:
-        if file_sha256(root / name) != file_sha256(staging / name):
+        if file_sha256(homes[name]) != file_sha256(staging / name):
             *_, owner, what = name.split("/")
             owner = what.removesuffix(SUFFIX) if what.endswith(SUFFIX) else owner
             raise UserError(
-                f"{owner}: {root / name} is here with other content than in {file}; nothing was "
+                f"{owner}: {homes[name]} is here with other content than in {file}; nothing was "
                 "imported, move one of them away first"
             )
     new = sorted(set(names) - set(known), key=lambda n: (n.endswith((FILE, SUFFIX)), n))
     for name in new:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (staging / name).replace(root / name)
+        homes[name].parent.mkdir(parents=True, exist_ok=True)
+        (staging / name).replace(homes[name])
     whole = [name for name in names if name.endswith((f"/{FILE}", SUFFIX))]
     added = len(set(whole) & set(new))
     return added, len(whole) - added

@@ -178,7 +178,9 @@ class Results:
 
 def _profiles(root: Path) -> Iterable[Path]:
     """Return the folders of profiles below the folder of all runs."""
-    return (f for f in root.glob("*") if f.is_dir() and f.name[0] != "." and f.name != STUDIES)
+    places = [*root.glob("*"), *(root / STUDIES).glob("*")]
+    names = {f.name for f in places if f.is_dir() and f.name[0] != "."} - {STUDIES}
+    return (root / name for name in names)
 
 
 def _with_studies(root: Path, folders: Iterable[Path]) -> Iterable[Path]:

@@ -183,6 +183,22 @@ def fake_study(
     return result
 
 
+def fake_world(root):
+    """Write runs with every kind of gap, two data sets, two studies and two domains."""
+    fake_bench(root, datasets=("synthped", "peta"))
+    fake_run(root, "alm", seed=0)
+    fake_run(root, "alm", seed=1, stale=True)
+    fake_run(root, "alm", seed=2, status="failed", reason="the loss is 50% NaN_")
+    for domain in ("peta", "rapv2"):
+        for seed in (0, 1):
+            fake_run(root, dataset="upar", split=f"loo-{domain}", seed=seed)
+    fake_run(root, "vtb", dataset="upar", split="loo-peta", quality=0.3)
+    depths = {"recognition.model.depth": (1, 2, 3)}
+    fake_study(root, "depth", task="recognition", factors=depths, metrics=("mA", "f1"))
+    fake_study(root, states={"smollm2": ("unavailable", "no weights here")})
+    return root
+
+
 def _config(method, task, dataset, profile, seed, protocol, split, epochs):
     """Return a configuration like those of `clear_bench.config.compose`."""
     data = Data(split=split, label_set="all").model_dump()

@@ -75,6 +75,19 @@ def test_a_parent_goes_along(tmp_path):
     assert import_runs(file, tmp_path / "b") == (2, 0)
 
 
+def test_a_run_of_a_study_is_known_wherever_it_lies(tmp_path):
+    """One machine made it for a study, the other as a method's own."""
+    record = fake_run(tmp_path / "a" / "studies")
+    fake_run(tmp_path / "b")
+    file = packed(tmp_path)
+    assert import_runs(file, tmp_path / "b") == (0, 1)
+    assert import_runs(file, tmp_path / "c") == (1, 0)
+    assert tree(tmp_path / "c") == tree(tmp_path / "a")
+    fake_run(tmp_path / "d", quality=0.1)
+    with pytest.raises(UserError, match=record.run_id):
+        import_runs(file, tmp_path / "d")
+
+
 def test_other_content_of_one_id_is_refused(tmp_path):
     record = fake_run(tmp_path / "a")
     fake_run(tmp_path / "a", "vtb")

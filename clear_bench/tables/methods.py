@@ -10,6 +10,8 @@ from clear_bench.significance import compare, explanation
 from clear_bench.tables.marks import mark_columns
 from clear_bench.tables.model import Cell, Column, Row, Table, TableSpec, cell
 
+MARKS = "Bold best, underlined second."
+
 
 def by_method(results: Results, spec: TableSpec, name: str, caption: str) -> list[Table]:
     """Return a table a data set and protocol: one row a method, the best on top."""
@@ -133,6 +135,8 @@ def _tested(
         return rows, ""
     known = {g.label: g for g in groups}
     found = compare(groups, known[best])
+    if best in found.untested:
+        return rows, f"{MARKS} No test against {best}: {_short(found.untested[best])}."
     daggered = []
     for row in rows:
         cells: list[Cell] = list(row.cells)
@@ -140,7 +144,7 @@ def _tested(
         reason = found.untested.get(row.label)
         notes = (*row.notes, *([f"not tested: {_short(reason)}"] if reason else []))
         daggered.append(replace(row, cells=tuple(cells), notes=notes))
-    return tuple(daggered), f"Bold best, underlined second. {explanation(spec.task, best)}"
+    return tuple(daggered), f"{MARKS} {explanation(spec.task, best)}"
 
 
 def _short(reason: str) -> str:
