@@ -55,10 +55,16 @@ def closure(*modules: str) -> dict[str, str]:
         name = todo.pop()
         if name in seen or name in IDLE:
             continue
-        tree = _without_docstrings(ast.parse(_file(name).read_text(encoding="utf-8")))
-        seen[name] = ast.dump(tree)
-        todo += _own_imports(tree)
+        seen[name], imports = _read(_file(name).read_text(encoding="utf-8"))
+        todo += imports
     return seen
+
+
+@lru_cache
+def _read(source: str) -> tuple[str, list[str]]:
+    """Return code without words and what it imports; once a module, since methods share most."""
+    tree = _without_docstrings(ast.parse(source))
+    return ast.dump(tree), _own_imports(tree)
 
 
 def file_sha256(path: Path) -> str:
@@ -95,11 +101,19 @@ def environment_hash() -> str:
 
 
 def _file(module: str) -> Path:
-    """Return a module's source file."""
-    spec = find_spec(module)
+    """Return where a module's source file is, if it has one.
+
+    Only the top package is asked for: `find_spec` imports all packages above what it looks for,
+    and for a name inside a module that is the module itself, with torch and all.
+    """
+    top, *rest = module.split(".")
+    spec = find_spec(top)
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(module)
-    return Path(spec.origin)
+    place = Path(spec.origin).parent.joinpath(*rest) if rest else Path(spec.origin)
+    if place.is_dir():
+        return place / "__init__.py"
+    return place if place.suffix else place.with_suffix(".py")
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:
@@ -126,10 +140,7 @@ def _own_imports(tree: ast.Module) -> list[str]:
 
 def _is_module(name: str) -> bool:
     """Return whether a dotted name is a module and not something inside one."""
-    try:
-        return find_spec(name) is not None
-    except ModuleNotFoundError:
-        return False
+    return _file(name).is_file()
 
 
 def _git(*words: str) -> str:

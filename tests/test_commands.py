@@ -202,8 +202,8 @@ def test_help_answers_without_heavy_imports(module):
         f"    runpy.run_module('clear_bench.{module}', run_name='__main__', alter_sys=True)\n"
         "except SystemExit as end:\n"
         "    assert end.code == 0, end.code\n"
-        "names = {'torch', 'timm', 'transformers', 'mmengine', 'mlflow', 'pandas', 'scipy', 'optuna',"
-        " 'matplotlib', 'seaborn', 'statsmodels', 'cv2'}\n"
+        "names = {'torch', 'timm', 'transformers', 'mmengine', 'mlflow', 'pandas', 'scipy',"
+        " 'optuna', 'matplotlib', 'seaborn', 'statsmodels', 'cv2'}\n"
         "heavy = names & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
