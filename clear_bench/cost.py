@@ -59,7 +59,7 @@ def flops_per_image(model: Any) -> int:
     return int(counter.get_total_flops())
 
 
-def forgetpeak_memory() -> None:
+def forget_peak_memory() -> None:
     """Start to measure peak memory anew: one process carries out many runs.
 
     Only Linux can forget; elsewhere the peak is that of the process so far.
