@@ -40,7 +40,7 @@ def cost_of(model: dict[str, Any], history: list[dict[str, float]], items: int) 
         "parameters": sum(p.numel() for p in built.parameters()),
         "trainable_parameters": sum(p.numel() for p in built.parameters() if p.requires_grad),
         "flops_per_image": flops_per_image(built.requires_grad_(True)),
-        "peak_memory_bytes": _peak_memory(),
+        "peak_memory_bytes": peak_memory(),
         "gpu_peak_memory_bytes": torch.cuda.max_memory_allocated() if cuda else 0,
         "threads": torch.get_num_threads(),
         "processes": int(os.environ.get("WORLD_SIZE", "1")),
@@ -94,7 +94,7 @@ def forget_peak_memory() -> None:
         forget.write_text("5", encoding="ascii")  # 5 resets VmHWM, see proc(5)
 
 
-def _peak_memory() -> int:
+def peak_memory() -> int:
     """Return the peak resident memory of this process in bytes."""
     status = Path("/proc/self/status")
     if not status.exists():

@@ -4,12 +4,14 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from layouts import write_market
 from PIL import Image
 
+import clear_bench
 from clear_bench import evaluate, predict, report, track, train
 from clear_bench.cli import main
 from clear_bench.data import __main__ as data_command
@@ -187,9 +189,18 @@ def test_verify_prepare_and_sheet(monkeypatch, capsys, world):
     assert "peta" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    "module", ["train", "evaluate", "predict", "search", "report", "data", "track"]
+COMMANDS = sorted(
+    file.parent.name if file.stem == "__main__" else file.stem
+    for file in Path(clear_bench.__file__).parent.rglob("*.py")
+    if "\n    main(app)" in file.read_text(encoding="utf-8")
 )
+
+
+def test_all_commands_are_known():
+    assert {"train", "evaluate", "predict", "report", "data", "track"} <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("module", COMMANDS)
 def test_help_answers_without_heavy_imports(module):
     code = (
         "import sys, runpy\n"
@@ -198,7 +209,8 @@ def test_help_answers_without_heavy_imports(module):
         f"    runpy.run_module('clear_bench.{module}', run_name='__main__', alter_sys=True)\n"
         "except SystemExit as end:\n"
         "    assert end.code == 0, end.code\n"
-        "names = {'torch', 'timm', 'transformers', 'mmengine', 'mlflow', 'pandas'}\n"
+        "names = {'torch', 'timm', 'transformers', 'mmengine', 'mlflow', 'pandas', 'scipy',"
+        " 'optuna', 'matplotlib', 'seaborn', 'statsmodels', 'cv2'}\n"
         "heavy = names & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )

@@ -173,6 +173,7 @@ def metrics_of_scores(
         stop = min(start + chunk, len(query_category))
         scores = _checked(score(start, stop), (stop - start, len(gallery_category)))
         ranks += positives.ranks(scores, start, ties)
+        del scores  # before the next ones are made: of a large gallery they are large
     precision, first, inverse, answerable = _measure(ranks, ap)
     counted = _counted(answerable, no_positives)
     precision[~counted], first[~counted] = np.nan, np.nan

@@ -78,8 +78,8 @@ def growth(keep):
 
     def run(axis: str, work: Callable[[int], Any], sizes: list[int], rounds: int = 3) -> None:
         points = []
+        work(sizes[0])
         for size in sizes:
-            work(size)
             took = []
             for _ in range(rounds):
                 started = time.perf_counter()

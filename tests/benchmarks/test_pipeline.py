@@ -88,7 +88,7 @@ def test_two_workers(versus, tmp_path):
     if (os.cpu_count() or 1) < 2:
         pytest.skip("one core")
     words = ["clear_bench.train", "--method=vit", "--seeds=4", "--profile=smoke",
-             "--set=train.epochs=24"]  # fmt: skip
+             "--set=train.epochs=12"]  # fmt: skip
     if not (ROOT / "data/synthped").exists():
         command("clear_bench.data", "prepare", "synthped")
     cache = f"--cache={tmp_path / 'cache'}"
