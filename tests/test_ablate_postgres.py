@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -35,12 +36,11 @@ if __name__ == "__main__":
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server():
     """Address of a server that an ordinary user runs on loopback."""
     pytest.importorskip("psycopg2", reason="pip install psycopg2-binary")
-    folder = tmp_path_factory.mktemp("postgres")
-    for place in (folder, *folder.parents[:2]):
-        place.chmod(0o755)
+    # Not below pytest's own folder, which no other user may enter.
+    folder = Path(tempfile.mkdtemp(prefix="clear-bench-"))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -59,6 +59,7 @@ def server(tmp_path_factory):
         "start")  # fmt: skip
     yield f"postgresql://bench@127.0.0.1:{port}/postgres"
     run(str(bin_ / "pg_ctl"), "-D", str(data), "-m", "immediate", "stop")
+    shutil.rmtree(folder)
 
 
 def start(root, address, runs):

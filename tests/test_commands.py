@@ -113,7 +113,9 @@ def test_predict_speaks_table_csv_and_json(monkeypatch, capsys, world):
 
 def test_report_writes_tables_from_records_alone(monkeypatch, capsys, world):
     assert call(monkeypatch, report.app, "--profile=smoke") == 0
-    assert "tables of 2 runs" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "figures of 2 runs" in said
+    assert "reports/out/smoke/index.html" in said
     names = {f.name for f in (world / "reports/out/smoke").iterdir()}
     assert {"market1501-recognition_main.tex", "market1501-retrieval_main.csv"} <= names
     assert call(monkeypatch, report.app, "--profile=smoke", "--explain",

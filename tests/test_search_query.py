@@ -100,7 +100,7 @@ def test_a_combination_never_seen_keeps_all_that_was_said():
 
 def test_bert_in_numpy_equals_torch():
     slow = encoders.load("minilm")
-    fast = NumpyBert(encoders._folder("minilm") / "model")
+    fast = NumpyBert(encoders.PACKAGED["minilm"].folders()[0] / "model")
     sentences = ["A woman, wearing a red top.", "hat", "Ein Satz mit Umläuten und a backpack " * 9]
     assert np.abs(fast.encode(sentences) - slow.encode(sentences)).max() < 1e-5
     with pytest.raises(UserError, match="the encoder reads 512"):

@@ -25,10 +25,10 @@ MPNET = encoders.unavailable("mpnet")
 @pytest.fixture(autouse=True)
 def forgetful():
     """Nothing that the hub said in one test holds in the next."""
-    hub._asked.cache_clear()
+    hub.asked.cache_clear()
     hub._silence.cache_clear()
     yield
-    hub._asked.cache_clear()
+    hub.asked.cache_clear()
     hub._silence.cache_clear()
 
 
@@ -106,7 +106,7 @@ def test_the_hubs_answer_is_taken(online):
         "401\nlong story", response=httpx2.Response(401, request=request)
     )
     for error, said in ((gone, "no such model"), (HFValidationError("x"), "neither a folder nor")):
-        hub._asked.cache_clear()
+        hub.asked.cache_clear()
         online(lambda: None, fail(error))
         assert said in encoders.unavailable(HUB)
 

@@ -145,7 +145,7 @@ def no_training(monkeypatch):
 )
 def test_what_cannot_be_had_is_said_by_the_plan(world, monkeypatch, no_training, encoder, message):
     monkeypatch.chdir(world)
-    hub._asked.cache_clear()
+    hub.asked.cache_clear()
     with pytest.raises(UserError, match=message):
         planned(runs="none", **{"retrieval.text.encoder": encoder})
     assert not Path("none").exists()
@@ -163,6 +163,6 @@ def test_a_finished_run_needs_no_encoder(world, monkeypatch):
     assert Record.load(run.folder).status == "finished"
     assert planned(**{"retrieval.text.encoder": "some/model"})[1].id == run.id
     (run.folder / "record.json").unlink()
-    hub._asked.cache_clear()
+    hub.asked.cache_clear()
     with pytest.raises(UserError, match="some/model: cannot be loaded"):
         planned(**{"retrieval.text.encoder": "some/model"})

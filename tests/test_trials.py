@@ -19,7 +19,7 @@ def task(tmp_path):
     """Six jobs on a fresh storage."""
     setting = Setting("synthped", "smoke", (0,), {}, tmp_path / "runs")
     jobs = {
-        f"run{k}": Job(f"run{k}", f"v{k}", "clear", 0, {}, "mAP", setting, "clear", 1)
+        f"run{k}": Job(f"run{k}", f"v{k}", "clear", 0, {}, "mAP", setting, "clear", 1, "synthped")
         for k in range(6)
     }
     address = f"sqlite:///{tmp_path / 'optuna.db'}"
