@@ -43,7 +43,8 @@ def explain(results: Results, name: str, row: str, column: str) -> list[str]:
     if cell.against:
         reference = [results.by_id[run_id] for run_id in cell.against]
         lines.append("  minus, of the same seeds:")
-        others, words = _values(reference, cell, head)
+        subtracted = replace(cell, checkpoint=cell.against_checkpoint)
+        others, words = _values(reference, subtracted, head)
         lines += words
     return [*lines, *_summary(values, others, cell, head), *_origin(results, cell)]
 

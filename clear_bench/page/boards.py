@@ -167,9 +167,8 @@ class _Behind:
         form = f".{column.digits + 2}f"
         if not shown.against:
             return {seed: f"{value:{form}}" for seed, value in own.items()}
-        variants = self.study.variants if self.study else []
-        point = next((v.checkpoint for v in variants if v.reference), shown.checkpoint)
-        base = self._of(shown.against, replace(shown, checkpoint=point), column)
+        subtracted = replace(shown, checkpoint=shown.against_checkpoint)
+        base = self._of(shown.against, subtracted, column)
         return {seed: f"{value - base[seed]:+{form}}" for seed, value in own.items()}
 
     def _of(self, ids: Iterable[str], shown: model.Cell, column: model.Column) -> dict[int, float]:

@@ -52,6 +52,7 @@ class Cell:
         runs: Ids of the runs behind it.
         metric: Its metric, where it is another than its column's.
         against: Ids of the runs that were subtracted.
+        against_checkpoint: Which of their checkpoints.
         attribute: Which one it is about; "" for all of them.
         checkpoint: Which of the runs' checkpoints it is of.
         protocol: Signature by which it was made; only equal ones are compared.
@@ -68,6 +69,7 @@ class Cell:
     runs: tuple[str, ...] = ()
     metric: str = ""
     against: tuple[str, ...] = ()
+    against_checkpoint: str = "selected"
     attribute: str = ""
     checkpoint: str = "selected"
     protocol: str = ""

@@ -82,6 +82,7 @@ def _variant_row(
 ) -> Row:  # fmt: skip
     """Return the row of a variant."""
     own = {"checkpoint": checkpoint, "protocol": group.protocol}
+    kept = checkpoint == base_checkpoint == "selected"
     ids = tuple(group.run_ids)
     cells = [cell(group.estimate(c.metric, checkpoint), c, ids, **own) for c in metrics]
     cells.insert(1, Cell(text=_interval(cells[0])))
@@ -92,15 +93,18 @@ def _variant_row(
         found = paired_difference(values, base.values(metric, base_checkpoint))
         one, other = _shared(group, base)
         delta = cell(found, metrics[0], one, against=other, **own)
-        delta = replace(delta, dagger=tests.differs(group.label))
-    p_value = tests.p_values.get(group.label)
+        delta = replace(delta, against_checkpoint=base_checkpoint)
+        delta = replace(delta, dagger=kept and tests.differs(group.label))
+    p_value = tests.p_values.get(group.label) if kept else None
     cells += [delta, Cell(text=SELF if group is base else _p(p_value))]
     if weights:
         cells.append(cell(group.cost(WEIGHTS.metric), WEIGHTS, ids, **own))
     notes = [*notes_of(group)]
     if group.runs and base.runs and group.protocol != base.protocol:
         notes.append(f"another protocol: {_other(group.protocol, base.protocol)}")
-    if group.label in tests.untested and group.runs and group is not base:
+    if not kept and group.runs:
+        notes.append("not tested: predictions are kept of the checkpoint selected on val alone")
+    elif group.label in tests.untested and group.runs and group is not base:
         notes.append(f"not tested: {tests.untested[group.label].rpartition('npz: ')[2]}")
     return Row(group.label, tuple(cells), tuple(notes))
 
