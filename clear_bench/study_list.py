@@ -1,11 +1,11 @@
 """What studies there are and what they would cost: ``ablate --list`` and ``ablate --dry-run``."""
 
+import os
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from clear_bench import plugins
+from clear_bench.estimate import UNKNOWN, clock, estimate, forecast
 from clear_bench.record import Record, records
 from clear_bench.study import Study, StudyResult, result_file
 from clear_bench.sweep import Combination, Job
@@ -39,31 +39,24 @@ def plan_lines(
         name: Of the study.
         found: Its combinations.
         jobs: Its jobs by run id.
-        workers: Processes; 0 counts as one.
+        workers: Processes; 0 counts as one a core.
     """
     runs = {run.id: run for c in found for run in c.runs}
     root = next(iter(jobs.values())).setting.root if jobs else Path("runs")
     known = [record for _, record in records(root)]
-    lines, total, unmeasured = [], 0.0, 0
+    lines = []
     for run_id, job in jobs.items():
         if job.record() is not None:
             lines.append(f"finished  {run_id}  {job.label}")
-            continue
-        seconds = estimate(runs[run_id], known)
-        total, unmeasured = total + (seconds or 0.0), unmeasured + (seconds is None)
-        lines.append(f"to do     {run_id}  {job.label}, {_time(seconds)}")
-    lines += [
-        f"{'unavailable' if not c.available else 'impossible'}  {c.variant.label}: {c.reason}"
-        for c in found
-        if c.reason
-    ]
-    todo = sum(line.startswith("to do") for line in lines)
-    last = f"{name}: {len(jobs)} runs, {len(jobs) - todo} finished"
-    if todo:
-        last += f", {todo} to do: {_time(total / max(1, workers))} with {max(1, workers)} workers"
-    if unmeasured:
-        last += f" and {unmeasured} runs of unknown time: the first run measures it"
-    return [*lines, last]
+        else:
+            lines.append(f"to do     {run_id}  {job.label}, {_time(estimate(runs[run_id], known))}")
+    for c in found:
+        if c.reason:
+            word = "impossible" if c.available else "unavailable"
+            lines.append(f"{word}  {c.variant.label}: {c.reason}")
+    done = sum(line.startswith("finished") for line in lines)
+    left = forecast([runs[run_id] for run_id in jobs], known, workers or os.cpu_count() or 1)
+    return [*lines, f"{name}: {len(jobs)} runs, {done} finished; {left}"]
 
 
 def _done(file: Path) -> int:
@@ -92,17 +85,4 @@ def _state(done: int, total: int) -> str:
 
 def _time(seconds: float | None) -> str:
     """Return a time in words."""
-    if seconds is None:
-        return "unknown: the first run measures it"
-    return f"about {timedelta(seconds=round(seconds))}"
-
-
-def estimate(run: Any, known: Sequence[Record]) -> float | None:
-    """Return the seconds that a run will take by past records of its kind, None if unknown."""
-    kind = (run.config["method"], run.task, run.config["dataset"], run.config["profile"])
-    times = [
-        float(r.cost["wall_seconds"])
-        for r in known
-        if (r.method, r.task, r.dataset, r.profile) == kind and "wall_seconds" in r.cost
-    ]
-    return sum(times) / len(times) if times else None
+    return UNKNOWN if seconds is None else f"about {clock(seconds)}"

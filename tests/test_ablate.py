@@ -87,7 +87,7 @@ def test_dry_run_and_list_tell_what_is_left(world, monkeypatch, capsys):
     said = capsys.readouterr().out
     assert said.count("\nfinished") + said.startswith("finished") == 3
     assert said.count("to do  ") == 3
-    assert "6 runs, 3 finished, 3 to do: about" in said
+    assert "6 runs, 3 finished; 3 runs to do, about" in said
     assert call(monkeypatch, "--list") == 0
     listed = capsys.readouterr().out
     assert "Which learning rate do adapters want?" in listed
