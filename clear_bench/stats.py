@@ -116,7 +116,7 @@ def paired_tests(scores: ArrayLike, reference: ArrayLike) -> NDArray[np.float64]
     units = len(gaps)
     gaps = gaps / units
     least = np.abs(gaps.sum(axis=0)) * (1 - 1e-9) - 1e-15  # sums of equal numbers differ a little
-    exact = 2.0**units <= RESAMPLES
+    exact = units < RESAMPLES.bit_length()
     total = 2**units if exact else RESAMPLES
     extreme = np.zeros(gaps.shape[1])
     rng = np.random.default_rng(0)
