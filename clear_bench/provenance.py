@@ -153,7 +153,7 @@ def _git(*words: str) -> str:
             capture_output=True,
             text=True,
             check=True,
-            cwd=_file("clear_bench").parent,
+            cwd=_file("clear_bench").parent.parent,
         )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
@@ -161,8 +161,8 @@ def _git(*words: str) -> str:
 
 
 def _dirty() -> str:
-    """Return "" for a clean checkout, else a short hash of what differs from the commit."""
-    difference = _git("diff", "HEAD")
+    """Return "" for code as committed, else a short hash of what differs; outputs do not count."""
+    difference = _git("diff", "HEAD", "--", *OWN, "pyproject.toml", "requirements.lock")
     return hashlib.sha256(difference.encode()).hexdigest()[:12] if difference else ""
 
 

@@ -33,7 +33,7 @@ class Pictures:
         """Return the figures of the study of a table, ``DATASET-SPEC-STUDY``."""
         dataset, _, rest = table.partition("-")
         wanted = {dataset, rest.partition("-")[2]}
-        return [p for p in self.drawn if wanted <= set(p.stem.split("-"))]
+        return [p for p in self.drawn if wanted <= set(p.stem.split("-")[1:])]
 
 
 def pictures(folder: Path, beside: Path) -> Pictures:
