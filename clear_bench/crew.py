@@ -28,7 +28,7 @@ class Crew:
     """Who carries jobs out.
 
     Args:
-        storage: Address of the Optuna storage; "" is a SQLite file below the folder of runs.
+        storage: Address of the Optuna storage; "" is a file below the folder of runs.
         root: Folder of all runs.
         cache: Folder of derived files.
         workers: Processes here; 0 chooses, see `default_workers`.
@@ -44,7 +44,7 @@ class Crew:
     @property
     def address(self) -> str:
         """Address of the storage."""
-        return self.storage or f"sqlite:///{self.root / STUDIES / 'optuna.db'}"
+        return self.storage or f"journal:{self.root / STUDIES / 'optuna.log'}"
 
     def carry_out(self, name: str, jobs: Mapping[str, Job]) -> dict[str, str]:
         """Carry jobs out, together with whoever shares the storage; return run id -> failure.

@@ -42,7 +42,8 @@ def open_study(storage: str, name: str) -> Study:
     """Return the Optuna study of a name, made if it is new.
 
     Args:
-        storage: Address that Optuna understands: ``sqlite:///FILE``, ``postgresql://...``.
+        storage: ``postgresql://...`` or what else Optuna's `RDBStorage` takes but SQLite,
+            ``grpc://HOST:PORT`` of an Optuna proxy, or ``journal:FILE``.
         name: Of the study.
 
     Raises:
@@ -65,12 +66,17 @@ def open_study(storage: str, name: str) -> Study:
 
 
 def _storage(address: str) -> Any:
-    """Return an Optuna storage: a relational data base, or a gRPC proxy before one."""
-    if address.startswith("grpc://"):
-        host, _, port = address.removeprefix("grpc://").partition(":")
+    """Return an Optuna storage that hands each trial out once."""
+    kind, _, place = address.partition(":")
+    if kind == "journal":
+        Path(place).parent.mkdir(parents=True, exist_ok=True)
+        backend = optuna.storages.journal.JournalFileBackend(place)
+        return optuna.storages.JournalStorage(backend)
+    if kind == "grpc":
+        host, _, port = place.strip("/").partition(":")
         return optuna.storages.GrpcStorageProxy(host=host, port=int(port or 13000))
-    if address.startswith("sqlite:///"):
-        Path(address.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    if kind.startswith("sqlite"):
+        raise UserError("SQLite may give one trial to two workers; use journal:FILE or PostgreSQL")
     return optuna.storages.RDBStorage(address, heartbeat_interval=HEARTBEAT, grace_period=GRACE)
 
 

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from pathlib import Path
 
 import optuna
 import pytest
@@ -22,7 +21,7 @@ def task(tmp_path):
         f"run{k}": Job(f"run{k}", f"v{k}", "clear", 0, {}, "mAP", setting, "clear", 1, "synthped")
         for k in range(6)
     }
-    address = f"sqlite:///{tmp_path / 'optuna.db'}"
+    address = f"journal:{tmp_path / 'optuna.log'}"
     return trials.Work(address, "study", jobs, time.time(), Cache(tmp_path / "cache"))
 
 
@@ -131,4 +130,6 @@ def test_a_storage_that_cannot_be_used_says_so_without_its_password(monkeypatch)
     assert "secret" not in str(error.value)
     assert "\n" not in str(error.value)
     with pytest.raises(UserError, match="cannot be used"):
-        trials.open_study(f"sqlite:///{Path('/proc/nothing/x.db')}", "s")
+        trials.open_study("journal:/proc/nothing/x.log", "s")
+    with pytest.raises(UserError, match="two workers"):
+        trials.open_study("sqlite:///x.db", "s")
