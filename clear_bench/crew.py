@@ -19,8 +19,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from clear_bench.cache import Cache
 from clear_bench.errors import UserError
 from clear_bench.record import STUDIES
+from clear_bench.storage import open_study
 from clear_bench.sweep import Job
-from clear_bench.trials import Work, adopt, bury, failures, of, open_study, settled, work
+from clear_bench.trials import Work, adopt, bury, failures, of, settled, work
 
 
 @dataclass(frozen=True)

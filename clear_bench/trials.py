@@ -9,12 +9,10 @@ process is looked for, on others Optuna's heartbeat tells; then the job is enque
 """
 
 import json
-import logging
 import socket
 import subprocess
 import sys
 import time
-import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -30,54 +28,11 @@ from clear_bench.cache import Cache
 from clear_bench.errors import UserError
 from clear_bench.execute import once
 from clear_bench.record import write_text
+from clear_bench.storage import open_study
 from clear_bench.sweep import Job, fresh
 
-TRIES = 3  # to open a storage
-HEARTBEAT, GRACE = 10, 60  # seconds; a worker that was silent for so long is taken for dead
 LIVE = (TrialState.WAITING, TrialState.RUNNING)
 HOST = socket.gethostname()
-
-
-def open_study(storage: str, name: str) -> Study:
-    """Return the Optuna study of a name, made if it is new.
-
-    Args:
-        storage: ``postgresql://...`` or what else Optuna's `RDBStorage` takes but SQLite,
-            ``grpc://HOST:PORT`` of an Optuna proxy, or ``journal:FILE``.
-        name: Of the study.
-
-    Raises:
-        UserError: If the storage cannot be reached or its driver is not installed.
-    """
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-    for left in reversed(range(TRIES)):
-        try:
-            base = _storage(storage)
-            return optuna.create_study(
-                storage=base, study_name=name, direction="maximize", load_if_exists=True
-            )
-        except Exception as error:  # each driver has its own kinds
-            cause = str(error).strip().splitlines()[0]
-        time.sleep(min(left, 1))  # two that come first both create the tables, and one fails
-    shown = storage.rpartition("@")[2]  # the part before may hold a password
-    raise UserError(f"--storage {shown}: cannot be used ({cause}); is server and driver there?")
-
-
-def _storage(address: str) -> Any:
-    """Return an Optuna storage that hands each trial out once."""
-    kind, _, place = address.partition(":")
-    if kind == "journal":
-        Path(place).parent.mkdir(parents=True, exist_ok=True)
-        backend = optuna.storages.journal.JournalFileBackend(place)
-        return optuna.storages.JournalStorage(backend)
-    if kind == "grpc":
-        host, _, port = place.strip("/").partition(":")
-        return optuna.storages.GrpcStorageProxy(host=host, port=int(port or 13000))
-    if kind.startswith("sqlite"):
-        raise UserError("SQLite may give one trial to two workers; use journal:FILE or PostgreSQL")
-    return optuna.storages.RDBStorage(address, heartbeat_interval=HEARTBEAT, grace_period=GRACE)
 
 
 @dataclass(frozen=True)

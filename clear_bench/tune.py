@@ -20,9 +20,10 @@ from clear_bench.crew import Board, Crew, stop
 from clear_bench.errors import UserError
 from clear_bench.record import STUDIES
 from clear_bench.runs import plan
+from clear_bench.storage import open_study
 from clear_bench.study import SearchResult, SearchTrial, Space, Study, StudyResult, Variant
 from clear_bench.sweep import Combination, Setting, collect, combinations, jobs_of, result_name
-from clear_bench.trials import be_quiet, bury, here_is, open_study
+from clear_bench.trials import be_quiet, bury, here_is
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 SEED = 0  # a search looks at this seed alone; all seeds judge what it found

@@ -80,7 +80,7 @@ def start(root, address, runs):
 def trials(address):
     import optuna
 
-    from clear_bench.trials import open_study
+    from clear_bench.storage import open_study
 
     study = open_study(address, "rates market1501 smoke")
     return [t for t in study.trials if t.state == optuna.trial.TrialState.COMPLETE]

@@ -7,7 +7,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from clear_bench import trials
+from clear_bench import storage, trials
 from clear_bench.cache import Cache
 from clear_bench.errors import UserError
 from clear_bench.sweep import Job, Setting
@@ -57,7 +57,7 @@ def test_workers_that_start_together_run_each_job_once(task, done):
 
 
 def test_jobs_that_were_enqueued_twice_run_once(task, done):
-    study = trials.open_study(task.storage, task.name)
+    study = storage.open_study(task.storage, task.name)
     for _ in range(2):
         for run_id in task.jobs:
             study.enqueue_trial({}, user_attrs={"run": run_id})
@@ -78,7 +78,7 @@ def test_a_failure_is_kept_and_tried_again_by_the_next_command(task, done, monke
 
     monkeypatch.setattr(trials, "_carry_out", wrong)
     together(task, 2)
-    study = trials.open_study(task.storage, task.name)
+    study = storage.open_study(task.storage, task.name)
     assert trials.failures(study, task.jobs) == {"run2": "no luck"}
     monkeypatch.setattr(trials, "_carry_out", right)
     again = trials.Work(task.storage, task.name, task.jobs, time.time(), task.cache)
@@ -89,7 +89,7 @@ def test_a_failure_is_kept_and_tried_again_by_the_next_command(task, done, monke
 
 
 def test_the_job_of_a_dead_worker_comes_back(task, done):
-    study = trials.open_study(task.storage, task.name)
+    study = storage.open_study(task.storage, task.name)
     study.enqueue_trial({}, user_attrs={"run": "run0"})
     trial = study.ask()
     place = trials.here(task.jobs["run0"])
@@ -101,7 +101,7 @@ def test_the_job_of_a_dead_worker_comes_back(task, done):
 
 
 def test_what_another_machine_finished_is_not_run(task, done):
-    study = trials.open_study(task.storage, task.name)
+    study = storage.open_study(task.storage, task.name)
     study.add_trial(
         optuna.trial.create_trial(
             state=TrialState.COMPLETE,
@@ -124,12 +124,12 @@ def test_a_record_that_was_deleted_is_made_again(task, done):
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_storage_that_cannot_be_used_says_so_without_its_password(monkeypatch):
-    monkeypatch.setattr(trials, "TRIES", 1)
+    monkeypatch.setattr(storage, "TRIES", 1)
     with pytest.raises(UserError, match="cannot be used") as error:
-        trials.open_study("postgresql://me:secret@127.0.0.1:1/x", "s")
+        storage.open_study("postgresql://me:secret@127.0.0.1:1/x", "s")
     assert "secret" not in str(error.value)
     assert "\n" not in str(error.value)
     with pytest.raises(UserError, match="cannot be used"):
-        trials.open_study("journal:/proc/nothing/x.log", "s")
+        storage.open_study("journal:/proc/nothing/x.log", "s")
     with pytest.raises(UserError, match="two workers"):
-        trials.open_study("sqlite:///x.db", "s")
+        storage.open_study("sqlite:///x.db", "s")
