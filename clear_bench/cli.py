@@ -8,6 +8,7 @@ from clear_bench.errors import UserError, run_command
 
 # typer carries its own copy of click, so the common base of its errors is found from one of them.
 USAGE_ERROR: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+INTERRUPTED = 130
 
 
 def main(app: typer.Typer) -> NoReturn:
@@ -15,7 +16,8 @@ def main(app: typer.Typer) -> NoReturn:
 
     def call() -> None:
         try:
-            app(standalone_mode=False)
+            if app(standalone_mode=False) == INTERRUPTED:  # typer makes a status of Ctrl-C
+                raise KeyboardInterrupt
         except typer.Abort:
             raise KeyboardInterrupt from None
         except USAGE_ERROR as error:
