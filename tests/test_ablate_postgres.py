@@ -38,7 +38,7 @@ if __name__ == "__main__":
 @pytest.fixture(scope="module")
 def server():
     """Address of a server that an ordinary user runs on loopback."""
-    pytest.importorskip("psycopg2", reason="pip install psycopg2-binary")
+    pytest.importorskip("psycopg", reason="pip install psycopg[binary]")
     # Not below pytest's own folder, which no other user may enter.
     folder = Path(tempfile.mkdtemp(prefix="clear-bench-"))
     with socket.socket() as probe:
@@ -94,7 +94,8 @@ def test_each_run_once_though_a_worker_dies(server, tmp_path):
     pattern = "studies/**/clear-retrieval-*/record.json"
     while not list((tmp_path / "runs").glob(pattern)):
         assert time.monotonic() - began < 300
-        assert any(p.poll() is None for p in both)
+        said = [f.read_text()[-800:] for f in tmp_path.glob("log-*")]
+        assert any(p.poll() is None for p in both), said
         time.sleep(0.1)
     os.killpg(both[0].pid, signal.SIGKILL)
     assert both[1].wait(timeout=400) == 0, [f.read_text() for f in tmp_path.glob("log-*")]

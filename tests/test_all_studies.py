@@ -10,7 +10,7 @@ from clear_bench import ablate, plugins
 from clear_bench.cli import main
 from clear_bench.study import results
 
-pytestmark = pytest.mark.timeout(1500)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 
 def test_every_study_runs(tmp_path, monkeypatch, capsys):
@@ -18,7 +18,7 @@ def test_every_study_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     words = ["--study=all", "--dataset=market1501", "--profile=smoke", "--data-root=market",
-             "--seeds=1", "--workers=1", "--set=protocol.val_identities=all"]  # fmt: skip
+             "--seeds=1", "--workers=2", "--set=protocol.val_identities=all"]  # fmt: skip
     monkeypatch.setattr(sys, "argv", ["ablate", *words])
     with pytest.raises(SystemExit) as end:
         main(ablate.app)
