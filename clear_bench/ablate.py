@@ -84,6 +84,7 @@ def ablate(
         else:
             failures = crew.carry_out(result_name(name, setting, kept), jobs)
             result = collect(name, loaded, setting, found, failures, kept)
+        result = result.with_earlier_search(runs_root)
         result.save(runs_root)
         write(result, runs_root, out)
         failed += [f"{name}: {v.label}" for v in result.variants if v.status == "failed"]

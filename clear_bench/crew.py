@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,11 +12,10 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from optuna.study import Study
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from clear_bench.cache import Cache
 from clear_bench.errors import UserError
+from clear_bench.progress import Board
 from clear_bench.record import STUDIES
 from clear_bench.storage import open_study
 from clear_bench.sweep import Job
@@ -64,11 +62,13 @@ class Crew:
         began = time.time()
         study = open_study(self.address, name)
         before = adopt(study, jobs)
-        board = Board(name, len(jobs), len(before))
-        if len(before) == len(jobs):
+        threads = max(job.threads for job in jobs.values())
+        done = len(before) == len(jobs)
+        board = Board(name, len(jobs), len(before), 0 if done else self.count(threads))
+        if done:
             return {}
         task = Work(self.address, name, jobs, began, Cache(self.cache), self.processes)
-        processes = self.start(partial(work, task), [job.threads for job in jobs.values()])
+        processes = self.start(partial(work, task), threads)
         seen = set(before)
         try:
             while any(p.is_alive() for p in processes):
@@ -83,16 +83,19 @@ class Crew:
             raise UserError(f"{name}: all workers ended early; run it again to go on")
         return failures(study, jobs)
 
-    def start(self, task: Callable[[], None], threads: Sequence[int]) -> list[BaseProcess]:
+    def count(self, threads: int) -> int:
+        """Return how many workers there will be, of so many threads each."""
+        return self.workers or default_workers(threads)
+
+    def start(self, task: Callable[[], None], threads: int) -> list[BaseProcess]:
         """Start the workers; Ctrl-C is for this process alone, which then stops them."""
-        most = max(threads)
-        os.environ["OMP_NUM_THREADS"] = str(most)  # inherited before they import anything
+        os.environ["OMP_NUM_THREADS"] = str(threads)  # inherited before they import anything
         context = multiprocessing.get_context("spawn")
         gpus = _gpus()
         found: list[BaseProcess] = []
         usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
-            for number in range(self.workers or default_workers(most)):
+            for number in range(self.count(threads)):
                 if gpus and self.processes == 1:
                     os.environ["CUDA_VISIBLE_DEVICES"] = gpus[number % len(gpus)]
                 process = context.Process(target=task)
@@ -145,42 +148,3 @@ def _tell_news(
             continue  # killed, or stepped back: it comes again
         seen.add(run_id)
         board.tell(f"{jobs[run_id].label}, seed {jobs[run_id].seed}: {text}")
-
-
-class Board:
-    """A bar on a terminal, and one line a job that has ended.
-
-    Args:
-        name: Of the study.
-        total: Jobs.
-        before: Jobs that had finished before.
-    """
-
-    def __init__(self, name: str, total: int, before: int) -> None:
-        self.total, self.done, self.before = total, before, before
-        self.began = time.perf_counter()
-        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
-        self.console.print(f"{name}: {total} runs, {before} finished before")
-        self.bar = Progress(
-            TextColumn(name),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[left]}"),
-            console=self.console,
-            transient=True,
-            disable=not sys.stderr.isatty() or total == before,
-        )
-        self.task = self.bar.add_task(name, total=total, completed=before, left="")
-        self.bar.start()
-
-    def tell(self, text: str) -> None:
-        """Say that a job has ended, how, and how long the rest will take."""
-        self.done += 1
-        each = (time.perf_counter() - self.began) / (self.done - self.before)
-        left = f"about {timedelta(seconds=round(each * (self.total - self.done)))} left"
-        self.bar.update(self.task, completed=self.done, left=left)
-        self.console.print(f"[{self.done}/{self.total}] {text}, {left}", markup=False)
-
-    def close(self) -> None:
-        """Take the bar away."""
-        self.bar.stop()

@@ -82,6 +82,47 @@ class EpochProgress:
         self.bar.stop()
 
 
+class Board:
+    """Many runs: a bar on a terminal, and one line a run that has ended.
+
+    Args:
+        name: What they are for.
+        total: Runs.
+        before: Runs that had finished before.
+        workers: Processes that carry out the rest.
+    """
+
+    def __init__(self, name: str, total: int, before: int, workers: int) -> None:
+        self.total, self.done, self.before = total, before, before
+        self.began = time.perf_counter()
+        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+        rest = f", {workers} side by side" if total > before else ""
+        self.console.print(f"{name}: {total} runs, {before} finished before{rest}")
+        self.bar = Progress(
+            TextColumn(name),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[left]}"),
+            console=self.console,
+            transient=True,
+            disable=not self.console.is_terminal or total == before,
+        )
+        self.task = self.bar.add_task(name, total=total, completed=before, left="")
+        self.bar.start()
+
+    def tell(self, text: str) -> None:
+        """Say that a run has ended, how, and how long the rest will take."""
+        self.done += 1
+        each = (time.perf_counter() - self.began) / (self.done - self.before)
+        left = f"about {timedelta(seconds=round(each * (self.total - self.done)))} left"
+        self.bar.update(self.task, completed=self.done, left=left)
+        self.console.print(f"[{self.done}/{self.total}] {text}, {left}", markup=False)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self.bar.stop()
+
+
 def track(steps: Sequence[T], title: str) -> Iterable[T]:
     """Iterate with a bar on a terminal; silent elsewhere, and where there are few steps."""
     console = Console(stderr=True)

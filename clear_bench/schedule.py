@@ -1,17 +1,15 @@
 """Many runs on one machine: which may start, in how many processes, and how long it will take."""
 
 import os
-import time
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from datetime import timedelta
 from multiprocessing import get_context
 
-from rich.console import Console
-
 from clear_bench.cache import Cache
 from clear_bench.errors import UserError
 from clear_bench.execute import once
+from clear_bench.progress import Board
 from clear_bench.record import Record
 from clear_bench.runs import Run
 
@@ -49,7 +47,7 @@ def execute_all(runs: Sequence[Run], cache: Cache, workers: int) -> list[Record]
     distinct = list({run.id: run for run in runs}.values())
     todo = [run for run in distinct if not run.finished]
     check(todo, cache)
-    board = _Board(len(distinct), len(distinct) - len(todo), workers)
+    board = Board("training", len(distinct), len(distinct) - len(todo), workers)
     failures: dict[str, str] = {}
     pool = process_pool(workers, max((run.config["threads"] for run in todo), default=1))
     running: dict[Future[Record], Run] = {}
@@ -67,6 +65,7 @@ def execute_all(runs: Sequence[Run], cache: Cache, workers: int) -> list[Record]
                 _collect(run, future, failures, board)
     finally:
         pool.shutdown(cancel_futures=True)
+        board.close()
     if failures:
         raise UserError(f"{len(failures)} runs failed: {'; '.join(failures.values())}")
     return [Record.load(run.folder) for run in distinct]
@@ -91,47 +90,15 @@ def _work(run: Run, cache: Cache) -> Record:
     return once(run, cache)
 
 
-def _collect(run: Run, future: Future[Record], failures: dict[str, str], board: "_Board") -> None:
-    """Take the result of a run; what the user can put right is kept for the end."""
+def _collect(run: Run, future: Future[Record], failures: dict[str, str], board: Board) -> None:
+    """Take the result of a run and say it; what the user can put right is kept for the end."""
     try:
-        board.finished(run, future.result())
+        record = future.result()
     except UserError as error:
         failures[run.id] = str(error)
-        board.failed(run, str(error))
-
-
-class _Board:
-    """One line a run, with what is left.
-
-    Args:
-        total: Runs.
-        before: Runs that had finished before.
-        workers: Processes.
-    """
-
-    def __init__(self, total: int, before: int, workers: int) -> None:
-        self.total, self.done, self.workers = total, before, workers
-        self.before, self.began = before, time.perf_counter()
-        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
-        what = f"{total} runs, {before} finished before"
-        self.console.print(f"{what}, {workers} side by side" if total > before else what)
-
-    def finished(self, run: Run, record: Record) -> None:
-        """Say what a run reached on val, how long it took, and what is left."""
-        metric = run.config["protocol"][f"select_{run.task}"]
-        value = 100 * record.metrics["selected"]["val"][metric]
-        took = timedelta(seconds=round(record.cost["wall_seconds"]))
-        self._line(f"{run.id}: val {metric} {value:.2f} in {took}")
-
-    def failed(self, run: Run, reason: str) -> None:
-        """Say that a run failed, and why."""
-        self._line(f"{run.id}: failed: {reason}")
-
-    def _line(self, text: str) -> None:
-        self.done += 1
-        spent = time.perf_counter() - self.began
-        left = spent / (self.done - self.before) * (self.total - self.done)
-        self.console.print(
-            f"[{self.done}/{self.total}] {text}, about {timedelta(seconds=round(left))} left",
-            markup=False,
-        )
+        board.tell(f"{run.id}: failed: {error}")
+        return
+    metric = run.config["protocol"][f"select_{run.task}"]
+    value = 100 * record.metrics["selected"]["val"][metric]
+    took = timedelta(seconds=round(record.cost["wall_seconds"]))
+    board.tell(f"{run.id}: val {metric} {value:.2f} in {took}")

@@ -219,6 +219,13 @@ class StudyResult(BaseModel):
             json.dumps(self.model_dump(mode="json"), indent=1, allow_nan=False) + "\n",
         )
 
+    def with_earlier_search(self, root: Path) -> "StudyResult":
+        """Return this with the search that its file holds, if it has none of its own."""
+        file = result_file(root, self.study, self.profile, self.dataset)
+        if self.search or not file.is_file():
+            return self
+        return self.model_copy(update={"search": StudyResult.load(file).search})
+
     def record(self, root: Path, run_id: str) -> tuple[Path, Record]:
         """Return run directory and record of one of its runs.
 

@@ -161,13 +161,16 @@ def _objective(study: Study, task: Work, trial: Trial) -> float:
         trial.set_user_attr(name, value)
     try:
         return _carry_out(job, failures(study, task.jobs), task)
-    except UserError as error:
-        trial.set_user_attr("reason", str(error))
-        raise
     except Exception as error:
-        trial.set_user_attr("reason", f"{type(error).__name__}: {error}"[:500])
-        _keep_traceback(job, error)
+        trial.set_user_attr("reason", reason_of(error))
+        if not isinstance(error, UserError):
+            _keep_traceback(job, error)
         raise
+
+
+def reason_of(error: Exception) -> str:
+    """Return an error as the reason of a failed trial; a bug's name stands before it."""
+    return str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"[:500]
 
 
 def _carry_out(job: Job, failed: Mapping[str, str], task: Work) -> float:

@@ -16,14 +16,15 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from clear_bench.cache import Cache
 from clear_bench.config import digest
-from clear_bench.crew import Board, Crew, stop
+from clear_bench.crew import Crew, stop
 from clear_bench.errors import UserError
+from clear_bench.progress import Board
 from clear_bench.record import STUDIES
 from clear_bench.runs import plan
 from clear_bench.storage import open_study
 from clear_bench.study import SearchResult, SearchTrial, Space, Study, StudyResult, Variant
 from clear_bench.sweep import Combination, Setting, collect, combinations, jobs_of, result_name
-from clear_bench.trials import be_quiet, bury, here_is
+from clear_bench.trials import be_quiet, bury, here_is, reason_of
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 SEED = 0  # a search looks at this seed alone; all seeds judge what it found
@@ -80,11 +81,12 @@ def tune(name: str, study: Study, setting: Setting, budget: int, crew: Crew) -> 
                   budget, Cache(crew.cache))  # fmt: skip
     found = _open(task)
     _carry_out(task, found, crew)
-    complete = [t for t in found.trials if t.state == TrialState.COMPLETE]
+    kept = counted(found, budget)
+    complete = [t for t in kept if t.state == TrialState.COMPLETE]
     if not complete:
-        reasons = {t.user_attrs.get("reason", "killed") for t in counted(found, budget)}
+        reasons = {t.user_attrs.get("reason", "pruned") for t in kept}
         raise UserError(f"{title}: no trial succeeded: {'; '.join(sorted(reasons))}")
-    best = found.best_trial
+    best = max(complete, key=lambda t: t.value or 0.0)
     variant = Variant({"search": "best"}, {**reference.overrides, **best.params}, "selected", False)
     runs = _retrain(study, setting, variant, f"{title} best", crew)
     return _merged(name, study, setting, _result(found, task, best, runs))
@@ -140,8 +142,10 @@ def _objective(task: Search, trial: Trial) -> float:
         trial.set_user_attr("metric", metric)
         hooks.LISTENERS.append(partial(_report, trial, metric))
         history = learn(run, task.cache)
-    except UserError as error:
-        trial.set_user_attr("reason", str(error))
+    except optuna.TrialPruned:
+        raise
+    except Exception as error:  # a bug fails its trial, and is not tried for ever
+        trial.set_user_attr("reason", reason_of(error))
         raise
     finally:
         hooks.LISTENERS.clear()
@@ -166,11 +170,11 @@ def _suggest(trial: Trial, key: str, space: Space) -> float | int:
 def _carry_out(task: Search, study: OptunaStudy, crew: Crew) -> None:
     """Start the workers and show each trial as it ends."""
     ended = {t.number for t in counted(study, task.budget) if t.state in ENDED}
-    board = Board(task.name, task.budget, len(ended))
-    if len(ended) == task.budget:
-        board.close()
+    done = len(ended) == task.budget
+    board = Board(task.name, task.budget, len(ended), 0 if done else crew.count(1))
+    if done:
         return
-    processes = crew.start(partial(work, task), [1])
+    processes = crew.start(partial(work, task), 1)
     try:
         while any(p.is_alive() for p in processes):
             time.sleep(0.5)

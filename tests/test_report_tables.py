@@ -5,11 +5,12 @@ import json
 import numpy as np
 import pytest
 from fake_runs import fake_bench, fake_study, fake_world
+from scipy import stats
 
 from clear_bench.expected import Plan, tasks_of
 from clear_bench.record import FILE
 from clear_bench.results import Results
-from clear_bench.stats import paired_test, paired_tests
+from clear_bench.stats import RESAMPLES, paired_tests
 from clear_bench.tables.build import build
 from clear_bench.tables.write import latex
 
@@ -108,6 +109,27 @@ def test_what_cannot_be_tested_is_said(tmp_path):
     (table,) = build(Results.load(tmp_path), "recognition_main")
     assert "No test against clear: " in table.caption
     assert not any(cell.dagger for row in table.rows for cell in row.cells)
+
+
+def paired_test(scores, reference):
+    """One test by scipy."""
+    gap = scores - reference
+    if not gap.any():
+        return 1.0
+    return stats.permutation_test(
+        (gap,),
+        lambda x, axis: np.mean(x, axis=axis),
+        permutation_type="samples",
+        n_resamples=RESAMPLES,
+        rng=np.random.default_rng(0),
+    ).pvalue
+
+
+def test_thousands_of_images_are_no_problem():
+    rng = np.random.default_rng(0)
+    scores = rng.random((2, 3000))
+    scores[1] += 0.1
+    assert paired_tests(scores, scores[0]).tolist() == [1.0, 1 / (1 + RESAMPLES)]
 
 
 def test_many_paired_tests_are_as_one_by_one():

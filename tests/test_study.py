@@ -3,7 +3,7 @@
 import pytest
 
 from clear_bench.errors import UserError
-from clear_bench.study import Study, StudyResult, VariantResult, results
+from clear_bench.study import SearchResult, Study, StudyResult, VariantResult, results
 
 FACTORS = {
     "retrieval.train.lr": (1e-3, 3e-3),
@@ -79,3 +79,14 @@ def test_a_result_comes_back_as_it_was(tmp_path):
     file.write_text('{"study": 3}')
     with pytest.raises(UserError, match="not a study's result"):
         StudyResult.load(file)
+
+
+def test_a_sweep_keeps_the_search_that_was_made_before(tmp_path):
+    plain = StudyResult(
+        study="s", question="q?", method="clear", task="retrieval", dataset="synthped",
+        profile="smoke", metrics=["mAP"], factors=["query"], seeds=[0], variants=[],
+    )  # fmt: skip
+    search = SearchResult(metric="mAP", budget=1, trials=[])
+    assert plain.with_earlier_search(tmp_path) == plain
+    plain.model_copy(update={"search": search}).save(tmp_path)
+    assert plain.with_earlier_search(tmp_path).search == search
