@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from fake_runs import fake_run
 from matplotlib.figure import Figure
+from paired import paired_test
 from sklearn.decomposition import PCA
 
 from clear_bench.plots.cost import pareto
@@ -11,7 +12,7 @@ from clear_bench.plots.labels import place, shared_area
 from clear_bench.plots.pairs import corrected, win_shares
 from clear_bench.plots.rankings import LEVELS, kept, order, precision_at_recall, principal_plane
 from clear_bench.plots.studies import position
-from clear_bench.stats import holm, paired_test
+from clear_bench.stats import holm
 
 
 def test_pareto_front_is_what_nothing_beats():

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from fake_runs import fake_bench, fake_study, fake_world
-from scipy import stats
+from paired import paired_test
 
 from clear_bench.expected import Plan, tasks_of
 from clear_bench.record import FILE
@@ -109,20 +109,6 @@ def test_what_cannot_be_tested_is_said(tmp_path):
     (table,) = build(Results.load(tmp_path), "recognition_main")
     assert "No test against clear: " in table.caption
     assert not any(cell.dagger for row in table.rows for cell in row.cells)
-
-
-def paired_test(scores, reference):
-    """One test by scipy."""
-    gap = scores - reference
-    if not gap.any():
-        return 1.0
-    return stats.permutation_test(
-        (gap,),
-        lambda x, axis: np.mean(x, axis=axis),
-        permutation_type="samples",
-        n_resamples=RESAMPLES,
-        rng=np.random.default_rng(0),
-    ).pvalue
 
 
 def test_thousands_of_images_are_no_problem():
