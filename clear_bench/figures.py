@@ -1,8 +1,9 @@
 """Figures from records alone, as ``reports/specs/`` describes them: no torch, the same bytes."""
 
+import gc
 import inspect
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -95,24 +96,46 @@ def _pages(spec: Figure, material: Material) -> Iterator[Page | Gap]:
 def draw_all(
     material: Material, out: Path, names: Iterable[str] | None = None, workers: int = 1
 ) -> list[Drawn]:
-    """Draw every figure, write an index of them and remove pictures that are no longer drawn.
+    """Draw every figure, see `begin`."""
+    return begin(material, out, names, workers)()
+
+
+def begin(
+    material: Material, out: Path, names: Iterable[str] | None = None, workers: int = 1
+) -> Callable[[], list[Drawn]]:
+    """Begin to draw every figure and return the function that waits for the last one.
+
+    That one writes an index of them and removes pictures that are no longer drawn.
 
     Args:
         material: What is drawn.
         out: Folder of the pictures and of ``figures.json``, a list of `Drawn`.
         names: Keys of the figures to draw; None draws all.
-        workers: Processes to draw in; the pictures are the same.
+        workers: Processes to draw in; the pictures are the same.  One draws in this process, when
+            it is waited for.
 
     Returns:
-        What was drawn and what was not; first a note for each run that failed or is stale.
+        Function whose result is what was drawn and what was not; first a note for each run that
+        failed or is stale.
     """
-    found = [Drawn("", "Runs", "", note=line) for line in material.left_out]
     keys = sorted(plugins.available("figure")) if names is None else list(names)
-    if workers > 1:
-        with ProcessPoolExecutor(workers, initializer=_receive, initargs=(material, out)) as pool:
-            found += [one for many in pool.map(_draw_received, keys) for one in many]
-    else:
-        found += [one for key in keys for one in draw(key, material, out)]
+    if workers == 1:
+        return lambda: _finish(material, out, [draw(key, material, out) for key in keys])
+    gc.freeze()  # records stay to the end: neither they nor what is imported is garbage
+    pool = ProcessPoolExecutor(workers, initializer=_receive, initargs=(material, out))
+    jobs = [pool.submit(_draw_received, key) for key in keys]
+
+    def wait() -> list[Drawn]:
+        with pool:
+            return _finish(material, out, [job.result() for job in jobs])
+
+    return wait
+
+
+def _finish(material: Material, out: Path, figures: list[list[Drawn]]) -> list[Drawn]:
+    """Write the index of figures, remove pictures that it no longer lists, and return its rows."""
+    found = [Drawn("", "Runs", "", note=line) for line in material.left_out]
+    found += [drawn for figure in figures for drawn in figure]
     now = {file for drawn in found for file in drawn.files}
     for file in _drawn_before(out) - now:
         (out / file).unlink(missing_ok=True)

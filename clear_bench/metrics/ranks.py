@@ -68,11 +68,13 @@ def ranks_of(scores: NDArray[np.floating[Any]], places: Rows, ties: Ties) -> Row
         ties: Whether images of equal score come in the order of the gallery (``"index"``) or in
             its reverse (``"reversed"``).
     """
+    if not len(places):
+        return np.empty(0, np.intp)
     values = scores[places]
-    ascending = np.sort(scores)
+    ascending = np.sort(scores[np.flatnonzero(scores >= values.min())])  # none behind the last one
     up_to = np.searchsorted(ascending, values, side="right")
     below = np.searchsorted(ascending, values, side="left")
-    ranks = 1 + len(scores) - up_to  # behind all greater scores
+    ranks = 1 + len(ascending) - up_to  # behind all greater scores
     tied = up_to - below > 1
     for value in np.unique(values[tied]) if tied.any() else ():  # and equal ones that come first
         same, mine = np.flatnonzero(scores == value), values == value

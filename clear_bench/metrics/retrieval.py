@@ -22,7 +22,8 @@ AveragePrecision = Literal["mean", "trapezoid"]
 NoPositives = Literal["error", "skip", "zero"]
 Score = Callable[[int, int], NDArray[np.floating[Any]]]
 TOP = (1, 5, 10)  # of rank-k
-BLOCK = 128 * 2**20  # bytes of a gallery that are held in float64 at once
+BLOCK = 2048  # images whose products with a chunk of queries are held in float64 at once
+SCORES, MOST = 2**28, 512  # bytes of the scores of a chunk of queries, and queries of a chunk
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def retrieval_metrics(
     no_positives: NoPositives = "error",
     ties: Ties = "index",
     removed: Pairs | None = None,
-    chunk: int = 64,
+    chunk: int | None = None,
 ) -> RetrievalResult:
     """Return the metrics of ranking images by their dot product with each query.
 
@@ -68,7 +69,7 @@ def retrieval_metrics(
         no_positives: See `metrics_of_scores`.
         ties: See `metrics_of_scores`.
         removed: See `metrics_of_scores`.
-        chunk: Queries to rank at once.
+        chunk: See `metrics_of_scores`.
 
     Raises:
         UserError: See `metrics_of_scores`.
@@ -96,18 +97,16 @@ def dot_products(queries: NDArray[np.float32], images: NDArray[np.float32]) -> S
         images: ``(N, d)``.  A gallery too large for memory may be a memory-mapped array: it is
             read in blocks, and each block's memory is given back.
     """
-    block = max(1, BLOCK // (8 * images.shape[1]))
-    fits = len(images) <= block and not isinstance(images, np.memmap)
-    whole = np.asarray(images, np.float64) if fits else None
 
     def score(start: int, stop: int) -> NDArray[np.float32]:
         asked = np.asarray(queries[start:stop], np.float64)
-        if whole is not None:
-            return (asked @ whole.T).astype(np.float32)
         found = np.empty((len(asked), len(images)), np.float32)
-        for first in range(0, len(images), block):
-            some = np.asarray(images[first : first + block], np.float64)
-            found[:, first : first + block] = asked @ some.T
+        room = np.empty(len(asked) * min(BLOCK, len(images)))  # fresh memory costs more than sums
+        for first in range(0, len(images), BLOCK):
+            some = np.asarray(images[first : first + BLOCK], np.float64)
+            product = room[: len(asked) * len(some)].reshape(len(asked), len(some))
+            np.matmul(asked, some.T, out=product)
+            found[:, first : first + BLOCK] = product
             _give_back(images)
         return found
 
@@ -130,7 +129,7 @@ def metrics_of_scores(
     no_positives: NoPositives = "error",
     ties: Ties = "index",
     removed: Pairs | None = None,
-    chunk: int = 64,
+    chunk: int | None = None,
 ) -> RetrievalResult:
     """Return the metrics of ranking images by given scores.
 
@@ -153,7 +152,8 @@ def metrics_of_scores(
             reverse (``"reversed"``).
         removed: ``(R,)`` queries and ``(R,)`` images: pairs to leave out, so that the ranks are
             those of a gallery without that image.
-        chunk: Queries to rank at once; memory grows with it, the result is the same.
+        chunk: Queries to rank at once; memory grows with it, the result is the same.  None takes
+            as many as have their scores in 256 MB, at most 512.
 
     Returns:
         Result with metrics ``mAP``; ``rank1``, ``rank5`` and ``rank10``, the shares of queries
@@ -165,6 +165,8 @@ def metrics_of_scores(
             is not a number; a convention is unknown.
         ValueError: ``chunk`` is below 1; ``score`` returns another shape.
     """
+    if chunk is None:
+        chunk = int(np.clip(SCORES // (4 * max(len(gallery_category), 1)), 1, MOST))
     _check_rules(ap, ties, chunk, len(query_category))
     query_category, gallery_category = np.asarray(query_category), np.asarray(gallery_category)
     positives = Positives(query_category, gallery_category, removed)

@@ -4,6 +4,7 @@ Made of records alone and of the figures beside it: no torch, the same bytes fro
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +14,8 @@ from clear_bench import plugins
 from clear_bench.page.model import GAP, Known, environment
 from clear_bench.record import write_text
 from clear_bench.results import Results
+from clear_bench.tables.build import build_all
+from clear_bench.tables.model import Table
 
 HOME = Path(__file__).parent
 FRONT = "default"
@@ -50,7 +53,7 @@ def page_file(out: Path, profile: str) -> Path:
     return (out if profile == FRONT else out / profile) / "index.html"
 
 
-def write(results: Results, profile: str, out: Path) -> Path:
+def write(results: Results, profile: str, out: Path, tables: Sequence[Table] | None = None) -> Path:
     """Write the page of a profile and return its file.
 
     Figures are those that ``out/PROFILE/figures/figures.json`` lists; without it there are none.
@@ -59,6 +62,7 @@ def write(results: Results, profile: str, out: Path) -> Path:
         results: The records of that profile.
         profile: Its name.
         out: Folder of all reports.
+        tables: Of these records, in the order of the paper; None builds them.
 
     Raises:
         UserError: If the list of figures is broken.
@@ -70,17 +74,21 @@ def write(results: Results, profile: str, out: Path) -> Path:
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
     file = page_file(out, profile)
-    shown = content(results, profile, out / profile / "figures", file.parent)
+    built = build_all(results) if tables is None else tables
+    shown = content(results, built, profile, out / profile / "figures", file.parent)
     style, script = ((HOME / n).read_text(encoding="utf-8") for n in ("style.css", "page.js"))
     text = kit.get_template("template.html").render(style=style, script=script, **shown)
     return write_text(file, text)
 
 
-def content(results: Results, profile: str, figures: Path, beside: Path) -> dict[str, Any]:
+def content(
+    results: Results, tables: Sequence[Table], profile: str, figures: Path, beside: Path
+) -> dict[str, Any]:
     """Return what the template shows.
 
     Args:
         results: The records.
+        tables: Of these records.
         profile: Name of their profile.
         figures: Folder of the figures.
         beside: Folder of the page, from which figures are named.
@@ -91,7 +99,7 @@ def content(results: Results, profile: str, figures: Path, beside: Path) -> dict
 
     known = Known(results.root)
     found = pictures(figures, beside)
-    shown: dict[str, Any] = dict(boards(results, known))
+    shown: dict[str, Any] = dict(boards(results, tables, known))
     shown["ablations"] = [replace(b, figures=found.of_study(b.stem)) for b in shown["ablations"]]
     placed = {figure.stem for board in shown["ablations"] for figure in board.figures}
     rest = [figure for figure in found.drawn if figure.stem not in placed]

@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import groupby
 from math import isnan
+from operator import attrgetter
 
 from clear_bench import plugins
 from clear_bench.explain import recorded
@@ -12,7 +14,7 @@ from clear_bench.method import TASKS
 from clear_bench.page.model import GAP, Board, Cell, Column, Known, Row
 from clear_bench.results import Results
 from clear_bench.tables import model
-from clear_bench.tables.build import KIND, build, in_order
+from clear_bench.tables.build import KIND
 from clear_bench.tables.methods import by_method
 from clear_bench.tables.studies import SELF, by_variant
 
@@ -22,20 +24,21 @@ SECTIONS: dict[model.Build, str] = {by_method: "leaderboards", by_variant: "abla
 NOTHING = "no such number"
 
 
-def boards(results: Results, known: Known) -> dict[str, list[Board]]:
+def boards(results: Results, tables: Sequence[model.Table], known: Known) -> dict[str, list[Board]]:
     """Return section -> boards, in the order of the paper.
 
     Args:
         results: The records.
+        tables: Of these records, in that order.
         known: Takes in what is behind each number.
     """
     found: dict[str, list[Board]] = {"leaderboards": [], "ablations": [], "tables": []}
-    for name in in_order():
+    for name, group in groupby(tables, key=attrgetter("spec")):
         spec: model.TableSpec = plugins.load(KIND, name).TABLE
         section = SECTIONS.get(spec.build, "tables")
-        tables = build(results, name)
-        tabs = _tabs(tables, spec)
-        for table in tables:
+        mine = list(group)
+        tabs = _tabs(mine, spec)
+        for table in mine:
             behind = _Behind(results, known, table)
             found[section].append(_board(table, spec, behind, tabs[table.stem]))
     return found

@@ -1,6 +1,7 @@
 """Rankings out of the embeddings that runs keep, and the figures made of them."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from clear_bench.errors import UserError
 from clear_bench.grouping import Loaded
+from clear_bench.metrics.ranks import Positives, Ties
 from clear_bench.metrics.retrieval import dot_products
 from clear_bench.plots.material import Board, Material
 from clear_bench.plots.page import Gap, Page
@@ -25,19 +27,26 @@ BROKEN = (OSError, ValueError, EOFError, BadZipFile)
 EMBEDDED = "the embeddings of a retrieval run (predictions.npz)"
 
 
+@contextmanager
+def _opened(folder: Path) -> Iterator[Any]:
+    """Open what a run keeps of its predictions; raise a `UserError` if it cannot be read."""
+    file = folder / "predictions.npz"
+    try:
+        with np.load(file, allow_pickle=False) as content:
+            yield content
+    except BROKEN as error:
+        cause = str(error).partition("\n")[0]
+        raise UserError(f"{file}: no predictions in it ({cause}); train the run again") from None
+
+
 def kept(folder: Path) -> Arrays:
     """Return what a run keeps of its predictions.
 
     Raises:
         UserError: If the file is missing or is no ``.npz`` file.
     """
-    file = folder / "predictions.npz"
-    try:
-        with np.load(file, allow_pickle=False) as content:
-            return {name: content[name] for name in content.files}
-    except BROKEN as error:
-        cause = str(error).partition("\n")[0]
-        raise UserError(f"{file}: no predictions in it ({cause}); train the run again") from None
+    with _opened(folder) as content:
+        return {name: content[name] for name in content.files}
 
 
 def embeds(run: Loaded) -> bool:
@@ -46,7 +55,8 @@ def embeds(run: Loaded) -> bool:
     Raises:
         UserError: If its predictions cannot be read.
     """
-    return {"queries", "images"} <= set(kept(run.folder))
+    with _opened(run.folder) as content:
+        return {"queries", "images"} <= set(content.files)
 
 
 def embedded(board: Board) -> list[str]:
@@ -78,7 +88,7 @@ def order(arrays: Arrays, start: int, stop: int, ties: str) -> NDArray[np.intp]:
     return np.argsort(scores, axis=1, kind="stable")[:, ::-1]
 
 
-def precision_at_recall(arrays: Arrays, ties: str) -> NDArray[np.float64]:
+def precision_at_recall(arrays: Arrays, ties: Ties) -> NDArray[np.float64]:
     """Return the interpolated precision at `LEVELS` of recall, mean over queries ``(101,)``.
 
     The precision at a recall is the greatest one at that recall or a higher one (Manning,
@@ -89,17 +99,17 @@ def precision_at_recall(arrays: Arrays, ties: str) -> NDArray[np.float64]:
         arrays: Of a retrieval run, from `kept`.
         ties: See `order`.
     """
+    asked = arrays["query_category"]
+    positives = Positives(asked, arrays["category"], None)
+    products = dot_products(arrays["queries"], arrays["images"])
     total, count = np.zeros(len(LEVELS)), 0
-    for start in range(0, len(arrays["queries"]), CHUNK):
-        wanted = arrays["query_category"][start : start + CHUNK]
-        ranks = order(arrays, start, start + len(wanted), ties)
-        hits = arrays["category"][ranks] == wanted[:, None]
-        for hit in hits:
-            places = np.flatnonzero(hit) + 1
-            if len(places):
-                precision = np.arange(1, len(places) + 1) / places
+    for start in range(0, len(asked), CHUNK):
+        scores = products(start, min(start + CHUNK, len(asked)))
+        for ranks in positives.ranks(scores, start, ties):
+            if len(ranks):
+                precision = np.arange(1, len(ranks) + 1) / ranks
                 best = np.maximum.accumulate(precision[::-1])[::-1]
-                needed = np.ceil(LEVELS * len(places) - 1e-9).astype(int)
+                needed = np.ceil(LEVELS * len(ranks) - 1e-9).astype(int)
                 total += best[np.maximum(needed, 1) - 1]
                 count += 1
     return total / max(count, 1)

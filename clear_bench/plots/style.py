@@ -13,6 +13,8 @@ import matplotlib as mpl
 import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -107,20 +109,28 @@ def write(figure: Figure, path: Path) -> list[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     settle(figure)
-    plain = {
-        ".pdf": {"Creator": None, "Producer": None, "CreationDate": None},
-        ".png": {"Software": None},
-    }
     written = []
-    for suffix, metadata in plain.items():
+    for suffix, print_to in ((".pdf", _print_pdf), (".png", _print_png)):
         stream = io.BytesIO()
-        figure.savefig(stream, format=suffix[1:], metadata=metadata, dpi=DPI)
+        print_to(figure, stream)
         file = path.with_name(path.name + suffix)
         temporary = path.with_name(f".{path.name}{suffix}.tmp")
         temporary.write_bytes(stream.getvalue())
         temporary.replace(file)
         written.append(file)
     return written
+
+
+# `Figure.savefig` would draw each picture once more beforehand, to lay it out.
+def _print_pdf(figure: Figure, stream: io.BytesIO) -> None:
+    figure.set_dpi(DPI)
+    plain = {"Creator": None, "Producer": None, "CreationDate": None}
+    FigureCanvasPdf(figure).print_pdf(stream, metadata=plain)
+
+
+def _print_png(figure: Figure, stream: io.BytesIO) -> None:
+    figure.set_dpi(DPI)
+    FigureCanvasAgg(figure).print_png(stream, metadata={"Software": None})
 
 
 def settle(figure: Figure) -> None:
