@@ -1,5 +1,6 @@
 """What all benchmarks share: one thread, alternating rounds, and where results go."""
 
+import gc
 import time
 from collections.abc import Callable
 from statistics import median
@@ -45,6 +46,8 @@ def versus(benchmark):
             warm: Whether a first round does not count.
         """
         seconds: dict[str, list[float]] = {name: [] for name in ways}
+        gc.collect()
+        gc.freeze()  # what peers hold is not looked through on anybody's time
         for number in range(rounds + warm):
             for name, way in ways.items():
                 started = time.perf_counter()

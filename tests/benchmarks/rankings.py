@@ -1,7 +1,10 @@
 """Rankings to measure, and how peers rank them.  All answer with mAP over their queries."""
 
+import importlib
 import importlib.util
+import sys
 from importlib.metadata import distribution
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -82,6 +85,33 @@ def torchmetrics_map(queries: Any, images: Any, query: Any, gallery: Any) -> Any
     return run
 
 
+def compiled_map(name: str) -> Any:
+    """Return the peer of a compiled ranker of ``.bench/rankers``, see peers.py."""
+
+    def peer(queries: Any, images: Any, query: Any, gallery: Any) -> Any:
+        sys.path.insert(0, str(RANKERS))
+        try:
+            module = importlib.import_module(name)
+        finally:
+            sys.path.remove(str(RANKERS))
+        cameras = np.zeros(len(query), int), np.ones(len(gallery), int)
+
+        def run() -> float:
+            distances = 1 - queries @ images.T
+            return float(np.mean(module.evaluate_cy(distances, query, gallery, *cameras, 10)[1]))
+
+        return run
+
+    return peer
+
+
+RANKERS = Path(__file__).parents[2] / ".bench/rankers"
+COMPILED = {
+    title: compiled_map(name)
+    for title, name in (("fast-reid (Cython)", "fast_reid"),
+                        ("torchreid (Cython)", "torchreid_cython"))
+    if list(RANKERS.glob(f"{name}.*.so"))
+}  # fmt: skip
 PEERS = {
     "torchreid (Python)": torchreid_map,
     "pytrec_eval": pytrec_map,
