@@ -4,6 +4,7 @@
 # make paper   the report's tables and figures as one PDF in reports/paper, see docs/reports.md
 # make test    the default tests                                        [SLOW=1 for the slow ones]
 # make bench   measure speed against peers and write docs/performance.md (ten minutes, quiet machine)
+# make bench-pipeline   time `make repro` in a fresh clone, .bench/clone (fifteen minutes more)
 # make check   lint, format, types, layers
 
 PYTHON ?= python3.11
@@ -13,7 +14,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: setup repro paper test bench check
+.PHONY: setup repro paper test bench bench-pipeline check
 
 setup: .venv/.installed
 
@@ -48,6 +49,10 @@ bench: setup
 	PYTHONPATH=$(CURDIR):.bench OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/benchmarks --benchmark-json=.bench/results.json
 	$(BIN)/python tests/benchmarks/calculate.py
 	$(BIN)/python tests/benchmarks/tables.py .bench/results.json
+
+bench-pipeline: setup
+	rm -rf .bench/clone
+	$(BIN)/python tests/benchmarks/pipeline.py .bench/clone
 
 check: setup
 	ruff check

@@ -82,7 +82,7 @@ def switches(works: dict[str, Any]) -> str:
 
 def limits(works: dict[str, Any]) -> str:
     """Return what has a limit of its own."""
-    rows = [[f"`{w['command']}`", time_of(w["seconds"]), time_of(w["below"]),
+    rows = [[w["command"], time_of(w["seconds"]), time_of(w["below"]),
              "yes" if w["seconds"] < w["below"] else "**no**"]
             for w in works.values() if "command" in w]  # fmt: skip
     rows += [["memory, 500 x 1,000,000 x 512-d from a file", size_of(w["peak_bytes"]),

@@ -85,7 +85,7 @@ def test_help(keep, name):
     if not (ROOT / f"clear_bench/{name}.py").exists() and name != "data":
         pytest.skip(f"no command {name}")
     took = sorted(command(f"clear_bench.{name}", "--help") for _ in range(3))[1]
-    keep(command=f"{name} --help", seconds=took, below=0.7)
+    keep(command=f"`{name} --help`", seconds=took, below=0.7)
 
 
 def working_seconds(runs: Path) -> float:
@@ -136,7 +136,7 @@ def test_report(keep, tmp_path, records, words):
                seeds=range(10), names=tuple(f"a_{k}" for k in range(40)), images=1000,
                epochs=60)  # fmt: skip
     took = command("clear_bench.report", *words.split(), cwd=tmp_path)
-    title = f"report {words}, {records} records".replace(" ,", ",")
+    title = f"`{f'report {words}'.strip()}`, {records} records"
     keep(command=title, seconds=took, below=3 + 0.01 * records)
 
 

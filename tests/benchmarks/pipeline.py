@@ -1,0 +1,43 @@
+"""Time the whole pipeline in a fresh clone, and put what it took into docs/performance.md.
+
+``python tests/benchmarks/pipeline.py FOLDER``: clones the last commit into FOLDER, sets it up, and
+times `make repro` from nothing, `dvc repro` with nothing to do, and a report of all its records.
+Fifteen minutes on two cores; the clone stays.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tables import MEASURED, write
+
+ROOT = Path(__file__).parents[2]
+
+
+def seconds(clone: Path, *words: str) -> float:
+    """Return the seconds of a command that runs in a clone, with nothing of this environment."""
+    kept = {k: os.environ[k] for k in ("PATH", "HOME", "LANG") if k in os.environ}
+    path = os.pathsep.join(p for p in kept["PATH"].split(os.pathsep) if ".venv" not in p)
+    started = time.perf_counter()
+    subprocess.run(words, cwd=clone, env=kept | {"PATH": path}, check=True)
+    return time.perf_counter() - started
+
+
+clone = Path(sys.argv[1]).absolute()
+subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+seconds(clone, "make", "setup")
+whole = seconds(clone, "make", "repro")
+took = {"`make repro`, cold, with all methods and the default studies": (whole, 1800.0)}
+took["`dvc repro` with nothing to do"] = (seconds(clone, ".venv/bin/dvc", "repro"), 5.0)
+records = len(list((clone / "runs").rglob("record.json")))
+report = seconds(clone, ".venv/bin/python", "-m", "clear_bench.report")
+took[f"`report`, the pipeline's {records} records"] = (report, 3 + 0.01 * records)
+results = json.loads(MEASURED.read_text(encoding="utf-8"))
+for title, (found, below) in took.items():
+    work = {"command": title, "seconds": found, "below": below}
+    results["works"][f"pipeline.py::{title.partition('`,')[0].strip('`')}"] = work
+MEASURED.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+write(results)
