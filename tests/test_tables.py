@@ -118,7 +118,7 @@ def test_escaped_names_print_as_they_are(name):
     assert not set(bare) & set("&%#$_~^\\|<>±†")
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(NAMES, VALUES, st.booleans()), min_size=1, max_size=60))
 def test_every_row_is_in_every_form(rows):
     made = [Row(n, (Cell(v, dagger=d and not isnan(v)), Cell())) for n, v, d in rows]

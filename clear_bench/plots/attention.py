@@ -82,12 +82,13 @@ def _draw(arrays: dict[str, NDArray[Any]], most: int) -> Figure:
     """Draw the images in a row and each kind of map over them in a row below."""
     width, height = SHOWN
     rows = [key for key in ROWS if key in arrays]
-    figure, axis = sheet(WIDE, (height + 0.08) * len(rows))
     names, step = 1.15, (WIDE - 1.15) / most
+    shown = arrays["pixels"][:most]
+    figure, axis = sheet(names + step * len(shown), (height + 0.08) * len(rows))
     for row, key in enumerate(rows):
         top = 0.04 + row * (height + 0.08)
         axis.text(0.05, top + height / 2, ROWS[key], va="center", fontsize=7.5)
-        for number, pixels in enumerate(arrays["pixels"][:most]):
+        for number, pixels in enumerate(shown):
             left = names + number * step
             extent = (left, left + width, top + height, top)
             _one(axis, pixels, None if key == "pixels" else arrays[key][number], extent)
