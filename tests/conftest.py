@@ -4,7 +4,7 @@ import os
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may depend on a hub, or wait for one
 
-from hypothesis import settings  # noqa: E402
+from hypothesis import settings
 
 # A deadline an example would make a test fail where the machine is busy; nothing is timed by it.
 settings.register_profile("patient", deadline=None)
