@@ -22,6 +22,7 @@ AveragePrecision = Literal["mean", "trapezoid"]
 NoPositives = Literal["error", "skip", "zero"]
 Score = Callable[[int, int], NDArray[np.floating[Any]]]
 TOP = (1, 5, 10)  # of rank-k
+WHOLE = 2**27  # bytes of a gallery that is held in float64 as a whole
 BLOCK = 2048  # images whose products with a chunk of queries are held in float64 at once
 SCORES, MOST = 2**28, 512  # bytes of the scores of a chunk of queries, and queries of a chunk
 
@@ -97,13 +98,16 @@ def dot_products(queries: NDArray[np.float32], images: NDArray[np.float32]) -> S
         images: ``(N, d)``.  A gallery too large for memory may be a memory-mapped array: it is
             read in blocks, and each block's memory is given back.
     """
+    again = len(queries) > MOST  # then the gallery is read more than once
+    small = 8 * images.size <= WHOLE and not isinstance(images, np.memmap)
+    gallery = np.asarray(images, np.float64) if again and small else images
 
     def score(start: int, stop: int) -> NDArray[np.float32]:
         asked = np.asarray(queries[start:stop], np.float64)
         found = np.empty((len(asked), len(images)), np.float32)
         room = np.empty(len(asked) * min(BLOCK, len(images)))  # fresh memory costs more than sums
         for first in range(0, len(images), BLOCK):
-            some = np.asarray(images[first : first + BLOCK], np.float64)
+            some = np.asarray(gallery[first : first + BLOCK], np.float64)
             product = room[: len(asked) * len(some)].reshape(len(asked), len(some))
             np.matmul(asked, some.T, out=product)
             found[:, first : first + BLOCK] = product
