@@ -40,8 +40,9 @@ paper:
 	  || { grep -A4 '^!' $(PROFILE).log; exit 1; }; done
 	@echo reports/paper/$(PROFILE).pdf
 
+# The slow ones one after the other: one of them has a limit in seconds.
 test: setup
-	OMP_NUM_THREADS=1 pytest -n 2 $(if $(SLOW),-m slow)
+	OMP_NUM_THREADS=1 pytest -n $(if $(SLOW),0 -m slow,2)
 
 # The peers stay out of the environment: some want other versions of what is in it.
 bench: setup

@@ -23,6 +23,7 @@ ROWS = {
     "swin": "Swin's tokens,\nas the class\ntoken reads them",
     "vit_cross": "ViT's patches,\nas the mean Swin\ntoken reads them",
 }
+LARGER = 1.5  # than on a qualitative page, at most
 ADVICE = "run: python -m clear_bench.attention RUN"
 
 
@@ -80,11 +81,13 @@ def _read(file: Path) -> dict[str, NDArray[Any]]:
 
 def _draw(arrays: dict[str, NDArray[Any]], most: int) -> Figure:
     """Draw the images in a row and each kind of map over them in a row below."""
-    width, height = SHOWN
     rows = [key for key in ROWS if key in arrays]
-    names, step = 1.15, (WIDE - 1.15) / most
     shown = arrays["pixels"][:most]
-    figure, axis = sheet(names + step * len(shown), (height + 0.08) * len(rows))
+    larger = min(most / len(shown), LARGER)  # few images fill the page
+    width, height = larger * SHOWN[0], larger * SHOWN[1]
+    names = 1.15
+    step = larger * (WIDE - names) / most
+    figure, axis = sheet(WIDE, (height + 0.08) * len(rows))
     for row, key in enumerate(rows):
         top = 0.04 + row * (height + 0.08)
         axis.text(0.05, top + height / 2, ROWS[key], va="center", fontsize=7.5)
