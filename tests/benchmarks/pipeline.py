@@ -35,9 +35,11 @@ took["`dvc repro` with nothing to do"] = (seconds(clone, ".venv/bin/dvc", "repro
 records = len(list((clone / "runs").rglob("record.json")))
 report = seconds(clone, ".venv/bin/python", "-m", "clear_bench.report")
 took[f"`report`, the pipeline's {records} records"] = (report, 3 + 0.01 * records)
+commit = subprocess.run(["git", "-C", str(clone), "rev-parse", "HEAD"], check=True,
+                        capture_output=True, text=True).stdout[:12]  # fmt: skip
 results = json.loads(MEASURED.read_text(encoding="utf-8"))
 for title, (found, below) in took.items():
-    work = {"command": title, "seconds": found, "below": below}
+    work = {"command": title, "seconds": found, "below": below, "commit": commit}
     results["works"][f"pipeline.py::{title.partition('`,')[0].strip('`')}"] = work
 MEASURED.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 write(results)

@@ -7,6 +7,7 @@
 import json
 import re
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +20,23 @@ PAGE = DOCS / "performance.md"
 def plain(found: dict[str, Any]) -> dict[str, Any]:
     """Return what is kept of pytest-benchmark's JSON: the machine, and each test's own values."""
     info, commit = found["machine_info"], found["commit_info"]
+    at = commit.get("id", "?")[:12] + (" with changes" if commit.get("dirty") else "")
     return {
         "machine": f"{info['cpu'].get('brand_raw', '?')}, {info['cpu'].get('count', '?')} cores, "
         f"Python {info['python_version']}",
         "date": found["datetime"][:10],
-        "commit": commit.get("id", "?")[:12],
-        "dirty": bool(commit.get("dirty")),
         "works": {
             f"{Path(b['fullname'].split('::')[0]).name}::{b['name']}": b["extra_info"]
+            | {"commit": at}
             for b in found["benchmarks"]
         },
     }
+
+
+def commits(works: dict[str, Any]) -> str:
+    """Return at which commits works were measured: one that is not measured again keeps its own."""
+    found = Counter(work["commit"] for work in works.values())
+    return ", ".join(f"commit {c} ({n} of {len(works)} works)" for c, n in found.most_common())
 
 
 def markdown(head: list[str], rows: list[list[str]]) -> str:
@@ -153,8 +160,8 @@ def write(results: dict[str, Any]) -> None:
     """Put the tables between the markers of the page."""
     works = results["works"]
     blocks = {
-        "machine": f"Measured on {results['date']} at commit {results['commit']}"
-        f"{' with changes' if results['dirty'] else ''}: {results['machine']}, one thread.",
+        "machine": f"{results['machine']}, one thread; newest on {results['date']}.  Measured at "
+        f"{commits(works)}.",
         "compared": compared(works),
         "limits": limits(works),
         "switches": switches(works),
