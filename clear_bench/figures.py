@@ -5,6 +5,7 @@ import inspect
 import json
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -96,16 +97,19 @@ def _pages(spec: Figure, material: Material) -> Iterator[Page | Gap]:
 def draw_all(
     material: Material, out: Path, names: Iterable[str] | None = None, workers: int = 1
 ) -> list[Drawn]:
-    """Draw every figure, see `begin`."""
-    return begin(material, out, names, workers)()
+    """Draw every figure, see `drawing`."""
+    with drawing(material, out, names, workers) as wait:
+        return wait()
 
 
-def begin(
+@contextmanager
+def drawing(
     material: Material, out: Path, names: Iterable[str] | None = None, workers: int = 1
-) -> Callable[[], list[Drawn]]:
-    """Begin to draw every figure and return the function that waits for the last one.
+) -> Iterator[Callable[[], list[Drawn]]]:
+    """Draw every figure while the body does something else, and yield the function that waits.
 
-    That one writes an index of them and removes pictures that are no longer drawn.
+    That one writes an index of them and removes pictures that are no longer drawn.  Its result is
+    what was drawn and what was not; first a note for each run that failed or is stale.
 
     Args:
         material: What is drawn.
@@ -113,23 +117,18 @@ def begin(
         names: Keys of the figures to draw; None draws all.
         workers: Processes to draw in; the pictures are the same.  One draws in this process, when
             it is waited for.
-
-    Returns:
-        Function whose result is what was drawn and what was not; first a note for each run that
-        failed or is stale.
     """
     keys = sorted(plugins.available("figure")) if names is None else list(names)
     if workers == 1:
-        return lambda: _finish(material, out, [draw(key, material, out) for key in keys])
+        yield lambda: _finish(material, out, [draw(key, material, out) for key in keys])
+        return
     gc.freeze()  # records stay to the end: neither they nor what is imported is garbage
     pool = ProcessPoolExecutor(workers, initializer=_receive, initargs=(material, out))
-    jobs = [pool.submit(_draw_received, key) for key in keys]
-
-    def wait() -> list[Drawn]:
-        with pool:
-            return _finish(material, out, [job.result() for job in jobs])
-
-    return wait
+    try:
+        jobs = [pool.submit(_draw_received, key) for key in keys]
+        yield lambda: _finish(material, out, [job.result() for job in jobs])
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _finish(material: Material, out: Path, figures: list[list[Drawn]]) -> list[Drawn]:

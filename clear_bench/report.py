@@ -109,7 +109,7 @@ def write_all(
         publish: See `clear_bench.plots.material.Material`.
     """
     from clear_bench.exports import write_inputs
-    from clear_bench.figures import begin, draw_all
+    from clear_bench.figures import draw_all, drawing
     from clear_bench.page import write as write_page
     from clear_bench.plots.material import Material
 
@@ -120,9 +120,9 @@ def write_all(
         if figures:
             print("\n".join(map(str, draw_all(material, folder / "figures", figures))))
             continue
-        drawing = begin(material, folder / "figures", workers=os.cpu_count() or 1)
-        tables = _write_tables(own, folder)
-        drawn = drawing()
+        with drawing(material, folder / "figures", workers=os.cpu_count() or 1) as wait:
+            tables = _write_tables(own, folder)
+            drawn = wait()
         print("\n".join(str(d) for d in drawn if d.note))
         write_inputs(tables, folder)
         page = write_page(own, profile, out, tables)

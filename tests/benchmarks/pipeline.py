@@ -40,6 +40,6 @@ commit = subprocess.run(["git", "-C", str(clone), "rev-parse", "HEAD"], check=Tr
 results = json.loads(MEASURED.read_text(encoding="utf-8"))
 for title, (found, below) in took.items():
     work = {"command": title, "seconds": found, "below": below, "commit": commit}
-    results["works"][f"pipeline.py::{title.partition('`,')[0].strip('`')}"] = work
+    results["works"][f"pipeline.py::{title.split('`')[1]}"] = work
 MEASURED.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 write(results)
