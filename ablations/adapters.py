@@ -5,7 +5,7 @@ all that learns; ``mlp1`` to ``mlp3`` have that many hidden layers.  Shared adap
 layer of their own for words and code and all others in common.
 """
 
-from clear_bench.study import Space, Study
+from clear_bench.config.study import Space, Study
 
 STUDY = Study(
     task="retrieval",

@@ -7,7 +7,7 @@ mean nothing at the published sizes, so this study does not run in profile ``pap
 
 from typing import Any
 
-from clear_bench.study import Study
+from clear_bench.config.study import Study
 
 
 def _branches(*names: str, kind: str, width: int) -> dict[str, Any]:

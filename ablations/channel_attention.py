@@ -5,7 +5,7 @@ computes (it reads the result's memory in another shape); the rest have the form
 stage alone.
 """
 
-from clear_bench.study import Study
+from clear_bench.config.study import Study
 
 KIND = "recognition.model.swin.channel_attention"
 STAGES = "recognition.model.swin.channel_stages"

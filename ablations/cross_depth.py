@@ -5,7 +5,7 @@ the released code of C2T-Net.  Each layer adds a cross-attention a direction, so
 the parameters stand beside the metrics.
 """
 
-from clear_bench.study import Space, Study
+from clear_bench.config.study import Space, Study
 
 STUDY = Study(
     task="recognition",

@@ -3,7 +3,7 @@
 ``none`` concatenates the two summaries; it is depth 0 of `cross_depth`, and the same run.
 """
 
-from clear_bench.study import Study
+from clear_bench.config.study import Study
 
 # CLEAR's branches are (swin, vit), so the first summary is Swin's.
 STUDY = Study(

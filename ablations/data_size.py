@@ -3,7 +3,7 @@
 The share is of the training split's identities; a smaller share is part of every larger one.
 """
 
-from clear_bench.study import Study
+from clear_bench.config.study import Study
 
 STUDY = Study(
     task="recognition",

@@ -3,7 +3,7 @@
 ``both-concat`` is CLEAR itself, and the same run.
 """
 
-from clear_bench.study import Study
+from clear_bench.config.study import Study
 
 EMBEDDING, COMBINE = "retrieval.model.embedding", "retrieval.model.combine"
 

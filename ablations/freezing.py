@@ -5,7 +5,7 @@ What is not frozen learns at ``retrieval.backbone_lr`` of the adapters' rate, an
 with recognition's augmentation.
 """
 
-from clear_bench.study import Space, Study
+from clear_bench.config.study import Space, Study
 
 STUDY = Study(
     task="retrieval",

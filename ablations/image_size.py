@@ -4,7 +4,7 @@ The padding before the random crop keeps its share of the height, that of the pu
 pixels of 256.  Patches and windows keep their size in pixels, so a larger image has more of them.
 """
 
-from clear_bench.study import Study
+from clear_bench.config.study import Study
 
 
 def _size(height: int, pad: int) -> dict[str, object]:

@@ -4,7 +4,7 @@ Each is read with the hard embedding beside it, as CLEAR does; ``none`` has the 
 alone.  What an encoder knows without it is the question of ``lm_choice_soft``.
 """
 
-from clear_bench.study import Study
+from clear_bench.config.study import Study
 
 FACTOR = "retrieval.text.encoder"
 ENCODERS = {

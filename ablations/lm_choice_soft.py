@@ -1,7 +1,7 @@
 """Which frozen language model tells people apart by its words alone, without the hard embedding?"""
 
 from ablations.lm_choice import FACTOR, LEVELS
-from clear_bench.study import Study
+from clear_bench.config.study import Study
 
 STUDY = Study(
     task="retrieval",

@@ -5,7 +5,7 @@ each answer by how wrong it is, with the gammas and the clip that their papers r
 search is about the strength of ``exp``.
 """
 
-from clear_bench.study import Space, Study
+from clear_bench.config.study import Space, Study
 
 STUDY = Study(
     task="recognition",

@@ -4,7 +4,7 @@ The additive angular margin is tried on a grid; the other losses once, at CLEAR'
 (softmax and contrastive have no margin, hinge has no scale).
 """
 
-from clear_bench.study import Space, Study
+from clear_bench.config.study import Space, Study
 
 LOSS, MARGIN = "retrieval.model.margin_loss", "retrieval.model.margin"
 SCALE = "retrieval.model.scale"

@@ -5,7 +5,7 @@ of a Python package, to be compared with the same network from scratch, `scratch
 timm's published ImageNet weights of a ViT-Ti and a Swin-T; unavailable where no hub is.
 """
 
-from clear_bench.study import Space, Study
+from clear_bench.config.study import Space, Study
 
 VIT_S = {"name": "vit_small_patch14_dinov2"}
 VIT_TI = {"name": "vit_tiny_patch16_224.augreg_in21k_ft_in1k"}

@@ -3,7 +3,7 @@
 One run a seed answers it: the three variants are three of its checkpoints.
 """
 
-from clear_bench.study import Study
+from clear_bench.config.study import Study
 
 STUDY = Study(
     task="recognition",

@@ -4,7 +4,7 @@ The hard embedding is beside the words, as CLEAR has it, so ``random`` and ``shu
 much of the gain needs meaning and grammar.  ``templates_soft`` asks the same of the words alone.
 """
 
-from clear_bench.study import Study
+from clear_bench.config.study import Study
 
 FACTOR = "retrieval.text.template"
 LEVELS = (

@@ -1,7 +1,7 @@
 """How should an attribute query be put into words, where nothing but the words tells it apart?"""
 
 from ablations.templates import FACTOR, LEVELS
-from clear_bench.study import Study
+from clear_bench.config.study import Study
 
 STUDY = Study(
     task="retrieval",

@@ -40,9 +40,9 @@ from mmengine.registry import MODELS
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clear_bench.method import Method
+from clear_bench.config.method import Method
+from clear_bench.models.base import PerAttributeModel
 from clear_bench.models.losses import weighted_bce
-from clear_bench.models.person import PerAttributeModel
 from clear_bench.models.residual import RESNET50, SMALL, ResidualNetwork, pooled
 
 START = 2.0  # sigmoid(2) = 0.88 of the map

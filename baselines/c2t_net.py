@@ -14,7 +14,7 @@ Departures from the common budget: none; both profiles are CLEAR's own.
 Cost: as CLEAR.
 """
 
-from clear_bench.method import Method
+from clear_bench.config.method import Method
 from clear_bench.models.clear import METHOD as CLEAR
 
 RELEASED = {"channel_attention": "released"}

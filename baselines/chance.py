@@ -11,8 +11,8 @@ import torch
 from mmengine.registry import MODELS
 from torch import Tensor
 
-from clear_bench.method import Method
-from clear_bench.models.person import RecognitionModel, RetrievalModel
+from clear_bench.config.method import Method
+from clear_bench.models.base import RecognitionModel, RetrievalModel
 
 
 @MODELS.register_module()

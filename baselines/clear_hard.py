@@ -6,7 +6,7 @@ in CLEAR's own recipe, from which this one is made.  Cost: seconds on cached fea
 
 from typing import Any
 
-from clear_bench.method import Method
+from clear_bench.config.method import Method
 from clear_bench.models.clear import METHOD as CLEAR
 
 RECIPE: dict[str, Any] = {k: v for k, v in (CLEAR.retrieval or {}).items() if k != "text"}

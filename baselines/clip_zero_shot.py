@@ -22,10 +22,11 @@ from mmengine.registry import MODELS
 from torch import Tensor
 from torch.nn import functional as F
 
-from clear_bench.errors import UserError
-from clear_bench.method import Method
-from clear_bench.models.person import MEAN, STD, RecognitionModel, RetrievalModel
+from clear_bench.config.method import Method
+from clear_bench.models.base import RecognitionModel, RetrievalModel
+from clear_bench.models.preprocessing import MEAN, STD
 from clear_bench.text.clip import pretrained
+from clear_bench.utils.errors import UserError
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)  # RGB, of values in 0..1; from CLIP's own code
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)

@@ -24,7 +24,7 @@ from mmengine.registry import MODELS
 from torch import Tensor
 from torch.nn import functional as F
 
-from clear_bench.method import Method
+from clear_bench.config.method import Method
 from clear_bench.models.joint_space import JointSpace, mlp
 
 

@@ -22,8 +22,8 @@ from typing import Any
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
-from clear_bench.method import Method
-from clear_bench.models.person import RecognitionModel
+from clear_bench.config.method import Method
+from clear_bench.models.base import RecognitionModel
 from clear_bench.models.residual import RESNET50, SMALL, ResidualNetwork, pooled
 
 

@@ -10,8 +10,8 @@ trained.
 from mmengine.registry import MODELS
 from torch import Tensor
 
-from clear_bench.method import Method
-from clear_bench.models.person import RetrievalModel
+from clear_bench.config.method import Method
+from clear_bench.models.base import RetrievalModel
 
 
 @MODELS.register_module()

@@ -31,9 +31,9 @@ import torch
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
-from clear_bench.method import Method
+from clear_bench.config.method import Method
+from clear_bench.models.base import PerAttributeModel
 from clear_bench.models.losses import weighted_bce
-from clear_bench.models.person import PerAttributeModel
 from clear_bench.models.residual import RESNET50, RETHINKING, SMALL, ResidualNetwork, pooled
 
 

@@ -9,8 +9,8 @@ from typing import Any
 from mmengine.registry import MODELS
 from torch import Tensor
 
-from clear_bench.method import Method
-from clear_bench.models.person import RecognitionModel, RetrievalModel
+from clear_bench.config.method import Method
+from clear_bench.models.base import RecognitionModel, RetrievalModel
 
 
 @MODELS.register_module()

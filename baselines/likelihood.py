@@ -7,8 +7,8 @@ retrieval training at all.  A strong opponent of every learned joint space.
 from mmengine.registry import MODELS
 from torch import Tensor
 
-from clear_bench.method import Method
-from clear_bench.models.person import RetrievalModel
+from clear_bench.config.method import Method
+from clear_bench.models.base import RetrievalModel
 
 
 @MODELS.register_module()

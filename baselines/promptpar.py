@@ -41,11 +41,12 @@ from mmengine.registry import MODELS
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clear_bench.errors import UserError
-from clear_bench.method import Method
+from clear_bench.config.method import Method
+from clear_bench.models.base import PerAttributeModel
 from clear_bench.models.branches import ViTBranch, backbone
+from clear_bench.models.layers import logit_norm, read_phrases
 from clear_bench.models.losses import weighted_bce
-from clear_bench.models.person import PerAttributeModel, logit_norm, read_phrases
+from clear_bench.utils.errors import UserError
 
 
 def bands(grid: tuple[int, int], regions: int, margin: int) -> Tensor:

@@ -11,8 +11,8 @@ recognition run if not said otherwise).  Cost: nothing is trained.
 from mmengine.registry import MODELS
 from torch import Tensor
 
-from clear_bench.method import Method
-from clear_bench.models.person import RetrievalModel
+from clear_bench.config.method import Method
+from clear_bench.models.base import RetrievalModel
 
 
 @MODELS.register_module()

@@ -14,7 +14,7 @@ Learning rate 2e-3 in ``default``, from the search that every method had
 Cost: 1.4 M parameters and 72 MFLOPs an image of 128x64 in ``default``.
 """
 
-from clear_bench.method import Method
+from clear_bench.config.method import Method
 from clear_bench.models.clear import METHOD as CLEAR
 
 assert CLEAR.recognition is not None  # noqa: S101 - for the type checker

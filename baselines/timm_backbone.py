@@ -19,11 +19,11 @@ import torch
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
-from clear_bench.errors import UserError
-from clear_bench.method import Method
+from clear_bench.config.method import Method
+from clear_bench.models.base import RecognitionModel
 from clear_bench.models.branches import backbone as timm_model
-from clear_bench.models.person import RecognitionModel
 from clear_bench.models.residual import RETHINKING
+from clear_bench.utils.errors import UserError
 
 
 @MODELS.register_module()

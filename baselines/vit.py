@@ -7,7 +7,7 @@ Departures from the common budget: none; both profiles are CLEAR's own without t
 Cost: 0.9 M parameters and 60 MFLOPs an image of 128x64 in ``default``.
 """
 
-from clear_bench.method import Method
+from clear_bench.config.method import Method
 from clear_bench.models.clear import METHOD as CLEAR
 
 assert CLEAR.recognition is not None  # noqa: S101 - for the type checker

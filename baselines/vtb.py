@@ -25,9 +25,10 @@ import torch
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
-from clear_bench.method import Method
+from clear_bench.config.method import Method
+from clear_bench.models.base import PerAttributeModel
 from clear_bench.models.branches import ViTBranch
-from clear_bench.models.person import PerAttributeModel, logit_norm, read_phrases
+from clear_bench.models.layers import logit_norm, read_phrases
 
 
 @MODELS.register_module()

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clear_bench.cli import main
+from clear_bench.utils.command_line import main
 
 if TYPE_CHECKING:
-    from clear_bench.study import Study
-    from clear_bench.sweep import Combination, Job, Setting
+    from clear_bench.config.choice import Choice
+    from clear_bench.config.study import Study
+    from clear_bench.studies.jobs import Combination, Job, Setting
 
 app = typer.Typer(add_completion=False)
 
@@ -22,11 +23,13 @@ def ablate(
     study: Annotated[
         list[str] | None, typer.Option(help="a file name of ablations/, or all; see --list")
     ] = None,
-    dataset: Annotated[str, typer.Option(help="a file name of clear_bench/data/")] = "synthped",
+    dataset: Annotated[
+        str, typer.Option(help="a file name of clear_bench/data/sets/")
+    ] = "synthped",
     profile: Annotated[str, typer.Option(help="smoke, default or paper")] = "default",
     seeds: Annotated[int, typer.Option(min=0, help="seeds 0 to N-1; 0 takes the study's own")] = 0,
     only: Annotated[
-        list[str] | None, typer.Option(help="FACTOR=LEVEL[,LEVEL]: these beside the reference")
+        list[str] | None, typer.Option(help="KEY=VALUE[,VALUE]: these levels beside the reference")
     ] = None,
     data_root: Annotated[
         Path | None, typer.Option(help="folder of the official release; none for synthped")
@@ -57,35 +60,39 @@ def ablate(
 
     Leaves with status 2 if a variant failed; the others are run and shown all the same.
     """
-    from clear_bench.errors import UserError
+    from clear_bench.utils.errors import UserError
 
     if show_list:
-        from clear_bench.study_list import show_list as print_list
+        from clear_bench.studies.overview import show_list as print_list
 
         print_list(runs_root, profile, dataset)
         return
-    kept = _only(only or [])
+    from clear_bench.config.choice import parse_choice
+
+    choice = parse_choice(only or [], "--only")
     failed: list[str] = []
     for name in _names(study):
         loaded, setting = _prepare(name, dataset, profile, seeds, overrides, runs_root, data_root)
-        found, jobs = _jobs(loaded, setting, kept)
+        combined, jobs = _jobs(loaded, setting, choice)
         if dry_run:
-            _show_plan(name, found, jobs, workers)
+            _show_plan(name, combined, jobs, workers)
             continue
-        from clear_bench.crew import Crew
-        from clear_bench.study_report import write
-        from clear_bench.sweep import collect, result_name
+        from clear_bench.report.of_study import write
+        from clear_bench.studies.crew import Crew
+        from clear_bench.studies.outcome import collect, result_name
+        from clear_bench.training.mlflow_mirror import mirror_study
 
         crew = Crew(storage, runs_root, cache, workers, processes)
         if search:
-            from clear_bench.tune import tune
+            from clear_bench.studies.parameter_search import search_parameters
 
-            result = tune(name, loaded, setting, trials, crew)
+            result = search_parameters(name, loaded, setting, trials, crew)
         else:
-            failures = crew.carry_out(result_name(name, setting, kept), jobs)
-            result = collect(name, loaded, setting, found, failures, kept)
+            failures = crew.carry_out(result_name(name, setting, choice), jobs)
+            result = collect(name, loaded, setting, combined, failures, choice)
         result = result.with_earlier_search(runs_root)
         result.save(runs_root)
+        mirror_study(result, runs_root)
         write(result, runs_root, out)
         failed += [f"{name}: {v.label}" for v in result.variants if v.status == "failed"]
     if failed:
@@ -94,8 +101,8 @@ def ablate(
 
 def _names(asked: list[str] | None) -> list[str]:
     """Return the studies asked for."""
-    from clear_bench import plugins
-    from clear_bench.errors import UserError, unknown
+    from clear_bench.config import plugins
+    from clear_bench.utils.errors import UserError, unknown
 
     known = plugins.available("study")
     if not asked:
@@ -105,19 +112,6 @@ def _names(asked: list[str] | None) -> list[str]:
         if name not in known:
             raise unknown("study", name, known)
     return names
-
-
-def _only(words: list[str]) -> dict[str, list[str]]:
-    """Return factor -> levels of what ``--only`` says."""
-    from clear_bench.errors import UserError
-
-    found: dict[str, list[str]] = {}
-    for pair in words:
-        name, equals, levels = pair.partition("=")
-        if not equals or not levels:
-            raise UserError(f"--only {pair}: must be FACTOR=LEVEL or FACTOR=LEVEL,LEVEL")
-        found.setdefault(name, []).extend(levels.split(","))
-    return found
 
 
 def _prepare(
@@ -130,9 +124,9 @@ def _prepare(
     data_root: Path | None,
 ) -> "tuple[Study, Setting]":
     """Return a study, and where it is carried out."""
-    from clear_bench import plugins
-    from clear_bench.config import parse_overrides
-    from clear_bench.sweep import Setting
+    from clear_bench.config import plugins
+    from clear_bench.config.dotted import parse_overrides
+    from clear_bench.studies.jobs import Setting
 
     study: Study = plugins.load("study", name).STUDY
     chosen = tuple(range(seeds or study.seeds))
@@ -141,20 +135,22 @@ def _prepare(
 
 
 def _jobs(
-    study: "Study", setting: "Setting", only: dict[str, list[str]]
+    study: "Study", setting: "Setting", only: "Choice"
 ) -> "tuple[list[Combination], dict[str, Job]]":
     """Return the combinations of a study and the jobs they need, by run id."""
-    from clear_bench.sweep import combinations, jobs_of
+    from clear_bench.studies.jobs import combinations, jobs_of
 
-    found = combinations(study, setting, only)
-    return found, {job.run_id: job for job in jobs_of(study, setting, found)}
+    combined = combinations(study, setting, only)
+    return combined, jobs_of(combined)
 
 
-def _show_plan(name: str, found: "list[Combination]", jobs: "dict[str, Job]", workers: int) -> None:
+def _show_plan(
+    name: str, combined: "list[Combination]", jobs: "dict[str, Job]", workers: int
+) -> None:
     """Print what would run, what is done, and how long it would take by past records."""
-    from clear_bench.study_list import plan_lines
+    from clear_bench.studies.overview import plan_lines
 
-    print("\n".join(plan_lines(name, found, jobs, workers)))
+    print("\n".join(plan_lines(name, combined, jobs, workers)))
 
 
 if __name__ == "__main__":

@@ -2,13 +2,16 @@
 
 import json
 import os
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clear_bench.cli import main
+from clear_bench.utils.command_line import main
+
+if TYPE_CHECKING:
+    from clear_bench.runs.record import Record
+    from clear_bench.training.cache import Cache
 
 app = typer.Typer(add_completion=False)
 
@@ -28,15 +31,15 @@ def evaluate(
     Leaves with status 2 if a metric differs: then the code, the libraries or the machine compute
     something else than what the record says.
     """
-    from clear_bench.cache import Cache
-    from clear_bench.errors import UserError
-    from clear_bench.execute import show
-    from clear_bench.progress import track
-    from clear_bench.record import FILE, Record, find_run, write_text
-    from clear_bench.schedule import process_pool
-    from clear_bench.stale import is_stale, say_stale
+    from clear_bench.runs.files import find_run, folders_of_runs
+    from clear_bench.runs.record import Record
+    from clear_bench.runs.stale import is_stale, say_stale
+    from clear_bench.runs.summary import show
+    from clear_bench.training.cache import Cache
+    from clear_bench.utils.errors import UserError
+    from clear_bench.utils.files import write_text
 
-    inside = sorted(f.parent for f in Path(run).rglob(FILE)) if Path(run).is_dir() else []
+    inside = list(folders_of_runs(Path(run)))
     folders = inside or [find_run(runs_root, run)]
     loaded = [(folder, Record.load(folder)) for folder in folders]
     finished = [(folder, r) for folder, r in loaded if r.status == "finished"]
@@ -44,19 +47,12 @@ def evaluate(
         say_stale(r for _, r in finished if is_stale(r))
         finished = [(folder, r) for folder, r in finished if not is_stale(r)]
     if not finished:
-        raise UserError(f"{run}: no finished run made by this code; train again")
-    workers = min(len(finished) // 4, os.cpu_count() or 1)  # a process costs seconds of imports
-    work = partial(again, root=runs_root, data_root=data_root, cache=Cache(cache))
-    if workers > 1:
-        with process_pool(workers, max(r.config["threads"] for _, r in finished)) as pool:
-            tasks = [pool.submit(work, folder) for folder, _ in finished]
-            found = [task.result() for task in track(tasks, "evaluate")]
-    else:
-        found = [work(folder) for folder in track([f for f, _ in finished], "evaluate")]
+        raise UserError(f"{run}: no finished run whose numbers count; train again")
+    measured = _all_again(finished, runs_root, data_root, Cache(cache))
     moved = [
         f"{record.run_id}: {words}"
-        for (_, record), metrics in zip(finished, found, strict=True)
-        for words in differences(record.metrics, metrics)
+        for folder, record in finished
+        for words in differences(record.metrics, measured[folder])
     ]
     show([record for _, record in finished])
     if moved:
@@ -67,20 +63,37 @@ def evaluate(
         write_text(out, json.dumps(tests, indent=1, sort_keys=True) + "\n")
 
 
-def again(folder: Path, root: Path, data_root: Path | None, cache: Any) -> dict[str, Any]:
+def _all_again(
+    finished: "list[tuple[Path, Record]]", root: Path, data_root: Path | None, cache: "Cache"
+) -> dict[Path, dict[str, Any]]:
+    """Return run directory -> metrics of its checkpoints, several runs side by side."""
+    from clear_bench.training.workers import Workers
+    from clear_bench.utils.progress import track
+
+    folders = [folder for folder, _ in finished]
+    count = min(len(finished) // 4, os.cpu_count() or 1)  # a process costs seconds of imports
+    if count < 2:
+        return {f: again(f, root, data_root, cache) for f in track(folders, "evaluate")}
+    measured: dict[Path, dict[str, Any]] = {}
+    with Workers(count, max(r.config["threads"] for _, r in finished)) as workers:
+        for folder in folders:
+            workers.submit(folder, again, folder, root, data_root, cache)
+        for _ in track(folders, "evaluate"):
+            while len(measured) < len(folders) and not (ended := workers.wait()):
+                pass
+            for outcome in ended:
+                if outcome.error:
+                    raise outcome.error
+                measured[outcome.key] = outcome.value
+    return measured
+
+
+def again(folder: Path, root: Path, data_root: Path | None, cache: "Cache") -> dict[str, Any]:
     """Return the metrics of a run's checkpoints, computed from its images now."""
-    import torch
+    from clear_bench.training.execute import task_of
+    from clear_bench.training.plan import reopen
 
-    from clear_bench import recognition_run, retrieval_run
-    from clear_bench.plugins import load
-    from clear_bench.runs import reopen
-
-    run = reopen(folder, root, data_root)
-    torch.set_num_threads(run.config["threads"])  # the last digits depend on it
-    for each in run.line:
-        load("method", each.config["method"])
-    task = recognition_run if run.task == "recognition" else retrieval_run
-    return task.remeasure(run, cache)
+    return task_of(reopen(folder, root, data_root), cache).remeasure()
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clear_bench.cli import main
+from clear_bench.utils.command_line import main
 
 app = typer.Typer(add_completion=False)
 
@@ -22,7 +22,7 @@ def predict(
     runs_root: Annotated[Path, typer.Option("--runs", help="folder of runs")] = Path("runs"),
 ) -> None:
     """Print the attributes of images with their probabilities under a trained run."""
-    from clear_bench.errors import unknown
+    from clear_bench.utils.errors import unknown
 
     if form not in ("table", "csv", "json"):
         raise unknown("format", form, ("table", "csv", "json"))
@@ -47,36 +47,22 @@ def predictions(images: list[Path], run: str, runs_root: Path) -> list[dict[str,
     import numpy as np
 
     from clear_bench.data.images import read_image
-    from clear_bench.data.schema import Schema
-    from clear_bench.engine import SELECTED, load
-    from clear_bench.errors import UserError, require_file
-    from clear_bench.inference import encode
-    from clear_bench.plugins import load as load_plugin
-    from clear_bench.recognition_run import model_config
-    from clear_bench.record import Record, find_run
+    from clear_bench.engine.inference import encode
+    from clear_bench.training.trained_model import open_model
+    from clear_bench.utils.errors import UserError
 
-    folder = find_run(runs_root, run)
-    record = Record.load(folder)
-    if record.task == "retrieval":  # it recognises through its parent
-        folder = find_run(runs_root, record.parent)
-        record = Record.load(folder)
-    if not record.config["recognition"]["train"]["epochs"]:
+    opened = open_model(run, runs_root).recogniser  # a retrieval run recognises through its parent
+    record = opened.record
+    if not opened.trains:
         raise UserError(f"{record.run_id}: {record.method} learns nothing and keeps no model")
-    schema_file = require_file(folder / "schema.json", "train the run again")
-    schema = Schema.from_json(schema_file.read_text(encoding="utf-8"))
-    size = tuple(record.config["data"]["image_size"])
-    pixels = np.stack([read_image(path, size) for path in images])
-    load_plugin("method", record.method)  # registers the model
-    built = model_config(record.config, [0.5] * len(schema), schema, folder)
-    model = load(built, folder / SELECTED)
-    _, probabilities = encode(model, pixels, np.arange(len(pixels)))
-    threshold = record.config["protocol"]["threshold"]
+    pixels = np.stack([read_image(path, opened.image_size) for path in images])
+    _, probabilities = encode(opened.model, pixels, np.arange(len(pixels)))
     return [
         {
             "image": str(path),
-            "attribute": schema.names[column],
+            "attribute": opened.schema.names[column],
             "probability": round(float(row[column]), 4),
-            "present": bool(row[column] > threshold),
+            "present": bool(row[column] > opened.threshold),
         }
         for path, row in zip(images, probabilities, strict=True)
         for column in np.argsort(-row, kind="stable")

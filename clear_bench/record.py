@@ -1,173 +1,58 @@
-"""The record of a run: one JSON file, the truth that tables and figures are made of."""
+"""Runs that travel, and their mirror: ``python -m clear_bench.record export|import|mirror``."""
 
-import json
-import os
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated
 
-import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+import typer
 
-from clear_bench.errors import UserError
+from clear_bench.utils.command_line import main
 
-SCHEMA: Literal[2] = 2
-"""1 had no ``overrides``."""
-
-FILE = "record.json"
-STUDIES = "studies"
-"""Folder, below that of all runs, of the runs that studies asked for."""
-
-CHECKPOINTS = {"selected": "selected", "last": "last", "oracle": "oracle: selected on test"}
-"""Name of a checkpoint to its label in print."""
+app: typer.Typer = typer.Typer(
+    add_completion=False,
+    help="Put runs into an archive, take them out of one, mirror them to MLflow.",
+)
 
 
-class Record(BaseModel):
-    """Everything that is known of one run.
+@app.command("export")
+def export_command(
+    file: Annotated[Path, typer.Argument(help="the archive to write")],
+    profile: Annotated[str | None, typer.Option(help="only this profile's runs")] = None,
+    where: Annotated[
+        list[str] | None, typer.Option(help="KEY=VALUE[,VALUE]: only these, see report --where")
+    ] = None,
+    checkpoints: Annotated[bool, typer.Option(help="with the trained weights")] = False,
+    root: Annotated[Path, typer.Option("--runs", help="folder of runs")] = Path("runs"),
+) -> None:
+    """Write records, predictions and studies into an archive; whole or not at all."""
+    from clear_bench.config.choice import parse_choice
+    from clear_bench.results.archive import export_runs
 
-    ``metrics`` is checkpoint (``selected`` on val, ``last`` epoch or, if the protocol asks for it,
-    ``oracle``: selected on test) -> split -> name -> value, fractions of 1.  ``history`` has one
-    entry an epoch.  A failed run keeps ``reason`` instead.
-    ``overrides`` is what `changes` finds between the run and its method's own recipe; None where
-    an older record does not say.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    schema_version: Literal[1, 2] = SCHEMA
-    run_id: str
-    status: Literal["finished", "failed"]
-    reason: str = ""
-    method: str
-    task: str
-    dataset: str
-    profile: str
-    seed: int
-    parent: str = ""
-    protocol: str
-    config: dict[str, Any]
-    overrides: dict[str, Any] | None = None
-    code_hash: str
-    data: dict[str, Any] = Field(default_factory=dict)
-    metrics: dict[str, dict[str, dict[str, float]]] = Field(default_factory=dict)
-    per_attribute: dict[str, list[Any]] = Field(default_factory=dict)
-    history: list[dict[str, float]] = Field(default_factory=list)
-    selected_epoch: int = 0
-    oracle_epoch: int = 0
-    cost: dict[str, Any] = Field(default_factory=dict)
-    provenance: dict[str, Any] = Field(default_factory=dict)
-    artefacts: dict[str, str] = Field(default_factory=dict)
-    finished_at: str = ""
-
-    def save(self, folder: Path) -> Path:
-        """Write the record into a run directory, whole or not at all."""
-        stamped = self.model_copy(update={"finished_at": datetime.now(UTC).isoformat()})
-        text = json.dumps(stamped.model_dump(), indent=1, allow_nan=False)
-        return write_text(folder / FILE, text + "\n")
-
-    @classmethod
-    def load(cls, path: Path) -> "Record":
-        """Read a record.
-
-        Raises:
-            UserError: If the file is missing, is not JSON, or breaks the schema.
-        """
-        file = path / FILE if path.is_dir() else path
-        try:
-            return cls.model_validate_json(file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise UserError(f"{file}: no such record; the run has not finished") from None
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(p) for p in first["loc"])
-            raise UserError(f"{file}: not a record: {where} {first['msg']}") from None
+    choice = parse_choice(where or [], "--where")
+    runs, studies = export_runs(root, file, profile, choice, checkpoints=checkpoints)
+    print(f"{file}: {runs} runs and {studies} studies, {file.stat().st_size / 1e6:.1f} MB")
 
 
-def write_text(path: Path, text: str) -> Path:
-    """Write a text file by way of a temporary name, so that nobody ever reads half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
-    return path
+@app.command("import")
+def import_command(
+    file: Annotated[Path, typer.Argument(help="the archive to read")],
+    root: Annotated[Path, typer.Option("--runs", help="folder of runs")] = Path("runs"),
+) -> None:
+    """Put an archive's runs among one's own; a run that is here already must be the same."""
+    from clear_bench.results.archive import import_runs
+
+    added, known = import_runs(file, root)
+    print(f"{root}: {added} runs and studies added, {known} were there already")
 
 
-def plain(values: Any) -> Any:
-    """Return arrays and numpy numbers as JSON values; a value that is not a number is None."""
-    if isinstance(values, dict):
-        return {k: plain(v) for k, v in values.items()}
-    if isinstance(values, np.ndarray | list | tuple):
-        return [plain(v) for v in values]
-    if isinstance(values, float | np.floating):
-        return float(values) if np.isfinite(values) else None
-    return values.item() if isinstance(values, np.generic) else values
+@app.command("mirror")
+def mirror_command(
+    root: Annotated[Path, typer.Option("--runs", help="folder of runs")] = Path("runs"),
+) -> None:
+    """Mirror every record below a folder to MLflow; those it has already are left alone."""
+    from clear_bench.training.mlflow_mirror import mirror_all
 
-
-def records(root: Path) -> Iterator[tuple[Path, Record]]:
-    """Yield every record below a folder with its run directory, in order of path."""
-    for file in sorted(root.rglob(FILE)):
-        yield file.parent, Record.load(file)
-
-
-def find_run(root: Path, name: str) -> Path:
-    """Return a run directory by its path, its id or the beginning of its id.
-
-    Raises:
-        UserError: If none or several fit.
-    """
-    if (Path(name) / FILE).is_file():
-        return Path(name)
-    fits = [f.parent for f in sorted(root.rglob(FILE)) if f.parent.name.startswith(name)]
-    if not fits:
-        raise UserError(f"{name}: no such finished run below {root}; see: ls -R {root}")
-    if len(fits) > 1:
-        raise UserError(f"{name}: {len(fits)} runs fit: {', '.join(f.name for f in fits[:4])}")
-    return fits[0]
-
-
-def settings(record: Record, known: Mapping[str, Record]) -> dict[str, Any]:
-    """Return dotted keys to values of what makes a run, and its ancestors, but for seed and names.
-
-    Args:
-        record: Of the run.
-        known: Run id to record, where its ancestors are looked for.
-    """
-    found = {"data.fingerprint": record.data.get("fingerprint"), **dict(flatten(record.config))}
-    if record.parent in known:
-        ours = settings(known[record.parent], known)
-        found |= {f"parent.{k}": v for k, v in ours.items()}
-    return {k: v for k, v in found.items() if k.rsplit(".", 1)[-1] != "seed"}
-
-
-def flatten(config: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield dotted keys and values of nested mappings."""
-    for key, value in config.items():
-        path = f"{where}.{key}" if where else key
-        if isinstance(value, Mapping):
-            yield from flatten(value, path)
-        else:
-            yield path, value
-
-
-def changes(
-    config: Mapping[str, Any], default: Mapping[str, Any], where: str = ""
-) -> dict[str, Any]:
-    """Return dotted keys to values that make ``default`` the given configuration.
-
-    A mapping with other keys than the default's is one change: it replaced the other whole.
-    """
-    found: dict[str, Any] = {}
-    for key, value in config.items():
-        path, old = f"{where}.{key}" if where else key, default.get(key)
-        if isinstance(value, Mapping) and isinstance(old, Mapping) and set(value) == set(old):
-            found |= changes(value, old, path)
-        elif value != old:
-            found[path] = value
-    return found
+    print(f"{mirror_all(root)} records mirrored")
 
 
 if __name__ == "__main__":
-    from clear_bench import bundle, cli
-
-    cli.main(bundle.app)
+    main(app)

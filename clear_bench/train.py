@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clear_bench.cli import main
+from clear_bench.utils.command_line import main
 
 if TYPE_CHECKING:
-    from clear_bench.runs import Run
+    from clear_bench.runs.run import Run
 
 app = typer.Typer(add_completion=False)
 
@@ -20,7 +20,9 @@ def train(
     method: Annotated[
         list[str] | None, typer.Option(help="clear (if not given) or a file name of baselines/")
     ] = None,
-    dataset: Annotated[str, typer.Option(help="a file name of clear_bench/data/")] = "synthped",
+    dataset: Annotated[
+        str, typer.Option(help="a file name of clear_bench/data/sets/")
+    ] = "synthped",
     profile: Annotated[str, typer.Option(help="smoke, default or paper")] = "default",
     seed: Annotated[
         list[int] | None, typer.Option(help="of everything random; 0 if not given")
@@ -54,7 +56,8 @@ def train(
     if show_list:
         list_methods()
         return
-    from clear_bench.config import compose, parse_overrides
+    from clear_bench.config.compose import compose
+    from clear_bench.config.dotted import parse_overrides
 
     methods = method or ["clear"]
     chosen = list(range(seeds)) if seeds else (seed or [0])
@@ -63,10 +66,10 @@ def train(
         for name in methods:
             print(json.dumps(compose(name, dataset, profile, chosen[0], changed), indent=1))
         return
-    from clear_bench.errors import unknown
-    from clear_bench.method import TASKS
-    from clear_bench.record import STUDIES
-    from clear_bench.runs import plan
+    from clear_bench.config.method import TASKS
+    from clear_bench.runs.files import STUDIES
+    from clear_bench.training.plan import plan
+    from clear_bench.utils.errors import unknown
 
     if task and task not in TASKS:
         raise unknown("task", task, TASKS)
@@ -81,12 +84,13 @@ def train(
     if dry_run:
         show_plan(planned, runs_root, 1 if launcher != "none" else workers)
         return
-    from clear_bench.cache import Cache
-    from clear_bench.distributed import leave, main_process
-    from clear_bench.execute import execute, show
-    from clear_bench.schedule import default_workers, execute_all
+    from clear_bench.engine.distributed import leave, main_process
+    from clear_bench.runs.summary import show
+    from clear_bench.training.cache import Cache
+    from clear_bench.training.execute import execute
+    from clear_bench.training.parallel import execute_all, workers_for
 
-    several = 1 if launcher != "none" else workers or default_workers(planned)
+    several = 1 if launcher != "none" else workers_for(planned, workers)
     if several > 1:
         found = execute_all(planned, Cache(cache), several)
     else:
@@ -98,17 +102,17 @@ def train(
 
 def show_plan(planned: "Sequence[Run]", runs_root: Path, workers: int) -> None:
     """Print what would run and what it would cost, as far as records of this machine say."""
-    from clear_bench.estimate import clock, estimate, forecast
-    from clear_bench.record import records
-    from clear_bench.schedule import default_workers
+    from clear_bench.runs.forecast import clock, forecast, run_seconds
+    from clear_bench.runs.record import records
+    from clear_bench.training.parallel import workers_for
 
     known = [record for _, record in records(runs_root)]
     for run in {run.id: run for run in planned}.values():
-        seconds = None if run.finished else estimate(run, known)
+        seconds = None if run.finished else run_seconds(run, known)
         state = "finished" if run.finished else "to do   "
         cost = "" if run.finished else "unknown" if seconds is None else clock(seconds)
         print(f"{state}  {cost:>8}  {run.folder}")
-    print(forecast(planned, known, workers or default_workers(planned)))
+    print(forecast(planned, known, workers_for(planned, workers)))
 
 
 def list_methods() -> None:
@@ -116,7 +120,7 @@ def list_methods() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from clear_bench.plugins import available, summary
+    from clear_bench.config.plugins import available, summary
 
     table = Table("method", "what it is")
     for name in available("method"):

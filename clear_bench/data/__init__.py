@@ -1,1 +1,1 @@
-"""Data sets: one file each, read into one form."""
+"""Releases read into one form."""

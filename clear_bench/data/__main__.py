@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from clear_bench.cli import main
+from clear_bench.utils.command_line import main
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 Name = Annotated[
@@ -24,8 +24,8 @@ def list_sources() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from clear_bench.data.sources import find_source
-    from clear_bench.plugins import available
+    from clear_bench.config.plugins import available
+    from clear_bench.data.load import find_source
 
     table = Table("data set", "splits", "label sets", "how to obtain it, terms")
     for name in available("data set"):
@@ -43,7 +43,7 @@ def prepare(
     out: Annotated[Path, typer.Option(help="folder of manifests")] = Path("data/manifests"),
 ) -> None:
     """Make an embedded data set if it is not there; write schema and manifest of any."""
-    from clear_bench.data.sources import load_dataset
+    from clear_bench.data.load import load_dataset
 
     dataset = load_dataset(name, data_root, split, label_set)
     folder = out / name / f"{dataset.split_name}-{dataset.label_set}"
@@ -66,9 +66,9 @@ def verify(
     from rich.console import Console
     from rich.table import Table
 
-    from clear_bench.data.sources import find_source, load_dataset
+    from clear_bench.data.load import find_source, load_dataset
     from clear_bench.data.verify import verify as check
-    from clear_bench.errors import UserError
+    from clear_bench.utils.errors import UserError
 
     dataset = load_dataset(name, data_root, split, label_set, images=not annotation_only)
     official = find_source(name).official.get(f"{dataset.split_name}/{dataset.label_set}", {})
@@ -98,8 +98,8 @@ def sheet(
     count: Annotated[int, typer.Option(min=1, help="images on it")] = 96,
 ) -> None:
     """Write a contact sheet: images spread evenly over a split, in manifest order."""
-    from clear_bench.data.sheet import contact_sheet
-    from clear_bench.data.sources import load_dataset
+    from clear_bench.data.contact_sheet import contact_sheet
+    from clear_bench.data.load import load_dataset
 
     contact_sheet(load_dataset(name, data_root), part, count, out)
     print(out)

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from clear_bench.data.schema import Schema
-from clear_bench.errors import UserError, require_file
+from clear_bench.utils.errors import UserError, require_file
 
 SPLITS = ("train", "val", "test")
 COLUMNS = ("path", "split", "person", "camera")
@@ -145,6 +145,8 @@ class Source:
             by `clear_bench.data.verify.facts`.
         publish_images: Whether the terms allow its pictures in a report.
         generate: For an embedded data set: ``(root, seed) -> None`` writes the official layout.
+        numbers: Its numbers version; raised when the reader gives other labels, splits or
+            pictures, and written out, see `clear_bench.config.numbers`.
     """
 
     title: str
@@ -157,6 +159,7 @@ class Source:
     official: dict[str, dict[str, int]] = field(default_factory=dict)
     publish_images: bool = False
     generate: Callable[[Path, int], None] | None = None
+    numbers: int = 1
 
 
 def categories(labels: NDArray[np.integer]) -> tuple[NDArray[np.integer], NDArray[np.intp]]:

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clear_bench.data.dataset import Dataset
-from clear_bench.errors import UserError
-from clear_bench.made_once import made_once
-from clear_bench.progress import track
+from clear_bench.utils.errors import UserError
+from clear_bench.utils.files import made_once
+from clear_bench.utils.progress import track
 
 RESAMPLING = "pil-bilinear"
 """Pillow's bilinear filter, which widens with the scale, so that shrinking does not alias."""

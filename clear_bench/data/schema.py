@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from clear_bench.errors import UserError, unknown
+from clear_bench.utils.errors import UserError, unknown
 
 Slot = Literal["age", "person", "with", "wearing", "carrying", "doing"]
 

@@ -12,8 +12,8 @@ import pandas as pd
 
 from clear_bench.data.dataset import SPLITS, Dataset, categories
 from clear_bench.data.images import read_image
-from clear_bench.errors import UserError
-from clear_bench.progress import track
+from clear_bench.utils.errors import UserError
+from clear_bench.utils.progress import track
 
 PARTS = {"train": ("train",), "val": ("val",), "test": ("test",), "train+val": ("train", "val")}
 """Name of a part to the splits that it joins."""

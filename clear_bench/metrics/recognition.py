@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from clear_bench.errors import UserError, unknown
+from clear_bench.utils.errors import UserError, unknown
 
 Floats = NDArray[np.float64]
 Undefined = Literal["half", "drop"]

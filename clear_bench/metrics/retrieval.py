@@ -13,9 +13,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from clear_bench.errors import UserError, unknown
 from clear_bench.metrics.ranks import Pairs, Positives, Ties
-from clear_bench.progress import track
+from clear_bench.utils.errors import UserError, unknown
+from clear_bench.utils.progress import track
 
 Floats = NDArray[np.float64]
 AveragePrecision = Literal["mean", "trapezoid"]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clear_bench.errors import UserError
+from clear_bench.utils.errors import UserError
 
 
 def mean_adm(

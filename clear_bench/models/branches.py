@@ -7,7 +7,7 @@ import timm
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clear_bench.errors import Unavailable, UserError
+from clear_bench.utils.errors import Unavailable, UserError
 
 CHANNEL_ATTENTION = ("off", "paper", "released")
 

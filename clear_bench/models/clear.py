@@ -14,12 +14,12 @@ from typing import Any
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
-from clear_bench.errors import UserError, unknown
-from clear_bench.method import Method
+from clear_bench.config.method import Method
+from clear_bench.models.base import RecognitionModel
+from clear_bench.models.clear_retrieval import ClearRetrieval  # noqa: F401 - registers it
 from clear_bench.models.cross_transformer import CrossTransformer
 from clear_bench.models.losses import asymmetric_bce, focal_bce, weighted_bce
-from clear_bench.models.person import RecognitionModel
-from clear_bench.models.retrieval_head import ClearRetrieval  # noqa: F401 - registers it
+from clear_bench.utils.errors import UserError, unknown
 
 LOSS_WEIGHTING = ("none", "exp", "focal", "asymmetric")
 

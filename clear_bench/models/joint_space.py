@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from clear_bench.models.person import BatchNorm, RetrievalModel
+from clear_bench.models.base import RetrievalModel
+from clear_bench.models.layers import BatchNorm
 
 
 class JointSpace(RetrievalModel):

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clear_bench.cli import main
+from clear_bench.utils.command_line import main
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from clear_bench.search.output import Hit
     from clear_bench.search.query import Completions
-    from clear_bench.search.sheet import Hit
-    from clear_bench.search.space import Engine
+    from clear_bench.search.search_engine import Engine
 
 app = typer.Typer(add_completion=False)
 
@@ -46,10 +46,10 @@ def search(
     Writes OUT/ranking.csv and a contact sheet of the best.  The first query on a folder encodes
     its images; the next ones find them in the cache.
     """
-    from clear_bench.errors import UserError, unknown
-    from clear_bench.search.gallery import scan
-    from clear_bench.search.sheet import FORMATS, printable, write_ranking, write_sheet
-    from clear_bench.search.space import open_engine
+    from clear_bench.search.images import scan
+    from clear_bench.search.output import FORMATS, printable, write_ranking, write_sheet
+    from clear_bench.search.search_engine import open_engine
+    from clear_bench.utils.errors import UserError, unknown
 
     if bool(attributes) == bool(text):
         raise UserError("give either --attributes or --text")
@@ -82,8 +82,8 @@ def understand(
     Raises:
         UserError: If the method cannot read the query.
     """
-    from clear_bench.errors import UserError
     from clear_bench.search.query import complete, parse, recognise, spell
+    from clear_bench.utils.errors import UserError
 
     schema, table = engine.schema, engine.table
     said = recognise(schema, text) if text else parse(schema, attributes)
@@ -107,7 +107,7 @@ def embeddings(engine: "Engine", asked: "Completions", text: str) -> "NDArray[np
     """Return ``(K, T)``: the sentence's embedding K times, or that of each description."""
     import numpy as np
 
-    from clear_bench.search.space import text_of
+    from clear_bench.search.search_engine import text_of
     from clear_bench.text.descriptions import describe_all
 
     if not engine.encoder:
@@ -129,7 +129,7 @@ def ranking(
     """Return the readable images, best first; equal scores by name."""
     import numpy as np
 
-    from clear_bench.search.sheet import Hit
+    from clear_bench.search.output import Hit
 
     rows = np.load(index / "rows.npy")
     threshold = engine.record.config["protocol"]["threshold"]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clear_bench.data.schema import Schema
-from clear_bench.errors import UserError, unknown
+from clear_bench.utils.errors import UserError, unknown
 
 UNSPECIFIED = ("average", "absent")
 YES = ("yes", "1", "true", "present")

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clear_bench.errors import UserError
 from clear_bench.text.transformer import one_thread
+from clear_bench.utils.errors import UserError
 
 BATCH = 16  # fixed, so that a vector does not depend on which others are asked for with it
 
@@ -65,7 +65,7 @@ class ClipText:
         Raises:
             UserError: If a sentence has more tokens than the tower reads; none is cut.
         """
-        from clear_bench.progress import track
+        from clear_bench.utils.progress import track
 
         texts = list(sentences)
         for text, ids in zip(texts, self.tokenizer(texts)["input_ids"], strict=True):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clear_bench.data.schema import Attribute, Schema
-from clear_bench.errors import unknown
+from clear_bench.utils.errors import unknown
 
 Vector = NDArray[np.integer]
 UNSAID = "not said"  # not "nothing": some schemas have a label that says so

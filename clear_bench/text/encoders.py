@@ -7,9 +7,9 @@ A name is a key of `PACKAGED` (encoders that come as plain packages) or a Huggin
 from importlib.metadata import version
 from pathlib import Path
 
-from clear_bench.errors import Unavailable, UserError, unknown
 from clear_bench.text import hub
 from clear_bench.text.packaged import PACKAGED, Encoder
+from clear_bench.utils.errors import Unavailable, UserError, unknown
 
 POOLINGS = ("mean", "last", "prompt", "weighted", "clip")
 """Mean over tokens; last token; last token after a prompt that asks for one word (PromptEOL, Jiang

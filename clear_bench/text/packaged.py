@@ -13,9 +13,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from clear_bench.errors import UserError
-from clear_bench.made_once import made_once
 from clear_bench.text.transformer import Transformer
+from clear_bench.utils.errors import UserError
+from clear_bench.utils.files import made_once
 
 
 class Encoder(Protocol):

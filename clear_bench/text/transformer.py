@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clear_bench.errors import UserError
 from clear_bench.text import hub
+from clear_bench.utils.errors import UserError
 
 PROMPT = 'This sentence: "{}" means in one word: "'
 BATCH, MULTIPLE = 16, 8
@@ -84,7 +84,7 @@ class Transformer:
         Raises:
             UserError: If a sentence has more tokens than the model reads; none is cut.
         """
-        from clear_bench.progress import track
+        from clear_bench.utils.progress import track
 
         texts = [PROMPT.format(s) for s in sentences] if self.pooling == "prompt" else sentences
         lengths = [len(ids) for ids in self.tokenizer(list(texts))["input_ids"]]

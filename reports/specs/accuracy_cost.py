@@ -1,7 +1,7 @@
 """Accuracy against what it costs to run and to train a method, with the Pareto front."""
 
-from clear_bench.plots.cost import cost
-from clear_bench.plots.page import Figure
+from clear_bench.report.figures.cost import cost
+from clear_bench.report.figures.page import Figure
 
 FIGURE = Figure(
     title="Accuracy and cost",

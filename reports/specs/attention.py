@@ -1,6 +1,6 @@
 """Where the two branches of CLEAR's cross-transformer look."""
 
-from clear_bench.plots.attention import maps
-from clear_bench.plots.page import Figure
+from clear_bench.report.figures.attention import maps
+from clear_bench.report.figures.page import Figure
 
 FIGURE = Figure(title="Attention", draw=maps, persons=True)

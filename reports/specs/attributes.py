@@ -1,7 +1,7 @@
 """Mean accuracy mA of each attribute, and the share of test images that have it."""
 
-from clear_bench.tables.attributes import by_attribute
-from clear_bench.tables.model import Column, TableSpec
+from clear_bench.report.tables.attributes import by_attribute
+from clear_bench.report.tables.model import Column, TableSpec
 
 TABLE = TableSpec(
     build=by_attribute,

@@ -1,7 +1,7 @@
 """All methods side by side, on every metric that papers print."""
 
-from clear_bench.plots.methods import comparison
-from clear_bench.plots.page import Figure
+from clear_bench.report.figures.methods import comparison
+from clear_bench.report.figures.page import Figure
 
 FIGURE = Figure(
     title="Methods",

@@ -4,8 +4,8 @@ Parameters, floating-point operations of a forward pass, training speed and time
 validation, and peak memory of the process.
 """
 
-from clear_bench.tables.methods import by_cost
-from clear_bench.tables.model import Column, TableSpec
+from clear_bench.report.tables.methods import by_cost
+from clear_bench.report.tables.model import Column, TableSpec
 
 TABLE = TableSpec(
     build=by_cost,

@@ -3,8 +3,8 @@
 mA; a column the domain that was left out and tested on.
 """
 
-from clear_bench.tables.model import Column, TableSpec
-from clear_bench.tables.studies import by_domain
+from clear_bench.report.tables.model import Column, TableSpec
+from clear_bench.report.tables.studies import by_domain
 
 TABLE = TableSpec(
     build=by_domain,

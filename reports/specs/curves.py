@@ -1,7 +1,7 @@
 """How the metrics change with depth of fusion, number of training persons and image size."""
 
-from clear_bench.plots.page import Figure
-from clear_bench.plots.studies import curves
+from clear_bench.report.figures.page import Figure
+from clear_bench.report.figures.studies import curves
 
 FIGURE = Figure(
     title="Curves",

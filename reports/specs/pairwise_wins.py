@@ -1,7 +1,7 @@
 """Which method beats which, image by image or query by query."""
 
-from clear_bench.plots.page import Figure
-from clear_bench.plots.pairs import wins
+from clear_bench.report.figures.page import Figure
+from clear_bench.report.figures.pairs import wins
 
 FIGURE = Figure(
     title="Pairs of methods",

@@ -1,7 +1,7 @@
 """The accuracy of each attribute, of CLEAR and of the best baseline."""
 
-from clear_bench.plots.methods import per_attribute
-from clear_bench.plots.page import Figure
+from clear_bench.report.figures.methods import per_attribute
+from clear_bench.report.figures.page import Figure
 
 FIGURE = Figure(
     title="Attributes",

@@ -1,7 +1,7 @@
 """Precision at every recall of attribute retrieval."""
 
-from clear_bench.plots.page import Figure
-from clear_bench.plots.rankings import precision_recall
+from clear_bench.report.figures.page import Figure
+from clear_bench.report.figures.rankings import precision_recall
 
 FIGURE = Figure(
     title="Precision and recall",

@@ -4,8 +4,8 @@ The footnotes say by which protocol the published ones were made; it is not ours
 is a verdict.
 """
 
-from clear_bench.tables.attributes import against_published
-from clear_bench.tables.model import Column, TableSpec
+from clear_bench.report.tables.attributes import against_published
+from clear_bench.report.tables.model import Column, TableSpec
 
 TABLE = TableSpec(
     build=against_published,

@@ -1,7 +1,7 @@
 """What CLEAR and the best baseline find for a query, where CLEAR is best and where it is worst."""
 
-from clear_bench.plots.page import Figure
-from clear_bench.plots.qualitative import pages
+from clear_bench.report.figures.page import Figure
+from clear_bench.report.figures.qualitative import pages
 
 FIGURE = Figure(
     title="Queries",

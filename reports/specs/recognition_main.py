@@ -4,8 +4,8 @@ Mean accuracy mA over attributes; accuracy, precision and recall over images; F1
 and mean recall.
 """
 
-from clear_bench.tables.methods import by_method
-from clear_bench.tables.model import Column, TableSpec
+from clear_bench.report.tables.methods import by_method
+from clear_bench.report.tables.model import Column, TableSpec
 
 TABLE = TableSpec(
     build=by_method,

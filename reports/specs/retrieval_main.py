@@ -3,8 +3,8 @@
 The share of queries with a right image among the first 1, 5 and 10, and mean average precision.
 """
 
-from clear_bench.tables.methods import by_method
-from clear_bench.tables.model import Column, TableSpec
+from clear_bench.report.tables.methods import by_method
+from clear_bench.report.tables.model import Column, TableSpec
 
 TABLE = TableSpec(
     build=by_method,

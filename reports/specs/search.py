@@ -1,7 +1,7 @@
 """What a search of hyper-parameters saw on val, and which of them mattered."""
 
-from clear_bench.plots.page import Figure
-from clear_bench.plots.searches import search
+from clear_bench.report.figures.page import Figure
+from clear_bench.report.figures.searches import search
 
 FIGURE = Figure(
     title="Searches",

@@ -1,7 +1,7 @@
 """How the methods learn: their metric on val and their loss by epoch."""
 
-from clear_bench.plots.history import training
-from clear_bench.plots.page import Figure
+from clear_bench.report.figures.history import training
+from clear_bench.report.figures.page import Figure
 
 FIGURE = Figure(
     title="Training",

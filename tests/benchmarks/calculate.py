@@ -8,12 +8,12 @@ from pathlib import Path
 
 import torch
 
-from clear_bench import plugins
-from clear_bench.config import compose
-from clear_bench.cost import flops_per_image
+from clear_bench.config import plugins
+from clear_bench.config.compose import compose
 from clear_bench.data.schema import Attribute, Schema
-from clear_bench.engine import build
-from clear_bench.recognition_run import model_config
+from clear_bench.engine.building import build
+from clear_bench.training.cost import flops_per_image
+from clear_bench.training.model_config import recognition_config
 
 OUT = Path(__file__).parents[2] / "docs/performance/calculated.json"
 NAMES = ("pa100k", "rapv2", "market1501", "upar")
@@ -27,7 +27,7 @@ def of(name: str, activations: float | None) -> dict[str, float | str]:
     attributes = int(key.rpartition("/")[2])
     config = compose("clear", name, "paper")
     schema = Schema(tuple(Attribute(f"a{k}", "wearing", "x", "y") for k in range(attributes)))
-    model = model_config(config, [0.5] * len(schema), schema, Path()) | {"pretrained": False}
+    model = recognition_config(config, schema, Path()) | {"pretrained": False}
     built = build(model).eval()
     parameters = sum(p.numel() for p in built.parameters())
     train = config["recognition"]["train"]

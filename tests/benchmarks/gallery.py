@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from clear_bench.cost import forget_peak_memory, peak_memory
 from clear_bench.metrics.retrieval import retrieval_metrics
+from clear_bench.training.cost import forget_peak_memory, peak_memory
 
 SIZES, WIDTH = (62_500, 250_000, 1_000_000), 512
 file = Path(sys.argv[1])

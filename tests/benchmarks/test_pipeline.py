@@ -13,10 +13,11 @@ import torch
 from training import Job
 
 from clear_bench.data.images import image_store
-from clear_bench.data.sources import load_dataset
-from clear_bench.engine import build
-from clear_bench.inference import encode
-from clear_bench.record import FILE, Record
+from clear_bench.data.load import load_dataset
+from clear_bench.engine.building import build
+from clear_bench.engine.inference import encode
+from clear_bench.runs.files import RECORD
+from clear_bench.runs.record import Record
 from clear_bench.text import encoders
 from clear_bench.text.descriptions import describe
 from clear_bench.text.store import embed
@@ -90,7 +91,7 @@ def test_help(keep, name):
 
 def working_seconds(runs: Path) -> float:
     """Return the seconds from the start of the first run to the end of the last one."""
-    records = [Record.load(file.parent) for file in runs.rglob(FILE)]
+    records = [Record.load(file.parent) for file in runs.rglob(RECORD)]
     ends = [datetime.fromisoformat(r.finished_at).timestamp() for r in records]
     starts = [e - r.cost["wall_seconds"] for e, r in zip(ends, records, strict=True)]
     return max(ends) - min(starts)

@@ -6,8 +6,8 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 from training import Job
 
-from clear_bench.engine import build
-from clear_bench.inference import encode
+from clear_bench.engine.building import build
+from clear_bench.engine.inference import encode
 
 
 @pytest.mark.parametrize("method", ["clear", "vit"])

@@ -6,15 +6,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from fits import fit_arrays
 
-from clear_bench import plugins, progress
-from clear_bench.config import compose
+from clear_bench.config import plugins
+from clear_bench.config.compose import compose
 from clear_bench.data.schema import Attribute, Schema
-from clear_bench.engine import build, fit
-from clear_bench.recognition_run import model_config
+from clear_bench.engine.building import build
+from clear_bench.training.model_config import recognition_config
+from clear_bench.utils import progress
 
-progress.quiet = True
-RULE = {"type": "RecognitionMetric", "threshold": 0.5, "undefined": "half"}
+progress.be_quiet()
 
 
 class Job:
@@ -50,7 +51,7 @@ class Job:
         plugins.load("method", method)
         config = compose(method, "synthped", overrides={"data.image_size": list(size), **changes})
         schema = Schema(tuple(Attribute(f"a{k}", "wearing", "x", "y") for k in range(attributes)))
-        self.model = model_config(config, [0.4] * attributes, schema, folder)
+        self.model = recognition_config(config, schema, folder, [0.4] * attributes)
         self.train = {**config["recognition"]["train"], "epochs": 2, "warmup_epochs": 1}
         self.folder, self.images, self.number = folder, images, 0
 
@@ -59,14 +60,7 @@ class Job:
         self.number += 1
         run = self.folder / f"run{self.number}"
         run.mkdir()
-        labels = str(self.folder / "labels.npy")
-        history = fit(
-            folder=run, title="", seed=0, model=self.model, train={**self.train, **switches},
-            arrays={k: self.folder / f"{k}.npy" for k in ("images", "labels")},
-            rows={k: self.folder / f"{k}.npy" for k in ("train", "val")},
-            names=self.folder / "names.txt", metric="mA", launcher="none",
-            validation={"val_cfg": {}, "val_evaluator": {**RULE, "labels": labels}},
-        )  # fmt: skip
+        history = fit_arrays(run, self.model, {**self.train, **switches}, self.folder)
         return min(row["seconds"] for row in history)
 
     def bare(self) -> float:

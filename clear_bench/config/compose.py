@@ -1,0 +1,143 @@
+"""From (method, data set, profile, overrides, seed) to one resolved configuration: plain data.
+
+Layers, each over the one before: the defaults below, the method's recipe, the profile, what the
+method says of that profile, and the command line.  A key that no layer below knows is an error.
+"""
+
+import json
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
+
+from pydantic import ValidationError
+
+from clear_bench.config import plugins
+from clear_bench.config.dotted import merge, set_value
+from clear_bench.config.method import TASKS, Method
+from clear_bench.config.protocol import Protocol, named
+from clear_bench.config.sections import TYPED, Augment, Config, Data, Text, Train
+from clear_bench.utils.errors import UserError, unknown
+
+SEEDS = 40_000  # an epoch's generator takes seed and epoch in 32 bits
+PROFILES: dict[str, Config] = {
+    "smoke": {
+        "data": {"identities": 0.3},
+        "recognition": {"train": {"epochs": 2, "warmup_epochs": 1}},
+        "retrieval": {"train": {"epochs": 2}},
+    },
+    "default": {},
+    "paper": {
+        "data": {"image_size": [256, 128]},
+        "recognition": {"augment": {"pad": 10}},
+    },
+}
+
+
+def compose(
+    method: str,
+    dataset: str,
+    profile: str = "default",
+    seed: int = 0,
+    overrides: Mapping[str, Any] | None = None,
+) -> Config:
+    """Return the resolved configuration of an experiment.
+
+    Args:
+        method: File name of a method.
+        dataset: File name of a data set.
+        profile: ``smoke``, ``default`` or ``paper``.
+        seed: Of initialisation, order and augmentation.
+        overrides: Dotted keys to values.  The task may be left out where only one task has the
+            key (``text.encoder`` for ``retrieval.text.encoder``).
+
+    Raises:
+        UserError: Unknown method, data set, profile or key; a value of the wrong type or range.
+    """
+    plugin: Method = plugins.load("method", method).METHOD
+    source = plugins.load("data set", dataset).SOURCE
+    if profile not in PROFILES:
+        raise unknown("profile", profile, PROFILES)
+    config: Config = {"method": method, "dataset": dataset, "profile": profile, "seed": seed}
+    config["threads"] = 1  # of a run on a CPU; more are faster alone but give other last digits
+    config |= {"data": Data().model_dump(), "protocol": _protocol(overrides or {})}
+    for task in plugin.tasks:
+        config[task] = _task_defaults(task, getattr(plugin, task))
+    for task in plugin.tasks:
+        recipe = getattr(plugin, task)
+        merge(config[task], {k: v for k, v in recipe.items() if k != "model"}, task)
+    merge(config, _fitting(PROFILES[profile], config))
+    merge(config, plugin.profiles.get(profile, {}))
+    for key, value in (overrides or {}).items():
+        set_value(config, key, value)
+    config["data"]["split"] = _choice("split", config["data"]["split"], source.splits)
+    config["data"]["label_set"] = _choice(
+        "label set", config["data"]["label_set"], source.label_sets
+    )
+    if not 0 <= seed < SEEDS:
+        raise UserError(f"seed={seed}: must be from 0 to {SEEDS - 1}")
+    if config["threads"] < 1:
+        raise UserError(f"threads={config['threads']}: must be at least 1")
+    return _validated(config)
+
+
+def for_task(config: Config, task: str) -> Config:
+    """Return the part of a configuration that a run of one task depends on."""
+    return {k: v for k, v in config.items() if k == task or k not in TASKS}
+
+
+def _protocol(overrides: Mapping[str, Any]) -> Config:
+    """Return the rules of the protocol that the overrides name, or of the default one."""
+    section = overrides.get("protocol")
+    inside = section.get("name") if isinstance(section, Mapping) else None
+    name = overrides.get("protocol.name", inside)
+    return (Protocol() if name is None else named(str(name))).model_dump()
+
+
+def _task_defaults(task: str, recipe: Mapping[str, Any]) -> Config:
+    """Return the settings of a task before any recipe speaks; the model's own come with it."""
+    section: Config = {"model": deepcopy(dict(recipe["model"])), "train": Train().model_dump()}
+    if task == "recognition":
+        section["augment"] = Augment().model_dump()
+        section["init"] = ""  # where training starts: "" at random, see `check_start`
+    else:
+        # What of the parent learns on, see `check_backbone`, and at which share of train.lr.
+        section |= {"parent": recipe["parent"], "backbone": "frozen", "backbone_lr": 0.1}
+    if "text" in recipe:
+        section["text"] = Text().model_dump()
+    return section
+
+
+def _fitting(layer: Mapping[str, Any], config: Config) -> Config:
+    """Return a profile without the tasks that a method does not have or does not train."""
+    idle = {task for task in TASKS if task in config and not config[task]["train"]["epochs"]}
+    kept = {k: v for k, v in layer.items() if k in config and k not in idle}
+    return kept | {
+        t: {"augment": layer[t]["augment"]} for t in idle if "augment" in layer.get(t, {})
+    }
+
+
+def _choice(kind: str, value: str, known: tuple[str, ...]) -> str:
+    """Return ``value``, or the first known one for "".  Numbers are taken as their text."""
+    if value == "":
+        return known[0]
+    if str(value) not in known:
+        raise unknown(kind, str(value), known)
+    return str(value)
+
+
+def _validated(config: Config) -> Config:
+    """Return the configuration with every typed section checked, as plain JSON values."""
+    for path, schema in TYPED.items():
+        section = config
+        for part in path[:-1]:
+            section = section.get(part, {})
+        if path[-1] not in section:
+            continue
+        try:
+            section[path[-1]] = schema.model_validate(section[path[-1]]).model_dump()
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join([*path, *(str(p) for p in first["loc"])])
+            value = f"={first['input']!r}" if first["loc"] else ""
+            raise UserError(f"{key}{value}: {first['msg']}") from None
+    return json.loads(json.dumps(config))  # tuples become lists: what is hashed is what is stored

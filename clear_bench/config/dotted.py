@@ -1,0 +1,120 @@
+"""Nested settings by dotted key: read them, set them, say what differs."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from copy import deepcopy
+from typing import Any
+
+import yaml
+
+from clear_bench.config.method import TASKS
+from clear_bench.config.sections import TYPED, Config
+from clear_bench.utils.errors import UserError, unknown
+
+NAMES = ("method", "dataset", "profile", "seed")
+"""Keys of a configuration that have arguments of their own and cannot be overridden."""
+
+
+def flatten(
+    config: Mapping[str, Any], where: str = "", *, sections: bool = False
+) -> Iterator[tuple[str, Any]]:
+    """Yield dotted keys and values of nested mappings.
+
+    Args:
+        config: The outermost mapping.
+        where: Its own dotted key.
+        sections: Whether to yield the mappings inside too, each before what it holds.
+    """
+    for key, value in config.items():
+        path = f"{where}.{key}" if where else key
+        if not isinstance(value, Mapping) or sections:
+            yield path, value
+        if isinstance(value, Mapping):
+            yield from flatten(value, path, sections=sections)
+
+
+def changes(
+    config: Mapping[str, Any], default: Mapping[str, Any], where: str = ""
+) -> dict[str, Any]:
+    """Return dotted keys to values that make ``default`` the given configuration.
+
+    A mapping with other keys than the default's is one change: it replaced the other whole.
+    """
+    found: dict[str, Any] = {}
+    for key, value in config.items():
+        path, old = f"{where}.{key}" if where else key, default.get(key)
+        if isinstance(value, Mapping) and isinstance(old, Mapping) and set(value) == set(old):
+            found |= changes(value, old, path)
+        elif value != old:
+            found[path] = value
+    return found
+
+
+def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
+    """Return ``key=value`` words as a mapping; values are YAML ("5e-4" counts as a number)."""
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or not key:
+            raise UserError(f"--set {pair}: must be KEY=VALUE")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise UserError(f"--set {pair}: the value is not YAML") from None
+        if isinstance(value, str):
+            with suppress(ValueError):  # a word is a word
+                value = float(value)
+        found[key] = value
+    return found
+
+
+def merge(base: Config, layer: Mapping[str, Any], where: str = "") -> None:
+    """Write ``layer`` over ``base`` in place; a key that ``base`` lacks is an error."""
+    for key, value in layer.items():
+        path = f"{where}.{key}" if where else key
+        if key not in base:
+            raise unknown("configuration key", path, [f"{where}.{k}" if where else k for k in base])
+        # A layer that names another backbone replaces it whole: the old one's widths mean nothing.
+        if isinstance(value, Mapping) and isinstance(base[key], dict) and "name" not in value:
+            merge(base[key], value, path)
+        else:
+            base[key] = deepcopy(value)
+
+
+def set_value(config: Config, key: str, value: Any) -> None:
+    """Set one dotted key, which may lack its task; a section takes a mapping, as in a recipe."""
+    keys = [key for key, _ in flatten(config, sections=True)]
+    known = [k for k in keys if k not in NAMES]
+    fits = [k for k in known if k == key] or [f"{t}.{key}" for t in TASKS if f"{t}.{key}" in known]
+    if not fits:
+        raise unknown("configuration key", key, known)
+    if len(fits) > 1:
+        raise UserError(f"configuration key '{key}' is ambiguous; write {' or '.join(fits)}")
+    *path, last = fits[0].split(".")
+    if (*path, last) in TYPED and isinstance(value, Mapping):
+        for inner, part_value in value.items():
+            set_value(config, f"{fits[0]}.{inner}", part_value)
+        return
+    section = config
+    for part in path:
+        section = section[part]
+    old = section[last]
+    if isinstance(old, dict) and isinstance(value, Mapping):
+        merge(section, {last: value}, ".".join(path))
+        return
+    if tuple(path) not in TYPED and not _same_kind(old, value):
+        raise UserError(
+            f"{fits[0]}={value!r}: must be {type(old).__name__} like the default {old!r}"
+        )
+    section[last] = float(value) if isinstance(old, float) and isinstance(value, int) else value
+
+
+def _same_kind(old: Any, new: Any) -> bool:
+    """Return whether a value may replace another in a section without a schema."""
+    if isinstance(old, bool) or isinstance(new, bool):
+        return isinstance(old, bool) and isinstance(new, bool)
+    if isinstance(old, float):
+        return isinstance(new, int | float)
+    if isinstance(old, list | tuple):
+        return isinstance(new, list | tuple)
+    return old is None or isinstance(new, type(old))

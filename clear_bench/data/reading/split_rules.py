@@ -1,0 +1,75 @@
+"""From row numbers or identities to the split of each row: what several readers share."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from clear_bench.utils.errors import UserError
+
+
+def by_hash(texts: Iterable[str]) -> list[str]:
+    """Return distinct texts in the order of their sha256: the same everywhere and for ever."""
+    return sorted(set(texts), key=lambda text: hashlib.sha256(text.encode()).hexdigest())
+
+
+def from_rows(
+    parts: Mapping[str, ArrayLike], count: int, where: str, *, partial: bool = False
+) -> NDArray[np.str_]:
+    """Return the split of each of ``count`` rows ``(count,)``, "" for a row in none.
+
+    Args:
+        parts: Split to its row numbers, from 0.
+        count: How many rows there are.
+        where: What to name in an error.
+        partial: Whether rows may be in no split.
+
+    Raises:
+        UserError: If a row is unknown, or is in two splits, or in none and ``partial`` is off.
+    """
+    split = np.full(count, "", dtype="<U5")
+    for part, numbers in parts.items():
+        rows = np.asarray(numbers).reshape(-1).astype(np.int64)
+        if len(rows) and (rows.min() < 0 or rows.max() >= count):
+            raise UserError(f"{where}: {part} names image {rows.max() + 1}, there are {count}")
+        if len(np.unique(rows)) < len(rows) or (split[rows] != "").any():
+            raise UserError(f"{where}: {part} has an image twice or one of another part")
+        split[rows] = part
+    if not partial and (split == "").any():
+        raise UserError(f"{where}: {(split == '').sum()} of {count} images are in no part")
+    return split
+
+
+def hold_out(split: NDArray[np.str_], persons: NDArray[np.str_], share: int) -> NDArray[np.str_]:
+    """Return a split whose ``val`` is one in ``share`` of the train identities.
+
+    For releases without a validation part.  The identities are the first in `by_hash` order.
+
+    Args:
+        split: ``(N,)`` of ``train`` and ``test``.
+        persons: ``(N,)`` identities as text.
+        share: 10 holds out a tenth.
+    """
+    train = split == "train"
+    names = by_hash(persons[train])
+    held = np.isin(persons, names[: max(1, len(names) // share)])
+    return np.where(train & held, "val", split)
+
+
+def persons_apart(persons: NDArray[np.str_], val: float, test: float) -> NDArray[np.str_]:
+    """Return a split in which nobody is in two parts.
+
+    Identities go, in `by_hash` order, to test, then to val, and the rest to train.
+
+    Args:
+        persons: ``(N,)`` identities as text.
+        val: Share of the identities.
+        test: Share of the identities.
+    """
+    names = by_hash(persons)
+    ends = round(test * len(names)), round((test + val) * len(names))
+    tested, held = names[: ends[0]], names[ends[0] : ends[1]]
+    return np.where(
+        np.isin(persons, tested), "test", np.where(np.isin(persons, held), "val", "train")
+    )

@@ -1,0 +1,74 @@
+"""Splits that come in a file of their own: PETA-zs and RAP-zs (Jia et al., arXiv 2107.03576)."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path, PurePath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clear_bench.data.reading.plain_pickle import read_data_pickle
+from clear_bench.data.reading.split_rules import from_rows
+from clear_bench.utils.errors import UserError
+
+FILES = ("zs.json", "dataset_zs_run0.pkl")
+PARTS = ("train", "val", "test")
+FORM = (
+    "zs.json is {'train': [..], 'val': [..], 'test': [..]}, image numbers counted from 0; "
+    "dataset_zs_run0.pkl is the field's own file and is read as it is"
+)
+
+
+def zero_shot_split(root: Path, stems: Sequence[str]) -> NDArray[np.str_]:
+    """Return the split of each image under the supplied zero-shot split, "" for an unused image.
+
+    Args:
+        root: Folder of the release, in which the file lies.
+        stems: Image file names without suffix, in the order that the numbers of the file count.
+
+    Raises:
+        UserError: If the file is not there, is of another form or names other images.
+    """
+    found = [root / name for name in FILES if (root / name).is_file()]
+    if len(found) != 1:
+        count = "no" if not found else "more than one"
+        raise UserError(f"{root}: {count} split file of {' or '.join(FILES)}; {FORM}")
+    path = found[0]
+    content = _load(path)
+    names = content.get("image_name")
+    if names is not None and [PurePath(str(n)).stem for n in names] != list(stems):
+        raise UserError(f"{path}: lists other images than the release; it is for another data set")
+    return from_rows(_parts(content, path), len(stems), str(path), partial=True)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    """Return the content of a split file."""
+    if path.suffix == ".pkl":
+        content = read_data_pickle(path)
+    else:
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise UserError(f"{path}: not JSON ({error}); {FORM}") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: not a mapping; {FORM}")
+    return content
+
+
+def _parts(content: dict[str, Any], path: Path) -> dict[str, NDArray[np.int64]]:
+    """Return the row numbers of each part, from either of the two forms that go round."""
+    source = content.get("partition", content)
+    parts = {}
+    for part in PARTS:
+        value = source.get(part, source.get(f"{part}_idx")) if isinstance(source, dict) else None
+        if isinstance(value, list) and len(value) == 1 and np.ndim(value[0]):
+            value = value[0]  # a list of partitions, of which there is one
+        try:
+            rows = np.asarray([] if value is None else value, dtype=np.float64).astype(np.int64)
+        except (TypeError, ValueError):
+            rows = np.zeros((0, 0), np.int64)
+        if rows.ndim != 1 or not len(rows):
+            raise UserError(f"{path}: no list of image numbers for '{part}'; {FORM}")
+        parts[part] = rows
+    return parts

@@ -1,0 +1,242 @@
+"""Market-1501 with its attribute annotations: 27 fields an identity, 1,501 identities.
+
+Files, as in the official release: ``bounding_box_train/``, ``bounding_box_test/`` and ``query/``
+with pictures like ``0002_c1s1_000451_03.jpg`` (identity, camera, sequence, frame, box), and
+``market_attribute.mat`` beside them or in ``attribute/``.
+
+- *Labels* are per identity; see `clear_bench.data.sets.market1501_labels` for the label sets ``30``,
+  ``27`` and ``39``.  A binary field is 1 where the file has code 2, so columns agree with published
+  work that subtracts one.  The train and the test struct order their fields differently; columns
+  are therefore found by name and put in the order of the schema.
+- *Splits*: test is ``bounding_box_test`` and ``query`` together.  The release has no validation
+  part: ``ids6`` holds out a sixth of the training identities, see `held_out_sixth`.
+- *Dropped pictures* are those of the identities in `DROPPED`, and no others.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from clear_bench.data.dataset import COLUMNS, Dataset, Source
+from clear_bench.data.reading.matfile import load_struct, member, member_struct
+from clear_bench.data.reading.split_rules import by_hash
+from clear_bench.data.sets.market1501_labels import SCHEMA, SCHEMAS, coded_field, relabel, schema_of
+from clear_bench.utils.errors import UserError, unknown
+
+FOLDERS = {"bounding_box_train": "train", "bounding_box_test": "test", "query": "test"}
+"""Picture folder to the struct of the annotation file that labels it."""
+
+DROPPED = {"-1": "junk: a box that shows too little of a person", "0000": "distractor: no person"}
+"""Identities without attributes, whose pictures never enter the manifest, and why."""
+
+PICTURE = re.compile(r"(-1|\d{4})_c([1-6])s\d_\d{6}_\d{2}\.(?i:jpg)")
+
+
+def held_out_sixth(identities: Iterable[str]) -> set[str]:
+    """Return the validation identities of split ``ids6``.
+
+    They are the first ``n // 6`` of the identities ordered by the sha256 of their text: the same
+    everywhere and for ever, without a random generator.
+    """
+    ordered = by_hash(identities)
+    return set(ordered[: len(ordered) // 6])
+
+
+SPLITS: dict[str, Callable[[Iterable[str]], set[str]]] = {"ids6": held_out_sixth}
+"""Split name to the function from the training identities to those that are validation."""
+
+
+def read_attributes(path: Path, part: str) -> pd.DataFrame:
+    """Return the labels of one struct of ``market_attribute.mat``.
+
+    Args:
+        path: The annotation file.
+        part: ``train`` or ``test``.
+
+    Returns:
+        One row an identity (index: its text, "0002"), uint8 columns of 0 and 1 in schema order.
+
+    Raises:
+        UserError: If the file or a field is broken, missing or holds a value out of range.
+    """
+    struct = member_struct(load_struct(path, "market_attribute"), part, path)
+    ids = _identities(member(struct, "image_index", path), f"{path}: {part}")
+    columns = {}
+    for name in SCHEMA.names:
+        field, code = coded_field(name)
+        values = member(struct, field, path).reshape(-1)
+        allowed = (1, 2, 3, 4) if field == "age" else (1, 2)
+        _check_codes(values, ids, allowed, f"{path}: {part}.{field}")
+        columns[name] = (values == code).astype(np.uint8)
+    return pd.DataFrame(columns, index=ids)
+
+
+def _identities(cells: np.ndarray, where: str) -> pd.Index:
+    """Return the identities of a struct from its cell array of texts."""
+    try:
+        ids = pd.Index([str(cell.item()) for cell in cells.reshape(-1)])
+    except (AttributeError, ValueError):
+        raise UserError(f"{where}.image_index: not a cell array of texts; {_AGAIN}") from None
+    if not ids.is_unique:
+        raise UserError(f"{where}.image_index: {ids[ids.duplicated()][0]} is there twice; {_AGAIN}")
+    return ids
+
+
+_AGAIN = "get the official market_attribute.mat again"
+
+
+def _check_codes(values: np.ndarray, ids: pd.Index, allowed: tuple[int, ...], where: str) -> None:
+    """Raise unless there is one allowed code an identity."""
+    if len(values) != len(ids):
+        raise UserError(f"{where}: {len(values)} values for {len(ids)} identities; {_AGAIN}")
+    wrong = np.flatnonzero(~np.isin(values, allowed))
+    if len(wrong):
+        value, identity = values[wrong[0]], ids[wrong[0]]
+        raise UserError(f"{where}: identity {identity} has {value}, must be in {allowed}; {_AGAIN}")
+
+
+def find_annotation(root: Path) -> Path:
+    """Return the one ``market_attribute.mat`` of a copy of the data set.
+
+    Raises:
+        UserError: If there is none, or two.
+    """
+    places = (root / "market_attribute.mat", root / "attribute" / "market_attribute.mat")
+    found = [place for place in places if place.is_file()]
+    if len(found) != 1:
+        count = "no" if not found else "a second"
+        raise UserError(f"{root}: {count} market_attribute.mat; put one there or in attribute/")
+    return found[0]
+
+
+def list_pictures(folder: Path) -> list[tuple[str, str, str]]:
+    """Return ``(file name, person, camera)`` of every ``.jpg`` in a folder, by file name.
+
+    Raises:
+        UserError: If there is no such folder, no picture in it, or a name is not of the pattern.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; unpack the official Market-1501 release again")
+    names = sorted(path.name for path in folder.iterdir() if path.suffix.lower() == ".jpg")
+    if not names:
+        raise UserError(f"{folder}: no .jpg in it; unpack the official Market-1501 release again")
+    rows = []
+    for name in names:
+        match = PICTURE.fullmatch(name)
+        if match is None:
+            raise UserError(
+                f"{folder / name}: not named like 0002_c1s1_000451_03.jpg; remove or rename it"
+            )
+        rows.append((name, match[1], match[2]))
+    return rows
+
+
+def read_market(root: Path, split_name: str, label_set: str, *, name: str) -> Dataset:
+    """Read a folder in the official layout.
+
+    Args:
+        root: The folder.
+        split_name: Key of `SPLITS`.
+        label_set: Key of `SCHEMAS`.
+        name: Key of the data set that is being read.
+
+    Raises:
+        UserError: If a name is unknown, a file is missing or broken, or a picture shows an
+            identity that is neither annotated nor in `DROPPED`.
+    """
+    if split_name not in SPLITS:
+        raise unknown("split", split_name, SPLITS)
+    schema = schema_of(label_set)
+    annotation = find_annotation(root)
+    labels = {part: read_attributes(annotation, part) for part in ("train", "test")}
+    held_out = SPLITS[split_name](labels["train"].index)
+    tables = []
+    for folder, part in FOLDERS.items():
+        wanted = relabel(labels[part], label_set)
+        table = _folder_table(root / folder, wanted, annotation)
+        table["split"] = np.where(table["person"].isin(held_out) & (part == "train"), "val", part)
+        tables.append(table)
+    manifest = pd.concat(tables, ignore_index=True)[[*COLUMNS, *schema.names]]
+    return Dataset(name, split_name, label_set, root, schema, manifest, query_folder="query")
+
+
+def read_annotation(root: Path, split_name: str, label_set: str) -> Dataset:
+    """Read ``market_attribute.mat`` alone: one row an identity, whose path is no picture.
+
+    Args:
+        root: Its folder.
+        split_name: Key of `SPLITS`.
+        label_set: Key of `SCHEMAS`.
+
+    Raises:
+        UserError: If a name is unknown or the file is missing or broken.
+    """
+    if split_name not in SPLITS:
+        raise unknown("split", split_name, SPLITS)
+    schema, annotation = schema_of(label_set), find_annotation(root)
+    tables = []
+    for part in ("train", "test"):
+        labels = read_attributes(annotation, part)
+        held_out = SPLITS[split_name](labels.index) if part == "train" else set()
+        split = np.where(labels.index.isin(held_out), "val", part)
+        head = {"path": part + "/" + labels.index, "split": split, "person": labels.index}
+        table = pd.DataFrame({**head, "camera": ""}, index=labels.index)
+        tables.append(pd.concat([table, relabel(labels, label_set)], axis=1))
+    manifest = pd.concat(tables, ignore_index=True)
+    return Dataset("market1501", split_name, label_set, root, schema, manifest)
+
+
+def _folder_table(folder: Path, labels: pd.DataFrame, annotation: Path) -> pd.DataFrame:
+    """Return path, person, camera and labels of the pictures of one folder that are not dropped."""
+    rows = [row for row in list_pictures(folder) if row[1] not in DROPPED]
+    for file, person, _ in rows:
+        if person not in labels.index:
+            raise UserError(
+                f"{folder / file}: identity {person} is not annotated in {annotation}; "
+                "get both from the official releases again"
+            )
+    table = pd.DataFrame(rows, columns=["path", "person", "camera"], dtype=str)
+    table["path"] = folder.name + "/" + table["path"]
+    return table.join(labels, on="person")
+
+
+COUNTS = {
+    "images": 29419,
+    "images train+val": 12936,
+    "images test": 16483,
+    "images test, person in train+val": 0,
+    "persons train+val": 751,
+    "persons test": 750,
+}
+CATEGORIES = {
+    "categories": 823,
+    "categories train+val": 508,
+    "categories test": 484,
+    "categories test, not in train+val": 315,
+}
+
+SOURCE = Source(
+    title="Market-1501",
+    read=partial(read_market, name="market1501"),
+    annotation=read_annotation,
+    splits=tuple(SPLITS),
+    label_sets=tuple(SCHEMAS),
+    obtain=(
+        "pictures: Market-1501-v15.09.15, from the project page of Zheng et al., for research "
+        "only; labels: market_attribute.mat of github.com/vana77/Market-1501_Attribute"
+    ),
+    cite=(
+        "Zheng et al., Scalable Person Re-identification: A Benchmark, ICCV 2015; Lin et al., "
+        "Improving Person Re-identification by Attribute and Identity Learning, Pattern "
+        "Recognition 2019"
+    ),
+    official={
+        "ids6/30": {**COUNTS, **CATEGORIES},
+        "ids6/27": COUNTS,
+        "ids6/39": {**COUNTS, **CATEGORIES},
+    },
+)

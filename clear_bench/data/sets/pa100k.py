@@ -1,0 +1,125 @@
+"""PA-100K: 100,000 images of pedestrians outdoors with 26 binary labels.
+
+Files, as in the official release: ``annotation.mat`` (also in ``annotation/``) and the pictures
+``000001.jpg`` to ``100000.jpg`` in ``data/``, ``release_data/`` or ``release_data/release_data/``,
+as the archive leaves them.
+
+- *Split*: ``official``, 80,000 / 10,000 / 10,000 images.
+- *Label set*: ``26``, all, in the file's order.
+- *Persons* are not published; the release says that nobody is in two parts.  Every picture counts
+  as a person of its own here.
+"""
+
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pandas as pd
+
+from clear_bench.data.dataset import COLUMNS, Dataset, Source
+from clear_bench.data.reading.matfile import check_labels, load_variables, texts
+from clear_bench.data.reading.picture_files import find_pictures, first_folder
+from clear_bench.data.schema import Attribute, Schema
+from clear_bench.utils.errors import UserError, unknown
+
+PARTS = {"train": 80000, "val": 10000, "test": 10000}
+FOLDERS = ("data", "release_data/release_data", "release_data", "images")
+PLACES = ("annotation.mat", "annotation/annotation.mat")
+AGAIN = "get the official PA-100K release again"
+
+SCHEMA = Schema(
+    (
+        Attribute("Female", "person", "woman", "man", opposite=True),
+        Attribute("AgeOver60", "age", "elderly", "not elderly", group="age"),
+        Attribute("Age18-60", "age", "adult", "not adult", group="age"),
+        Attribute("AgeLess18", "age", "under-age", "not under-age", group="age"),
+        Attribute("Front", "doing", "facing the camera", "not facing the camera", group="view"),
+        Attribute("Side", "doing", "seen from the side", "not seen from the side", group="view"),
+        Attribute("Back", "doing", "seen from behind", "not seen from behind", group="view"),
+        Attribute("Hat", "wearing", "a hat", "no hat"),
+        Attribute("Glasses", "wearing", "glasses", "no glasses"),
+        Attribute("HandBag", "carrying", "a handbag", "no handbag"),
+        Attribute("ShoulderBag", "carrying", "a shoulder bag", "no shoulder bag"),
+        Attribute("Backpack", "carrying", "a backpack", "no backpack"),
+        Attribute("HoldObjectsInFront", "doing", "holding things in front", "holding nothing"),
+        Attribute("ShortSleeve", "wearing", "short sleeves", "no short sleeves", group="sleeve"),
+        Attribute("LongSleeve", "wearing", "long sleeves", "no long sleeves", group="sleeve"),
+        Attribute("UpperStride", "wearing", "a striped top", "no striped top"),
+        Attribute("UpperLogo", "wearing", "a top with a logo", "no top with a logo"),
+        Attribute("UpperPlaid", "wearing", "a plaid top", "no plaid top"),
+        Attribute("UpperSplice", "wearing", "a spliced top", "no spliced top"),
+        Attribute("LowerStripe", "wearing", "striped bottoms", "no striped bottoms"),
+        Attribute("LowerPattern", "wearing", "patterned bottoms", "no patterned bottoms"),
+        Attribute("LongCoat", "wearing", "a long coat", "no long coat"),
+        Attribute("Trousers", "wearing", "trousers", "no trousers"),
+        Attribute("Shorts", "wearing", "shorts", "no shorts"),
+        Attribute("Skirt&Dress", "wearing", "a skirt or dress", "no skirt or dress"),
+        Attribute("boots", "wearing", "boots", "no boots"),
+    )
+)
+
+
+def read_pa100k(root: Path, split_name: str, label_set: str, *, images: bool = True) -> Dataset:
+    """Read a folder in the official layout.
+
+    Args:
+        root: The folder.
+        split_name: ``"official"``.
+        label_set: ``"26"``.
+        images: Whether the pictures are there; without, the annotation alone is read.
+
+    Raises:
+        UserError: If a name is unknown, or a file is missing, broken or of another size.
+    """
+    if split_name != "official":
+        raise unknown("split", split_name, ["official"])
+    if label_set != "26":
+        raise unknown("label set", label_set, ["26"])
+    path = next((root / p for p in PLACES if (root / p).is_file()), root / PLACES[0])
+    names = [f"{part}_{kind}" for part in PARTS for kind in ("images_name", "label")]
+    content = load_variables(path, ["attributes", *names])
+    found = texts(content["attributes"], f"{path}: attributes")
+    if found != SCHEMA.names:
+        raise UserError(f"{path}: attributes are {', '.join(found[:3])}.., not PA-100K's; {AGAIN}")
+    manifest = pd.concat([_part(content, part, path) for part in PARTS], ignore_index=True)
+    stems = manifest["person"].tolist()
+    if images:
+        folder = first_folder(root, FOLDERS, AGAIN)
+        manifest["path"] = find_pictures(root, folder, stems, AGAIN)
+    return Dataset("pa100k", split_name, label_set, root, SCHEMA, manifest)
+
+
+def _part(content: dict[str, np.ndarray], part: str, path: Path) -> pd.DataFrame:
+    """Return the manifest of one part; pictures are not looked for."""
+    names = texts(content[f"{part}_images_name"], f"{path}: {part}_images_name")
+    labels = content[f"{part}_label"]
+    if len(names) != PARTS[part] or labels.shape != (len(names), len(SCHEMA)):
+        raise UserError(
+            f"{path}: {len(names)} names and labels of {labels.shape} for {part}, must be "
+            f"{PARTS[part]} of {len(SCHEMA)}; {AGAIN}"
+        )
+    check_labels(labels, SCHEMA.names, 1, f"{path}: {part}")
+    stems = [PurePosixPath(name).stem for name in names]
+    head = pd.DataFrame({"path": names, "split": part, "person": stems, "camera": ""})
+    columns = pd.DataFrame(labels.astype(np.uint8), columns=SCHEMA.names)
+    return pd.concat([head[list(COLUMNS)], columns], axis=1)
+
+
+SOURCE = Source(
+    title="PA-100K",
+    read=read_pa100k,
+    annotation=partial(read_pa100k, images=False),
+    splits=("official",),
+    label_sets=("26",),
+    obtain=("from github.com/xh-liu/HydraPlus-Net (annotation.mat and data.zip), under CC BY 4.0"),
+    cite="Liu et al., HydraPlus-Net: Attentive Deep Features for Pedestrian Analysis, ICCV 2017",
+    official={
+        "official/26": {
+            "images": 100000,
+            "images train": 80000,
+            "images val": 10000,
+            "images test": 10000,
+            "categories test": 849,
+        }
+    },
+)

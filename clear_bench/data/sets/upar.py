@@ -1,0 +1,238 @@
+"""UPAR: one set of 40 labels over PA-100K, PETA, Market-1501 and RAPv2, to measure generalisation.
+
+Files: the release's label tables ``train.csv`` and ``val.csv`` (also ``gt.csv`` in ``task1/train``
+and ``task1/val``, or ``phase1/train/train.csv``; all below ``annotations/`` or not), and the
+sub-data sets beside them as their own releases unpack, under any of the names in `FOLDERS`.  A row
+of a table is a picture such as ``Market1501/query/0001_c1s1_001051_00.jpg`` and 40 labels.  PETA's
+pictures may be the renumbered ones or the original ten folders.
+
+- *Label set*: ``40``, in the official order.
+- *Splits*; the domain of a picture is the sub-data set that it comes from:
+
+  - ``all``: train on every domain of ``train.csv``, test on every picture of ``val.csv``;
+  - ``cv-D``: train on domain D alone, test on the others (four-fold cross-validation);
+  - ``loo-D``: train on all domains but D, test on D (leave one out);
+  - ``upar2024``: train on ``train.csv``, select on ``val.csv``, test on ``test.csv``, whose domain
+    must be a new one (in the challenge MEVID).
+
+  - ``partition0`` to ``partition8``: those of the first release, from its ``dataset_all.pkl``, see
+    `clear_bench.data.sets.upar_release`; 0 is all data, 1, 3, 5, 7 cross-validation, the others leave
+    one out.
+
+  What ``cv`` and ``loo`` train and test on follows the description of the protocols (inferred).
+  Where a split brings no val part, it is a tenth of the persons of the train part.
+- *Persons* are known for Market-1501 and, where ``PETA.mat`` is there, for PETA.  Every other
+  picture counts as a person of its own.
+"""
+
+import re
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pandas as pd
+
+from clear_bench.data.dataset import COLUMNS, Dataset, Source
+from clear_bench.data.reading.matfile import load_struct, member
+from clear_bench.data.reading.picture_files import pictures
+from clear_bench.data.reading.split_rules import hold_out
+from clear_bench.data.sets import peta_folders
+from clear_bench.data.sets.upar_labels import SCHEMA
+from clear_bench.data.sets.upar_release import PARTITIONS, read_partition
+from clear_bench.utils.errors import UserError, unknown
+
+DOMAINS = {"market1501": "Market1501", "pa100k": "PA100k", "peta": "PETA", "rapv2": "RAP2"}
+"""Name of a domain in a split to the folder that the tables name."""
+
+FOLDERS = {
+    "Market1501": ("Market1501", "Market-1501", "Market-1501-v15.09.15", "market1501"),
+    "PA100k": ("PA100k", "PA100K", "PA-100K", "pa100k"),
+    "PETA": ("PETA", "peta"),
+    "RAP2": ("RAP2", "RAPv2", "RAP", "rapv2"),
+    "MEVID": ("MEVID", "mevid"),
+}
+"""Folder that the tables name to the names under which a copy may have it."""
+
+INSIDE = {"PA100k": ("release_data/release_data", "release_data", "data")}
+TABLES = ("{0}.csv", "task1/{0}/gt.csv", "phase1/{0}/{0}.csv")
+OURS = ("all", *(f"{kind}-{d}" for kind in ("cv", "loo") for d in DOMAINS), "upar2024")
+SPLITS = (*OURS, *PARTITIONS)
+AGAIN = "get the UPAR release (github.com/speckean) and its sub-data sets again"
+
+
+def read_upar(root: Path, split_name: str, label_set: str, *, images: bool = True) -> Dataset:
+    """Read a folder that holds the tables and the sub-data sets.
+
+    Args:
+        root: The folder.
+        split_name: One of `SPLITS`.
+        label_set: ``"40"``.
+        images: Whether the pictures are there; without, the tables alone are read.
+
+    Raises:
+        UserError: If a name is unknown, a file is missing or broken, or a split has no pictures.
+    """
+    if split_name not in SPLITS:
+        raise unknown("split", split_name, SPLITS)
+    if label_set != "40":
+        raise unknown("label set", label_set, ["40"])
+    release = split_name in PARTITIONS
+    table = read_partition(root, split_name) if release else _labelled(root, split_name)
+    table["domain"] = table["path"].str.split("/").str[0]
+    if not release:
+        table["split"] = _split(table, split_name, root)
+    table = table[table["split"] != ""].reset_index(drop=True)
+    table["person"], table["camera"] = _persons(table, root)
+    split = table["split"].to_numpy(str)
+    if "val" not in split:
+        table["split"] = hold_out(split, table["person"].to_numpy(str), 10)
+    if images:
+        table["path"] = _find(table["path"].tolist(), root)
+    return Dataset("upar", split_name, "40", root, SCHEMA, table[[*COLUMNS, *SCHEMA.names]])
+
+
+def _labelled(root: Path, split_name: str) -> pd.DataFrame:
+    """Return part, path and labels of each row of the tables that a split needs."""
+    parts = ("train", "val", "test") if split_name == "upar2024" else ("train", "val")
+    tables = {part: _read_table(root, part) for part in parts}
+    return pd.concat(tables, names=["part", "row"]).reset_index(level="part")
+
+
+def _read_table(root: Path, part: str) -> pd.DataFrame:
+    """Return path and labels of each row of a table."""
+    names = [f"{home}{t.format(part)}" for home in ("", "annotations/") for t in TABLES]
+    path = next((root / name for name in names if (root / name).is_file()), None)
+    if path is None:
+        raise UserError(f"{root}: no table of {part}: none of {', '.join(names)}; {AGAIN}")
+    try:
+        text = pd.read_csv(path, header=None, dtype=str, keep_default_na=False, skiprows=1)
+        head = path.open(encoding="utf-8-sig").readline().lstrip("# ").rstrip("\r\n").split(",")
+    except (ValueError, OSError) as error:
+        raise UserError(f"{path}: not a table ({str(error).splitlines()[0]}); {AGAIN}") from None
+    if head[-len(SCHEMA) :] != SCHEMA.names or text.shape[1] != len(SCHEMA) + 1:
+        raise UserError(
+            f"{path}: {text.shape[1]} columns and header {', '.join(head[:3])}.., must be a "
+            f"picture and UPAR's {len(SCHEMA)} labels in official order; {AGAIN}"
+        )
+    labels = text.iloc[:, 1:]
+    bad = np.argwhere(~labels.isin(["0", "1"]).to_numpy())
+    if len(bad):
+        row, column = bad[0]
+        value = str(labels.iloc[row, column])
+        raise UserError(
+            f"{path}: line {row + 2}: {SCHEMA.names[column]} is '{value}', must be 0 or 1; {AGAIN}"
+        )
+    found = (labels == "1").astype(np.uint8).set_axis(SCHEMA.names, axis=1)
+    found.insert(0, "path", text[0])
+    return found
+
+
+def _split(table: pd.DataFrame, name: str, root: Path) -> np.ndarray:
+    """Return the split of each row before a val part is held out, "" for an unused row."""
+    part, domain = table["part"].to_numpy(str), table["domain"]
+    if name == "upar2024":
+        known = set(domain[part == "train"]) & set(domain[part == "test"])
+        if known:
+            raise UserError(f"{root}: test.csv has {', '.join(sorted(known))}, as train.csv has")
+        return part
+    split = np.where(part == "val", "test", part)
+    if name != "all":
+        kind, key = name.split("-")
+        own = (domain == DOMAINS[key]).to_numpy()
+        trained = own if kind == "cv" else ~own
+        split = np.where((split == "train") == trained, split, "")
+    for wanted in ("train", "test"):
+        if wanted not in split:
+            raise UserError(f"{root}: split {name} has no {wanted} pictures in these tables")
+    return split
+
+
+def _persons(table: pd.DataFrame, root: Path) -> tuple[list[str], list[str]]:
+    """Return person and camera of each row."""
+    numbers = _peta_persons(root)
+    persons, cameras = [], []
+    for path, domain in zip(table["path"], table["domain"], strict=True):
+        stem, person, camera = PurePosixPath(path).stem, path, ""
+        market = re.match(r"(\d{4})_c(\d)", stem) if domain == "Market1501" else None
+        if market:
+            person, camera = f"Market1501/{market[1]}", f"Market1501/{market[2]}"
+        elif domain == "PETA" and numbers and stem.isdigit() and 0 < int(stem) <= len(numbers):
+            person = f"PETA/{numbers[int(stem) - 1]}"
+        persons.append(person)
+        cameras.append(camera)
+    return persons, cameras
+
+
+def _peta_persons(root: Path) -> list[str]:
+    """Return PETA's person of each numbered image, or nothing if ``PETA.mat`` is not there."""
+    path = next((root / n / "PETA.mat" for n in FOLDERS["PETA"] if (root / n).is_dir()), None)
+    if path is None or not path.is_file():
+        return []
+    return [str(p) for p in member(load_struct(path, "peta"), "data", path)[:, 1]]
+
+
+def _find(paths: list[str], root: Path) -> list[str]:
+    """Return where the pictures lie, relative to the root."""
+    places: dict[str, dict[str, str]] = {}
+    found, missing = [], []
+    for path in paths:
+        folder, slash, name = path.rpartition("/")
+        if not slash:
+            raise UserError(f"{root}: a table names the image '{path}' without a folder; {AGAIN}")
+        if folder not in places:
+            places[folder] = _place(folder, root)
+        stem = PurePosixPath(name).stem
+        found.append(places[folder].get(stem, ""))
+        if not found[-1]:
+            missing.append(path)
+    if missing:
+        raise UserError(
+            f"{root}: {len(missing)} of {len(paths)} images missing, the first is {missing[0]}; "
+            f"{AGAIN}"
+        )
+    return found
+
+
+def _place(folder: str, root: Path) -> dict[str, str]:
+    """Return stem -> path of the pictures of one folder that the tables name."""
+    domain, _, rest = folder.partition("/")
+    homes = [root / name for name in FOLDERS.get(domain, (domain,)) if (root / name).is_dir()]
+    if not homes:
+        raise UserError(f"{root}: no folder {domain}, whose pictures the tables name; {AGAIN}")
+    home = homes[0]
+    found: dict[str, str] = {}
+    for inside in (rest, *INSIDE.get(domain, ())):
+        if (home / inside).is_dir() and not found:
+            place = (home / inside).relative_to(root).as_posix()
+            found = {k: f"{place}/{v}" for k, v in pictures(home / inside, AGAIN).items()}
+    sources = peta_folders.find_sources(home) if domain == "PETA" and not found else None
+    if sources is not None:
+        listed = peta_folders.list_pictures(root, sources)
+        return {f"{number:05d}": p.path for number, p in enumerate(listed, start=1)}
+    return found
+
+
+SOURCE = Source(
+    title="UPAR",
+    read=read_upar,
+    annotation=partial(read_upar, images=False),
+    splits=SPLITS,
+    label_sets=("40",),
+    obtain=(
+        "tables from github.com/speckean (upar_challenge, UPAR-Challenge-2027), under CC BY-NC-SA "
+        "3.0 DE; pictures from PA-100K, PETA, Market-1501 and RAPv2, each under its own terms"
+    ),
+    cite=(
+        "Specker et al., UPAR: Unified Pedestrian Attribute Recognition and Person Retrieval, "
+        "WACV 2023"
+    ),
+    official={
+        "all/40": {
+            "images": 131076,
+            "images train+val": 97669,
+            "images test": 33407,
+            "categories train+val": 7204,
+            "categories test": 3462,
+        }
+    },
+)

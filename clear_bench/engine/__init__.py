@@ -1,0 +1,1 @@
+"""One training under mmengine, and trained models on whole splits."""

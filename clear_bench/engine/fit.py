@@ -1,0 +1,178 @@
+"""One training under an mmengine Runner: from a run, its model and what it reads to its history."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from multiprocessing import get_start_method
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.model import is_model_wrapper
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+
+from clear_bench.engine import evaluators  # noqa: F401 - registers metrics and loops
+from clear_bench.engine.batches import loader
+from clear_bench.engine.building import building
+from clear_bench.engine.distributed import share_of_batch, wait_for_all
+from clear_bench.engine.hooks import ListenerHook, SelectionHook, Told
+from clear_bench.engine.optimizer import optimizer, schedule
+from clear_bench.runs.files import LAST, LOG
+from clear_bench.runs.run import Run
+
+
+@dataclass(frozen=True)
+class Feed:
+    """What a training reads.
+
+    Args:
+        arrays: Name to ``.npy`` file of what a batch holds.
+        rows: ``train`` and ``val`` to ``.npy`` files of row numbers.
+        names: File with one image name a row, for error messages.
+        validation: ``val_cfg`` and ``val_evaluator`` of the Runner.
+    """
+
+    arrays: Mapping[str, Path]
+    rows: Mapping[str, Path]
+    names: Path
+    validation: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a training starts, if not at random.
+
+    Args:
+        weights: File of the weights.
+        rates: Parameter to ``lr_mult`` and ``decay_mult``, where they are not 1.
+    """
+
+    weights: Path
+    rates: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+
+class PlainConfig(Config):
+    """mmengine's, whose text is not laid out as Python code: each checkpoint holds that text."""
+
+    @property
+    def pretty_text(self) -> str:
+        """The configuration as one line."""
+        return repr(self.to_dict())
+
+
+def fit(
+    run: Run,
+    model: dict[str, Any],
+    feed: Feed,
+    *,
+    launcher: str = "none",
+    start: Start | None = None,
+    listen: Told | None = None,
+) -> list[dict[str, float]]:
+    """Train a run's model, from where an earlier attempt stopped.
+
+    Its folder gets ``selected.pth``, ``last.pth`` and ``train.log``.
+
+    Args:
+        run: The run.
+        model: Full configuration of its model (``type`` and arguments).
+        feed: What it reads.
+        launcher: ``none``, ``pytorch`` or ``slurm``.
+        start: Where it starts; None is at random.
+        listen: Is told the val metrics of each epoch; stops the training by raising.
+
+    Returns:
+        The history: one dict an epoch.
+
+    Raises:
+        Diverged: If the loss stops being finite.
+        UserError: If the batch cannot be shared among the processes.
+    """
+    train = run.section["train"]
+    last = run.folder / LAST
+    begin = start and str(start.weights)
+    config = {
+        **_session(run, launcher),
+        "model": model,
+        **_loaders(run, feed),
+        **feed.validation,
+        "train_cfg": {"by_epoch": True, "max_epochs": train["epochs"], "val_interval": 1},
+        "optim_wrapper": optimizer(train, start.rates if start else None),
+        "param_scheduler": schedule(train, run.metric),
+        "custom_hooks": _hooks(run, feed.names),
+        "resume": last.exists(),
+        "load_from": str(last) if last.exists() else begin,
+    }
+    init_default_scope("mmengine")
+    with building():
+        runner = Runner.from_cfg(PlainConfig(config))
+    if listen:
+        runner.register_hook(ListenerHook(listen))
+    _speed_up(runner.model, train)
+    runner.train()
+    wait_for_all()  # the main process writes the checkpoints
+    return next(h for h in runner.hooks if isinstance(h, SelectionHook)).history
+
+
+def _session(run: Run, launcher: str) -> dict[str, Any]:
+    """Return where and how a Runner works, and none of mmengine's own lines."""
+    config: dict[str, Any] = {
+        "work_dir": str(run.folder / "mmengine"),
+        "experiment_name": run.folder.name,
+        "launcher": launcher,
+        "log_level": "ERROR",  # our own progress lines say what matters
+        "env_cfg": {
+            "dist_cfg": {"backend": "nccl"},
+            "mp_cfg": {"mp_start_method": get_start_method(allow_none=True) or "fork"},
+        },
+        "randomness": {"seed": run.seed, "deterministic": True},
+        "default_hooks": {"runtime_info": {"type": "QuietInfoHook"}, "timer": None,
+                          "logger": None, "checkpoint": None},
+    }  # fmt: skip
+    if launcher != "none" and not torch.cuda.is_available():
+        # mmengine's own default names a GPU.
+        config["model_wrapper_cfg"] = {
+            "type": "MMDistributedDataParallel",
+            "device_ids": None,
+            "broadcast_buffers": False,
+        }
+    return config
+
+
+def _loaders(run: Run, feed: Feed) -> dict[str, Any]:
+    """Return the loaders of training and validation; a batch is that of all processes together."""
+    train, arrays = run.section["train"], dict(feed.arrays)
+    batch = share_of_batch(train["batch_size"])
+    common: dict[str, Any] = {"seed": run.seed, "workers": train["workers"]}
+    return {
+        "train_dataloader": loader(arrays, feed.rows["train"], batch, shuffle=True, **common),
+        "val_dataloader": loader(arrays, feed.rows["val"], 4 * batch, shuffle=False, **common),
+    }
+
+
+def _hooks(run: Run, names: Path) -> list[dict[str, Any]]:
+    """Return what happens around each step and epoch."""
+    share = run.section["train"]["ema"]
+    ema = {"type": "EMAHook", "ema_type": "ExponentialMovingAverage", "momentum": share}
+    selection = {"metric": run.metric, "folder": str(run.folder), "every": run.rules.oracle}
+    progress = {"title": run.id, "log": str(run.folder / LOG), "metric": run.metric}
+    return [
+        {"type": "EpochSeedHook"},
+        {"type": "LossHook", "names": str(names)},
+        {"type": "SelectionHook", **selection},
+        {"type": "ProgressHook", **progress},
+        *([ema] if share else []),
+    ]
+
+
+def _speed_up(model: Any, train: dict[str, Any]) -> None:
+    """Set what changes how fast a step is and at most the last digits of its numbers."""
+    # Deterministic algorithms also fill memory that nobody reads: 3 to 7 % of a step.
+    deterministic: Any = torch.utils.deterministic
+    deterministic.fill_uninitialized_memory = False
+    inner = model.module if is_model_wrapper(model) else model
+    if train["channels_last"]:
+        inner.to(memory_format=torch.channels_last)
+    if train["compile"]:
+        inner.loss = torch.compile(inner.loss)

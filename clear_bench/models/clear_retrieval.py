@@ -1,0 +1,202 @@
+"""CLEAR's retrieval half: adapters over frozen image features and frozen text embeddings."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmengine.registry import MODELS
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from clear_bench.models.base import RetrievalModel
+from clear_bench.models.losses import contrastive, hardest_hinge, margin_softmax
+from clear_bench.utils.errors import UserError
+
+EMBEDDINGS = ("both", "soft", "hard")
+COMBINE = ("concat", "sum")
+MARGINS = ("angular", "cosine", "hinge", "softmax", "contrastive")
+ACTIVATIONS: dict[str, type[nn.Module]] = {"gelu": nn.GELU, "relu": nn.ReLU}
+
+
+def adapter(
+    inputs: int, outputs: int, depth: int, width: int, dropout: float, activation: str
+) -> nn.Module:
+    """Return a small MLP of ``depth`` linear layers (0: none, which asks ``inputs == outputs``).
+
+    The layers, widths and activation of CLEAR's adapters are unknown; see docs/fidelity.md.
+    """
+    if depth < 0:
+        raise UserError(f"adapter depth {depth}: must be 0 or more")
+    if depth == 0:
+        if inputs != outputs:
+            raise UserError(f"adapter depth 0 needs {outputs} inputs, there are {inputs}")
+        return nn.Identity()
+    layers: list[nn.Module] = [nn.Dropout(dropout)]
+    for _ in range(depth - 1):
+        layers += [nn.Linear(inputs, width), ACTIVATIONS[activation](), nn.Dropout(dropout)]
+        inputs = width
+    return nn.Sequential(*layers, nn.Linear(inputs, outputs))
+
+
+@MODELS.register_module()
+class ClearRetrieval(RetrievalModel):
+    """Soft (text) and hard (one-hot) query embeddings against an adapted image feature.
+
+    ``query = [f_text(LM(description)) ; f_attr(one-hot)]``, ``image = f_vis(feature)``, compared
+    by cosine (the letters of the overview figure; inferred).
+
+    Args:
+        table: The training table, see `RetrievalModel`.
+        embedding: ``both``, ``soft`` (text alone) or ``hard`` (one-hot alone).
+        combine: ``concat`` or ``sum`` of the two.
+        dim: Width of each query part, if it has an adapter.
+        depth: Layers of the query adapters.  At 0 the query is left as it is, and the image
+            adapter maps into the space that this gives: that of the text, the one-hot code, or
+            both side by side.
+        visual_depth: Layers of the image adapter.
+        width: Hidden width of the adapters.
+        dropout: Before each linear layer of the query adapters.
+        feature_dropout: On the image feature; the frozen backbone has seen the training images,
+            so their features are sharper than those of new people.
+        margin_loss: One of `MARGINS`.
+        margin: Of that loss.
+        scale: Of its logits.
+        center: Subtract the training mean from text embeddings and image features first.  Raw
+            sentence embeddings of pedestrians all point the same way.
+        unit_parts: Bring each query part to unit length before they are joined, so that neither
+            drowns the other.
+        mirror: Train on the features of mirrored images too.
+        activation: Between the layers of the adapters, a key of `ACTIVATIONS`.
+        shared: Whether all layers of the two query adapters but the first are the same ones.
+    """
+
+    tunable = True
+
+    def __init__(
+        self,
+        table: str,
+        embedding: str,
+        combine: str,
+        dim: int,
+        depth: int,
+        visual_depth: int,
+        width: int,
+        dropout: float,
+        feature_dropout: float,
+        margin_loss: str,
+        margin: float,
+        scale: float,
+        center: bool,
+        unit_parts: bool = True,
+        mirror: bool = True,
+        activation: str = "gelu",
+        shared: bool = False,
+    ) -> None:
+        super().__init__(table)
+        _require("embedding", embedding, EMBEDDINGS)
+        _require("combine", combine, COMBINE)
+        _require("margin_loss", margin_loss, MARGINS)
+        _require("activation", activation, tuple(ACTIVATIONS))
+        if margin_loss in ("hinge", "contrastive"):
+            self.alone(f"margin_loss={margin_loss}: its negatives are those of a process's batch")
+        self.embedding, self.combine, self.center = embedding, combine, center
+        self.unit_parts, self.mirror = unit_parts, mirror
+        self.margin_loss, self.margin, self.scale = margin_loss, margin, scale
+        self.feature_dropout = nn.Dropout(feature_dropout)
+        sizes = {"soft": self.text.shape[1], "hard": self.one_hot.shape[1]}
+        sizes = {part: size for part, size in sizes.items() if embedding in (part, "both")}
+        _in_range(dim=dim, width=width, scale=scale, margin=margin)
+        if sizes.get("soft") == 0:
+            raise UserError(f"embedding={embedding}: the method reads no text; use hard")
+        _fits_together(list(sizes.values()), combine, depth, visual_depth, shared=shared)
+        mlp: Any = {"width": width, "dropout": dropout, "activation": activation}
+        outputs = {part: dim if depth else size for part, size in sizes.items()}
+        first = {part: width if shared else size for part, size in outputs.items()}
+        own = 1 if shared else depth  # layers that are a part's own
+        if "soft" in sizes:
+            self.text_adapter = adapter(sizes["soft"], first["soft"], own, **mlp)
+        if "hard" in sizes:
+            self.attribute_adapter = adapter(sizes["hard"], first["hard"], own, **mlp)
+        self.body: nn.Module = nn.Identity()
+        if shared:
+            rest = adapter(width, dim, depth - 1, **mlp)
+            self.body = nn.Sequential(ACTIVATIONS[activation](), rest)
+        widths = outputs.values()
+        joint = max(widths) if combine == "sum" else sum(widths)
+        self.visual_adapter = adapter(len(self.feature_mean), joint, visual_depth, **mlp)
+
+    def embed_queries(self, vectors: Tensor, one_hot: Tensor, text: Tensor) -> Tensor:
+        """Map queries to unit vectors ``(Q, d)``; see `RetrievalModel.embed_queries`."""
+        parts = []
+        if self.embedding != "hard":
+            if self.center:
+                text = text - self.text_mean
+            parts.append(self.body(self.text_adapter(F.normalize(text, dim=1))))
+        if self.embedding != "soft":
+            parts.append(self.body(self.attribute_adapter(one_hot)))
+        if self.unit_parts:
+            parts = [F.normalize(part, dim=1) for part in parts]
+        joined = sum(parts) if self.combine == "sum" else torch.cat(parts, dim=1)
+        return F.normalize(joined, dim=1)
+
+    def embed_images(self, features: Tensor, probabilities: Tensor) -> Tensor:
+        """Map image features to unit vectors ``(N, d)``; the probabilities are not used."""
+        if self.center:
+            features = features - self.feature_mean
+        return F.normalize(self.visual_adapter(self.feature_dropout(features)), dim=1)
+
+    def loss(self, features: Tensor, category: Tensor) -> dict[str, Tensor]:
+        """Return the margin loss of a batch against all training categories."""
+        images = self.embed_images(features, features)
+        prototypes = self.embed_queries(self.vectors, self.one_hot, self.text)
+        cosine = images @ prototypes.T
+        if self.margin_loss == "hinge":
+            return {"loss": hardest_hinge(cosine, category, margin=self.margin)}
+        if self.margin_loss == "contrastive":
+            return {"loss": contrastive(cosine, category, scale=self.scale)}
+        margin = 0.0 if self.margin_loss == "softmax" else self.margin
+        angular = self.margin_loss == "angular"
+        return {
+            "loss": margin_softmax(
+                cosine, category, margin=margin, scale=self.scale, angular=angular
+            )
+        }
+
+
+def _fits_together(
+    sizes: Sequence[int], combine: str, depth: int, visual_depth: int, *, shared: bool
+) -> None:
+    """Raise a `UserError` for adapters that cannot be what their settings say.
+
+    Args:
+        sizes: Width of each query part before its adapter.
+        combine: See `ClearRetrieval`, as all others.
+        depth: Layers of the query adapters.
+        visual_depth: Layers of the image adapter.
+        shared: Whether the query adapters share their layers.
+    """
+    if depth == 0 and visual_depth == 0:
+        raise UserError("depth=0 with visual_depth=0: nothing would learn; give one side a layer")
+    if depth == 0 and combine == "sum" and len(set(sizes)) > 1:
+        widths = " and ".join(str(size) for size in sizes)
+        raise UserError(f"combine=sum: without adapters (depth=0) the parts have widths {widths}")
+    if shared and len(sizes) < 2:
+        raise UserError("shared=true: there is one query part; it needs embedding=both and a text")
+    if shared and depth < 2:
+        raise UserError(f"shared=true: all layers but the first are shared; depth={depth} has none")
+
+
+def _in_range(dim: int, width: int, scale: float, margin: float) -> None:
+    """Raise a `UserError` for numbers that mean nothing, see `ClearRetrieval`."""
+    if dim < 1 or width < 1:
+        raise UserError(f"dim={dim}, width={width}: must be 1 or more")
+    if scale <= 0:
+        raise UserError(f"scale={scale}: must be greater than 0")
+    if margin < 0:
+        raise UserError(f"margin={margin}: must be 0 or more")
+
+
+def _require(name: str, value: str, known: Sequence[str]) -> None:
+    """Raise a `UserError` if a word is not among those known."""
+    if value not in known:
+        raise UserError(f"{name}={value}: must be one of {', '.join(known)}")

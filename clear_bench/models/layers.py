@@ -1,0 +1,65 @@
+"""Parts that several methods share."""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from clear_bench.utils.errors import UserError
+
+
+def prior_logit(positive_ratio: Tensor) -> Tensor:
+    """Return the logits ``(A,)`` at which `weighted_bce` of a constant prediction is least.
+
+    ``log(r / (1 - r)) + 1 - 2 r``.  A classifier whose shift is a parameter of its own starts
+    there: AdamW moves each parameter by about the learning rate a step, so from 0 it would need
+    thousands of steps, and until then too many attributes would be called present.
+    """
+    ratio = positive_ratio.clamp(1e-3, 1 - 1e-3)
+    return torch.logit(ratio) + 1 - 2 * ratio
+
+
+class BatchNorm(nn.BatchNorm1d):
+    """Batch normalisation; a batch of one, as the last may be, gets the running averages."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Map ``(N, D)`` to ``(N, D)``."""
+        if self.training and len(input) == 1:
+            return F.batch_norm(
+                input, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+            )
+        return super().forward(input)
+
+
+def logit_norm(positive_ratio: Tensor) -> BatchNorm:
+    """Return a batch norm over logits ``(B, A)`` whose shift starts at the `prior_logit`."""
+    norm = BatchNorm(len(positive_ratio))
+    with torch.no_grad():
+        norm.bias.copy_(prior_logit(positive_ratio))
+    return norm
+
+
+def read_phrases(file: str, attributes: int) -> Tensor:
+    """Return the attributes' text embeddings ``(A, T)``, centred and scaled.
+
+    The mean over attributes is subtracted and all is divided by one number, the root mean square
+    of what remains: sentence encoders put such short phrases close together (inferred need; the
+    papers feed theirs as they are, and the linear layer that follows could undo this).
+
+    Args:
+        file: An ``.npz`` file with ``text`` ``(A, T)``.
+        attributes: A.
+
+    Raises:
+        UserError: If the file is missing or is of another schema.
+    """
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            text = torch.from_numpy(arrays["text"]).float()
+    except (OSError, KeyError, ValueError) as error:
+        cause = str(error).splitlines()[0]
+        raise UserError(f"{file}: no phrases in it ({cause}); train the run again") from None
+    if len(text) != attributes:
+        raise UserError(f"{file}: {len(text)} phrases, must be {attributes}, one an attribute")
+    centred = text - text.mean(dim=0)
+    return centred / centred.square().mean().sqrt().clamp(min=1e-6)

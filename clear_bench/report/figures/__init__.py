@@ -1,0 +1,1 @@
+"""Figures: what they are made of and how they are drawn."""

@@ -1,0 +1,164 @@
+"""What figures are made of: the runs that count, by method, where methods may be compared."""
+
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clear_bench.config.plugins import title_of
+from clear_bench.results.groups import Group, Loaded
+from clear_bench.results.load import Results
+
+LONG = 44  # letters of a name in a figure
+MAIN = {"recognition": "mA", "retrieval": "mAP"}
+"""Task to the metric that ranks methods."""
+
+
+@dataclass(frozen=True)
+class Board:
+    """Methods on one data set and task, by one protocol: numbers that may stand side by side.
+
+    Args:
+        stem: Name of a file about it.
+        dataset: Key of the data set.
+        task: ``recognition`` or ``retrieval``.
+        protocol: Its signature.
+        methods: Label to the runs of a method; every one has runs that may be shown.
+        others: How many settings other than the methods' own recipes the tables have beside.
+    """
+
+    stem: str
+    dataset: str
+    task: str
+    protocol: str
+    methods: Mapping[str, Group]
+    others: int = 0
+
+    def values(self, method: str, metric: str = "") -> NDArray[np.float64]:
+        """Return a metric of a method's runs in per cent ``(seeds,)``; "" is the main one."""
+        found = self.methods[method].values(metric or MAIN[self.task])
+        return 100 * np.array(list(found.values()))
+
+    def mean(self, method: str) -> float:
+        """Return the mean of the main metric over seeds in per cent."""
+        return float(self.values(method).mean())
+
+    @cached_property
+    def ranked(self) -> list[str]:
+        """The methods, best mean of the main metric first."""
+        return sorted(self.methods, key=lambda m: (-self.mean(m), m))
+
+    def runs(self, method: str) -> tuple[Loaded, ...]:
+        """Return the runs of a method, by seed."""
+        return self.methods[method].runs
+
+    def kind(self, method: str, own: tuple[str, ...]) -> str:
+        """Return which of `clear_bench.report.figures.style.KINDS` a method is."""
+        group = self.methods[method]
+        if group.method in own:
+            return "own"
+        learns = group.runs[0].record.config.get(self.task, {}).get("train", {}).get("epochs", 1)
+        return "baseline" if learns else "floor"
+
+    def title(self, method: str) -> str:
+        """Return a method's name in print, with what tells it from its other settings."""
+        short = {label: textwrap.shorten(self._full(label), LONG, placeholder=" ...")
+                 for label in self.methods}  # fmt: skip
+        twin = list(short.values()).count(short[method]) > 1
+        return self._full(method) if twin else short[method]
+
+    def _full(self, method: str) -> str:
+        """Return a method's name in print with the last words of the settings' keys."""
+        key = self.methods[method].method
+        rest = method.removeprefix(key)
+        words = [word.rsplit(".", 1)[-1] if "=" in word else word for word in rest.split(", ")]
+        if rest:
+            words[0] = f" ({words[0].removeprefix(' (')}"
+        return title_of(key) + ", ".join(words)
+
+    @property
+    def caption(self) -> str:
+        """What, on which data, by which protocol."""
+        counts = {len(group.runs) for group in self.methods.values()}
+        seeds = f"{min(counts)} to {max(counts)} seeds" if len(counts) > 1 else seeds_of(*counts)
+        more = f"; {self.others} further settings are in the tables" if self.others else ""
+        return f"Attribute {self.task} on {self.dataset}, {seeds}{more}. Protocol: {self.protocol}"
+
+    def run_ids(self, *methods: str) -> tuple[str, ...]:
+        """Return the ids of the runs of some methods, or of all."""
+        return tuple(i for m in methods or self.methods for i in self.methods[m].run_ids)
+
+
+@dataclass(frozen=True)
+class Material:
+    """The runs and studies that figures are drawn from.
+
+    Args:
+        results: Of one profile, or more of them: figures do not tell profiles apart.
+        data: Folder in which each data set lies under its own name.
+        publish: Whether pictures of data sets whose terms forbid it are shown.
+        attention: Folder of what `clear_bench.attention` wrote, a folder a profile.
+    """
+
+    results: Results
+    data: Path = Path("data")
+    publish: bool = False
+    attention: Path = Path("reports/attention")
+
+    @cached_property
+    def left_out(self) -> list[str]:
+        """One line a run that no figure shows, and why."""
+        return [
+            f"{run.record.run_id}: "
+            + ("made by other code" if run.stale else f"failed ({run.record.reason})")
+            + "; not drawn, train it again"
+            for run in self.results.runs
+            if not run.usable
+        ]
+
+    @cached_property
+    def boards(self) -> list[Board]:
+        """All of them; of one data set and task, the protocol of most methods comes first."""
+        found: dict[tuple[str, str], dict[str, dict[str, Group]]] = {}
+        for group in self.results.groups():
+            if group.values(MAIN[group.task]):
+                place = found.setdefault((group.dataset, group.task), {})
+                place.setdefault(group.protocol, {})[group.label] = group
+        boards = []
+        for (dataset, task), protocols in sorted(found.items()):
+            order = sorted(protocols, key=lambda p: (-len(protocols[p]), p))
+            for number, protocol in enumerate(order):
+                stem = f"{dataset}-{task}" + (f"-{number + 1}" if number else "")
+                shown = _own_recipes(protocols[protocol])
+                others = len(protocols[protocol]) - len(shown)
+                boards.append(Board(stem, dataset, task, protocol, shown, others))
+        return boards
+
+    @property
+    def comparable(self) -> list[Board]:
+        """The boards of at least two methods."""
+        return [board for board in self.boards if len(board.methods) > 1]
+
+    def usable(self, run_id: str) -> Loaded | None:
+        """Return the run of that id if its numbers may be shown."""
+        run = self.results.by_id.get(run_id)
+        return run if run and run.usable else None
+
+
+def _own_recipes(groups: Mapping[str, Group]) -> dict[str, Group]:
+    """Return one group a method, that of its own recipe; all of a method without one."""
+    plain = {group.method for label, group in groups.items() if label == group.method}
+    return {
+        label: group
+        for label, group in groups.items()
+        if label == group.method or group.method not in plain
+    }
+
+
+def seeds_of(count: int) -> str:
+    """Return a number of seeds in words."""
+    return "1 seed" if count == 1 else f"{count} seeds"

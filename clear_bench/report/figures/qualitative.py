@@ -1,0 +1,175 @@
+"""Qualitative pages: what a query asks for, and the images that two methods rank first."""
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+
+from clear_bench.data.dataset import Dataset
+from clear_bench.data.schema import Schema
+from clear_bench.report.figures.material import Board, Material
+from clear_bench.report.figures.page import Gap, Page
+from clear_bench.report.figures.pictures import check_terms, dataset_of, read_rows
+from clear_bench.report.figures.rankings import EMBEDDED, Arrays, embedded, kept, order
+from clear_bench.report.figures.style import GREEN, RED, WIDE
+from clear_bench.results.groups import Loaded
+from clear_bench.text.descriptions import describe
+from clear_bench.utils.errors import UserError
+
+TOP = 10
+PICTURE = (128, 64)  # height, width in pixels
+LINE = 165  # letters of a line of text across the page
+SHOWN = (0.47, 0.92)  # width, height of an image in inches
+NAMES, HEAD, ROW = 0.95, 0.4, 1.0  # in inches: of a method's name, a query's words, its images
+STEP = (WIDE - NAMES) / TOP  # from image to image in inches
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A method's run with its title and its predictions."""
+
+    title: str
+    run: Loaded
+    arrays: Arrays
+
+    def first(self, query: int, count: int) -> NDArray[np.intp]:
+        """Return the images that a query ranks first."""
+        ties = self.run.record.config["protocol"]["ties"]
+        return order(self.arrays, query, query + 1, ties)[0, :count]
+
+
+def pages(
+    material: Material, method: str, own: tuple[str, ...], queries: int = 3
+) -> Iterator[Page | Gap]:
+    """Draw the best and the worst queries of a method, beside the best baseline's answer.
+
+    Args:
+        material: What is drawn.
+        method: Whose best and worst they are, at its first seed.
+        own: Methods that are no baselines.
+        queries: On each page.
+    """
+    drawn = False
+    for board in material.boards:
+        there = embedded(board)
+        rivals = [m for m in there if board.kind(m, own) == "baseline"]
+        if method not in there or not rivals:
+            continue
+        drawn = True
+        try:
+            yield from _pages(material, board, (method, rivals[0]), queries)
+        except UserError as error:
+            yield Gap(board.stem, str(error))
+    if not drawn:
+        yield Gap("", f"needs {EMBEDDED} of {method} and of a baseline")
+
+
+def _pages(material: Material, board: Board, pair: tuple[str, str], queries: int) -> Iterator[Page]:
+    """Draw the two pages of a board."""
+    check_terms(material, board.dataset)
+    both = [Ranked(board.title(m), board.runs(m)[0], kept(board.runs(m)[0].folder)) for m in pair]
+    one, other = (r.arrays for r in both)
+    if not all(np.array_equal(one[k], other[k]) for k in ("rows", "vectors")):
+        raise UserError(f"{both[1].run.record.run_id}: other gallery or queries than {pair[0]}")
+    dataset = dataset_of(material, both[0].run)
+    precision = np.nan_to_num(one["average_precision"])
+    positives = np.bincount(one["category"], minlength=one["query_category"].max() + 1)
+    count = positives[one["query_category"]]
+    for word, key in (("best", -precision), ("worst", precision)):
+        chosen = np.lexsort((np.arange(len(key)), -count, key))[:queries]
+        figure = _draw(both, dataset, chosen, count)
+        caption = (
+            f"The {len(chosen)} {word} queries of {both[0].title}, seed "
+            f"{both[0].run.record.seed}, by average precision (AP), and what {both[1].title} "
+            f"finds for them, seed {both[1].run.record.seed}; of equal ones those of most "
+            f"images. A green solid frame and a tick: a person of exactly these attributes; a red "
+            f"dashed one and a cross: another. Protocol: {board.protocol}"
+        )
+        runs = tuple(r.run.record.run_id for r in both)
+        yield Page(f"{board.stem}-{word}", figure, caption, runs)
+
+
+def _draw(
+    both: Sequence[Ranked], dataset: Dataset, chosen: NDArray[np.intp], count: NDArray[Any]
+) -> Figure:
+    """Draw a page: for each query its words, and a row of images for each method."""
+    block = HEAD + ROW * len(both)
+    page, axis = sheet(WIDE, block * len(chosen))
+    for number, query in enumerate(chosen):
+        top = number * block
+        words = _words(both[0].run, dataset.schema, both[0].arrays["vectors"][query])
+        noun = "image" if count[query] == 1 else "images"
+        axis.text(0.05, top + 0.55 * HEAD, f"{words} ({count[query]} {noun})", fontsize=7,
+                  va="center", linespacing=1.15)  # fmt: skip
+        for row, ranked in enumerate(both):
+            y = top + HEAD + row * ROW
+            precision = 100 * ranked.arrays["average_precision"][query]
+            title = "\n".join(textwrap.wrap(ranked.title, 16))
+            axis.text(0.05, y + 0.45, f"{title}\nAP {precision:.1f}", va="center", fontsize=7.5)
+            images = ranked.first(int(query), TOP)
+            pixels = read_rows(dataset, ranked.arrays["rows"][images], PICTURE)
+            wanted = ranked.arrays["query_category"][query]
+            right = ranked.arrays["category"][images] == wanted
+            strip(axis, pixels, y)
+            for rank, good in enumerate(right):
+                frame(axis, (NAMES + rank * STEP, y), bool(good))
+    return page
+
+
+def sheet(width: float, height: float) -> tuple[Figure, Axes]:
+    """Return an empty picture and its one axis, which measures inches from the upper left."""
+    figure = Figure(figsize=(width, height))
+    axis = figure.add_axes((0, 0, 1, 1))
+    axis.set(xlim=(0, width), ylim=(height, 0))
+    axis.set_axis_off()
+    return figure, axis
+
+
+def _words(run: Loaded, schema: Schema, vector: NDArray[Any]) -> str:
+    """Return a query's attributes and its pseudo-description, in lines of the page's width."""
+    names = ", ".join(n for n, value in zip(schema.names, vector, strict=True) if value) or "none"
+    template = run.record.config["retrieval"].get("text", {}).get("template", "positives")
+    sentence = describe(schema, vector, template)[0]
+    lines = [f"Attributes: {names}", f"Description: {sentence}"]
+    return "\n".join(part for line in lines for part in textwrap.wrap(line, LINE))
+
+
+def strip(axis: Axes, pixels: NDArray[np.uint8], top: float) -> None:
+    """Draw images in a row, as one picture: a page of many pictures is slow to write.
+
+    Args:
+        axis: Of `sheet`.
+        pixels: ``(R, *PICTURE, 3)``.
+        top: Of the row, in inches.
+    """
+    gap = round(PICTURE[1] * (STEP - SHOWN[0]) / SHOWN[0])
+    padded = np.pad(pixels, ((0, 0), (0, 0), (0, gap), (0, 0)), constant_values=255)
+    row = np.concatenate(list(padded), axis=1)
+    right = NAMES + row.shape[1] * SHOWN[0] / PICTURE[1]
+    axis.imshow(row, extent=(NAMES, right, top + SHOWN[1], top), aspect="auto",
+                interpolation="none")  # fmt: skip
+
+
+def frame(axis: Axes, corner: tuple[float, float], right: bool) -> None:
+    """Frame an image so that it says whether it is a right one: by colour, line and sign.
+
+    Args:
+        axis: Of `sheet`.
+        corner: Upper left one of the image, in inches.
+        right: Whether it shows what was asked for.
+    """
+    left, top = corner
+    width, height = SHOWN
+    color, line = (GREEN, "-") if right else (RED, (0, (2.5, 1.5)))
+    axis.add_patch(Rectangle(corner, width, height, fill=False, edgecolor=color, linestyle=line,
+                             linewidth=1.8, zorder=3))  # fmt: skip
+    axis.text(left + width - 0.03, top + height - 0.03, "\N{CHECK MARK}" if right
+              else "\N{MULTIPLICATION X}", color="white", fontsize=7, ha="right", va="bottom",
+              family="DejaVu Sans", zorder=4,
+              bbox={"facecolor": color, "edgecolor": "none", "pad": 0.8})  # fmt: skip

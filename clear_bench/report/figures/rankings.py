@@ -1,0 +1,227 @@
+"""Rankings out of the embeddings that runs keep, and the figures made of them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clear_bench.metrics.ranks import Positives, Ties
+from clear_bench.metrics.retrieval import dot_products
+from clear_bench.report.figures.material import Board, Material
+from clear_bench.report.figures.page import Gap, Page
+from clear_bench.report.figures.style import COLUMN, LINES, MARKERS, PALETTE, canvas
+from clear_bench.results.groups import Loaded
+from clear_bench.runs.files import PREDICTIONS
+from clear_bench.utils.errors import UserError
+
+Arrays = dict[str, NDArray[Any]]
+CHUNK = 64
+WORDY = 24  # letters of a name that leave no room for a second column
+LEVELS = np.linspace(0, 1, 101)
+BROKEN = (OSError, ValueError, EOFError, BadZipFile)
+"""What numpy raises for a file that is no ``.npz``, or half of one."""
+
+EMBEDDED = "the embeddings of a retrieval run (predictions.npz)"
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[Any]:
+    """Open what a run keeps of its predictions; raise a `UserError` if it cannot be read."""
+    file = folder / PREDICTIONS
+    try:
+        with np.load(file, allow_pickle=False) as content:
+            yield content
+    except BROKEN as error:
+        cause = str(error).partition("\n")[0]
+        raise UserError(f"{file}: no predictions in it ({cause}); train the run again") from None
+
+
+def kept(folder: Path) -> Arrays:
+    """Return what a run keeps of its predictions.
+
+    Raises:
+        UserError: If the file is missing or is no ``.npz`` file.
+    """
+    with _opened(folder) as content:
+        return {name: content[name] for name in content.files}
+
+
+def embeds(run: Loaded) -> bool:
+    """Return whether a retrieval run keeps the embeddings of its queries and images.
+
+    Raises:
+        UserError: If its predictions cannot be read.
+    """
+    with _opened(run.folder) as content:
+        return {"queries", "images"} <= set(content.files)
+
+
+def embedded(board: Board) -> list[str]:
+    """Return the methods whose rankings can be drawn, best first.
+
+    Those whose protocol hides images from a query cannot: which ones is not kept.
+    """
+    if board.task != "retrieval":
+        return []
+    return [
+        m for m in board.ranked
+        if all(embeds(r) and r.record.config["protocol"]["removal"] == "none"
+               for r in board.runs(m))
+    ]  # fmt: skip
+
+
+def order(arrays: Arrays, start: int, stop: int, ties: str) -> NDArray[np.intp]:
+    """Return the images of some queries in order of rank ``(stop - start, N)``, best first.
+
+    Args:
+        arrays: Of a retrieval run, from `kept`.
+        start: First query.
+        stop: The one after the last.
+        ties: ``index`` or ``reversed``, see `clear_bench.metrics.retrieval.metrics_of_scores`.
+    """
+    scores = dot_products(arrays["queries"], arrays["images"])(start, stop)
+    if ties == "index":
+        return np.argsort(-scores, axis=1, kind="stable")
+    return np.argsort(scores, axis=1, kind="stable")[:, ::-1]
+
+
+def precision_at_recall(arrays: Arrays, ties: Ties) -> NDArray[np.float64]:
+    """Return the interpolated precision at `LEVELS` of recall, mean over queries ``(101,)``.
+
+    The precision at a recall is the greatest one at that recall or a higher one (Manning,
+    Raghavan and Schuetze, Introduction to Information Retrieval, 2008, section 8.4).  Queries
+    without positives are left out.
+
+    Args:
+        arrays: Of a retrieval run, from `kept`.
+        ties: See `order`.
+    """
+    asked = arrays["query_category"]
+    positives = Positives(asked, arrays["category"], None)
+    products = dot_products(arrays["queries"], arrays["images"])
+    total, count = np.zeros(len(LEVELS)), 0
+    for start in range(0, len(asked), CHUNK):
+        scores = products(start, min(start + CHUNK, len(asked)))
+        for ranks in positives.ranks(scores, start, ties):
+            if len(ranks):
+                precision = np.arange(1, len(ranks) + 1) / ranks
+                best = np.maximum.accumulate(precision[::-1])[::-1]
+                needed = np.ceil(LEVELS * len(ranks) - 1e-9).astype(int)
+                total += best[np.maximum(needed, 1) - 1]
+                count += 1
+    return total / max(count, 1)
+
+
+def precision_recall(
+    material: Material, own: tuple[str, ...], top: int = 6
+) -> Iterator[Page | Gap]:
+    """Draw precision against recall of the methods that embed queries and images.
+
+    Args:
+        material: What is drawn.
+        own: Methods that are shown in any case.
+        top: How many methods are shown.
+    """
+    drawn = False
+    for board in material.boards:
+        there = embedded(board)
+        if not there:
+            continue
+        drawn = True
+        first = [m for m in there if board.kind(m, own) == "own"]
+        rest = [m for m in there if m not in first]
+        shown = [m for m in there if m in (first + rest)[: max(top, len(first))]]
+        figure, axes = canvas(COLUMN, 2.9)
+        axis = axes[0, 0]
+        for number, method in enumerate(shown):
+            found = np.array([
+                precision_at_recall(kept(r.folder), r.record.config["protocol"]["ties"])
+                for r in board.runs(method)
+            ])  # fmt: skip
+            color = PALETTE[number % len(PALETTE)]
+            axis.plot(100 * LEVELS, 100 * found.mean(axis=0), color=color, markevery=(number, 12),
+                      linestyle=LINES[number % len(LINES)], marker=MARKERS[number], markersize=3,
+                      label=board.title(method))  # fmt: skip
+            axis.fill_between(100 * LEVELS, 100 * found.min(axis=0), 100 * found.max(axis=0),
+                              color=color, alpha=0.12, linewidth=0)  # fmt: skip
+        axis.set(xlabel="recall (%)", ylabel="precision (%)", xlim=(0, 100), ylim=(0, None))
+        handles, names = axis.get_legend_handles_labels()
+        columns = 2 if max(map(len, names)) < WORDY else 1
+        figure.legend(handles, names, loc="outside lower center", ncols=columns)
+        caption = (
+            f"{board.caption}. Interpolated precision, mean over queries and seeds; the band spans "
+            "the seeds. Of the methods with a common space of queries and images."
+        )
+        runs = board.run_ids(*shown)
+        yield Page(board.stem, figure, caption, runs)
+    if not drawn:
+        yield Gap("", f"needs {EMBEDDED}, by a protocol that removes no images")
+
+
+def space(material: Material, method: str, categories: int = 8) -> Iterator[Page | Gap]:
+    """Draw the plane of a method's embeddings in which they vary most, queries and images.
+
+    Args:
+        material: What is drawn.
+        method: The method; its first seed is shown.
+        categories: How many categories, those of most images, are told apart.
+    """
+    drawn = False
+    for board in material.boards:
+        if method not in embedded(board):
+            continue
+        drawn = True
+        run = board.runs(method)[0]
+        arrays = kept(run.folder)
+        points, share = principal_plane(np.concatenate([arrays["queries"], arrays["images"]]))
+        queries, images = np.split(points, [len(arrays["queries"])])
+        sizes = np.bincount(arrays["category"], minlength=arrays["query_category"].max() + 1)
+        asked = arrays["query_category"]
+        chosen = np.argsort(-sizes[asked], kind="stable")[:categories]
+        figure, axes = canvas(COLUMN, 4.4)
+        axis = axes[0, 0]
+        axis.scatter(*images.T, s=3, color="0.82", linewidths=0, label="images", rasterized=True)
+        axis.scatter(*queries.T, s=9, marker="+", color="0.55", linewidths=0.5, label="queries")
+        for number, query in enumerate(chosen):
+            color, marker = PALETTE[number % 10], MARKERS[number % 10]
+            mine = images[arrays["category"] == asked[query]]
+            axis.scatter(*mine.T, s=11, color=color, marker=marker, linewidths=0, alpha=0.8)
+            axis.scatter(*queries[query], s=45, color=color, marker=marker, edgecolors="black",
+                         linewidths=0.9, zorder=4,
+                         label=f"query {query} ({len(mine)} images)")  # fmt: skip
+        axis.set_xlabel(f"first component ({100 * share[0]:.0f} % of the variance)")
+        axis.set_ylabel(f"second component ({100 * share[1]:.0f} %)")
+        axis.set_aspect("equal", adjustable="datalim")
+        figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+        caption = (
+            f"{board.title(method)}, seed {run.record.seed}, test split. Large framed marks are "
+            f"queries, small ones of the same form their images; the {len(chosen)} categories of "
+            f"most images. Plane of the two principal components. Protocol: {board.protocol}"
+        )
+        yield Page(board.stem, figure, caption, (run.record.run_id,))
+    if not drawn:
+        yield Gap("", f"needs {EMBEDDED} of {method}")
+
+
+def principal_plane(
+    points: NDArray[np.floating[Any]],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return points in the plane of their first two principal components.
+
+    Args:
+        points: ``(N, d)``, d at least 2.
+
+    Returns:
+        ``(N, 2)`` coordinates; each axis points to where its greatest loading is positive; and
+        ``(2,)`` the share of the variance along each.
+    """
+    centered = np.asarray(points, np.float64) - np.mean(points, axis=0, dtype=np.float64)
+    _, values, axes = np.linalg.svd(centered, full_matrices=False)
+    plane = axes[:2]
+    plane = plane * np.sign(plane[np.arange(2), np.abs(plane).argmax(axis=1)])[:, None]
+    total = (values**2).sum()
+    return centered @ plane.T, values[:2] ** 2 / (total if total else 1.0)

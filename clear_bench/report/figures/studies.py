@@ -1,0 +1,215 @@
+"""Figures of studies: what each change does, curves along a number, and what a search saw."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from clear_bench.config.plugins import title_of
+from clear_bench.config.study import word
+from clear_bench.report.figures.material import Material, seeds_of
+from clear_bench.report.figures.page import Gap, Page
+from clear_bench.report.figures.style import (
+    BLUE,
+    COLUMN,
+    GREY,
+    LINES,
+    MARKERS,
+    NAMES,
+    PALETTE,
+    RED,
+    WIDE,
+    canvas,
+    interval,
+    only_grid,
+)
+from clear_bench.results.statistics import difference, estimate
+from clear_bench.runs.study_result import StudyResult, VariantResult
+
+Ran = tuple[StudyResult, VariantResult]
+NO_STUDIES = "no results of studies; run: python -m clear_bench.ablate"
+
+
+def seed_values(material: Material, study: Ran, metric: str) -> dict[int, float]:
+    """Return seed -> a variant's metric on test, in per cent, of the runs that may be shown."""
+    result, variant = study
+    found = material.results.variant(result, variant).values(metric, variant.checkpoint)
+    return {seed: 100 * value for seed, value in found.items()}
+
+
+def deltas(material: Material, panels: int = 2) -> Iterator[Page | Gap]:
+    """Draw what each variant of a study changes against its reference, paired by seed.
+
+    Args:
+        material: What is drawn.
+        panels: How many of the study's metrics are shown.
+    """
+    for study in material.results.studies:
+        reference = next((v for v in study.variants if v.reference), None)
+        metrics = study.metrics[:panels]
+        if reference is None or not seed_values(material, (study, reference), metrics[0]):
+            yield Gap(stem_of(study), f"{study.study}: no current run of its reference; nothing to "
+                      "compare with")  # fmt: skip
+            continue
+        others = [v for v in study.variants if not v.reference]
+        width = WIDE if len(metrics) > 1 else COLUMN
+        figure, axes = canvas(width, 0.6 + 0.19 * len(others), 1, len(metrics), sharey=True)
+        for axis, metric in zip(axes[0], metrics, strict=True):
+            for row, variant in enumerate(others):
+                pair = (variant, reference)
+                one, other = (seed_values(material, (study, v), metric) for v in pair)
+                _delta(axis, row, variant, one, other)
+            axis.axvline(0, color="0.2", linewidth=0.8)
+            axis.set_xlabel(f"change of {NAMES.get(metric, metric)} (points)")
+            only_grid(axis, "x")
+        axes[0, 0].set_yticks(range(len(others)), [v.label for v in others])
+        axes[0, 0].set_ylim(len(others) - 0.4, -0.6)
+        caption = (
+            f"{study.question} {about(study)} Each change against {reference.label}, paired by "
+            "seed: hollow marks are seeds, full ones their mean with Student's 95 % interval; a "
+            f"coloured diamond has 0 outside it. {_unrun(others)}"
+        )
+        yield Page(stem_of(study), figure, caption, _runs(material, study))
+    if not material.results.studies:
+        yield Gap("", NO_STUDIES)
+
+
+def _delta(
+    axis: Axes,
+    row: int,
+    variant: VariantResult,
+    one: dict[int, float],
+    other: dict[int, float],
+) -> None:
+    """Draw one variant's change, or why there is none."""
+    shared = sorted(set(one) & set(other))
+    if not shared:
+        why = variant.status if variant.status != "finished" else "no current run"
+        axis.annotate(why, (0.98, row), xycoords=("axes fraction", "data"), va="center",
+                      ha="right", fontsize=7, fontstyle="italic", color="0.3")  # fmt: skip
+        return
+    change = np.array([one[s] - other[s] for s in shared])
+    found = difference([one[s] for s in shared], [other[s] for s in shared])
+    away = found.low > 0 or found.high < 0
+    color = (BLUE if found.mean > 0 else RED) if away else GREY
+    axis.errorbar(found.mean, row, xerr=interval(found.low, found.mean, found.high), capsize=2,
+                  fmt="D" if away else "o", color=color, markersize=3.5)  # fmt: skip
+    axis.scatter(change, np.full(len(change), row + 0.3), s=5, facecolors="none",
+                 edgecolors=color, linewidths=0.5)  # fmt: skip
+
+
+def _unrun(variants: Sequence[VariantResult]) -> str:
+    """Return which variants have not finished, and why."""
+    lines = [f"{v.label} ({v.status}: {v.reason})" for v in variants if v.status != "finished"]
+    return f"Not finished: {'; '.join(lines)}." if lines else ""
+
+
+def curves(material: Material, studies: tuple[str, ...]) -> Iterator[Page | Gap]:
+    """Draw a study's metrics along its numeric factor, a line for each level of the others.
+
+    Args:
+        material: What is drawn.
+        studies: Their names.
+    """
+    known = {study.study for study in material.results.studies}
+    for name in studies:
+        if name not in known:
+            yield Gap(name, f"{name}: no result of this study; run: python -m clear_bench.ablate "
+                      f"--study {name}")  # fmt: skip
+    for study in material.results.studies:
+        if study.study not in studies:
+            continue
+        factor = next((f for f in study.factors if _numeric(study, f)), None)
+        if factor is None:
+            yield Gap(stem_of(study), f"{study.study}: none of its factors is a number")
+            continue
+        metrics = study.metrics[:2]
+        width = WIDE if len(metrics) > 1 else COLUMN
+        figure, axes = canvas(width, 2.1, 1, len(metrics))
+        for axis, metric in zip(axes[0], metrics, strict=True):
+            _curve(axis, material, study, factor, metric)
+            axis.set_xlabel(factor.rsplit(".", 1)[-1].replace("_", " "))
+            axis.set_ylabel(f"{NAMES.get(metric, metric)} (%)")
+            low, high = axis.get_ylim()
+            axis.set_ylim(max(low, -3), min(high, 103))  # an interval of few seeds knows no bounds
+        if len(study.factors) > 1:
+            axes[0, -1].legend()
+        caption = (
+            f"{study.question} {about(study)} Mean over seeds with Student's 95 % interval; "
+            "hollow marks are seeds; the reference has a ring."
+        )
+        yield Page(stem_of(study), figure, caption, _runs(material, study))
+
+
+def _numeric(study: StudyResult, factor: str) -> bool:
+    """Return whether a factor has at least two levels and all of them are numbers or sizes."""
+    levels = {repr(v.levels[factor]): v.levels[factor] for v in study.variants}
+    return len(levels) > 1 and all(position(level) is not None for level in levels.values())
+
+
+def position(level: Any) -> float | None:
+    """Return where a level stands on an axis: a number itself, an image size by its height."""
+    if isinstance(level, bool):
+        return None
+    if isinstance(level, int | float):
+        return float(level)
+    if isinstance(level, list | tuple) and level:
+        return position(level[0])
+    return None
+
+
+def _curve(axis: Axes, material: Material, study: StudyResult, factor: str, metric: str) -> None:
+    """Draw one metric along a factor."""
+    lines: dict[str, list[VariantResult]] = {}
+    for variant in study.variants:
+        rest = ", ".join(word(v) for f, v in variant.levels.items() if f != factor)
+        lines.setdefault(rest, []).append(variant)
+    ticks = {position(v.levels[factor]): word(v.levels[factor]) for v in study.variants}
+    for number, (label, variants) in enumerate(lines.items()):
+        points = []
+        color = PALETTE[number % len(PALETTE)]
+        for variant in sorted(variants, key=lambda v: position(v.levels[factor]) or 0.0):
+            values = np.array(list(seed_values(material, (study, variant), metric).values()))
+            x = position(variant.levels[factor])
+            if not len(values) or x is None:
+                continue
+            points.append((x, estimate(values)))
+            axis.scatter(np.full(len(values), x), values, s=7, facecolors="none",
+                         edgecolors=color, linewidths=0.5)  # fmt: skip
+            if variant.reference:
+                axis.scatter(x, values.mean(), s=60, facecolors="none", edgecolors="0.2",
+                             linewidths=0.7)  # fmt: skip
+        if points:
+            _line(axis, points, color, number, label)
+    axis.set_xticks([x for x in ticks if x is not None], list(ticks.values()))
+
+
+def _line(axis: Axes, points: list[tuple[float, Any]], color: str, number: int, label: str) -> None:
+    """Draw means with their interval as a band."""
+    x = np.array([p for p, _ in points])
+    mean, low, high = (
+        np.array([getattr(e, part) for _, e in points]) for part in ("mean", "low", "high")
+    )
+    axis.plot(x, mean, color=color, linestyle=LINES[number % len(LINES)], label=label or None,
+              marker=MARKERS[number % len(MARKERS)], markersize=3.5)  # fmt: skip
+    axis.fill_between(x, low, high, color=color, alpha=0.15, linewidth=0)
+
+
+def stem_of(study: StudyResult) -> str:
+    """Return the name of a study's picture."""
+    return f"{study.dataset}-{study.study}"
+
+
+def about(study: StudyResult) -> str:
+    """Return method, task, data and seeds in words."""
+    return (
+        f"{title_of(study.method)}, attribute {study.task} on {study.dataset}, "
+        f"{seeds_of(len(study.seeds))}; of {', '.join(study.factors)}."
+    )
+
+
+def _runs(material: Material, study: StudyResult) -> tuple[str, ...]:
+    """Return the ids of a study's runs that count."""
+    runs = [run for variant in study.variants for run in variant.runs.values()]
+    return tuple(dict.fromkeys(run for run in runs if material.usable(run)))

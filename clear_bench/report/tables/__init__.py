@@ -1,0 +1,1 @@
+"""Tables: what they hold, how they are made and written."""

@@ -1,0 +1,1 @@
+"""The page: one static file of all results."""

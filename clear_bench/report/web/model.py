@@ -1,0 +1,221 @@
+"""What the page shows, as data: boards of cells, each with what is behind it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from clear_bench.results.load import Group
+from clear_bench.results.origin import origin
+from clear_bench.runs.files import RECORD
+
+GAP = "–"
+MLFLOW = "experiment clear-bench; each run there has the name of the run here"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a board.
+
+    Args:
+        text: What is read.
+        spread: What follows it in smaller print, for instance "± 0.21".
+        value: What it is sorted by; None, as in a gap, comes last.
+        mark: ``best``, ``second`` or "".
+        dagger: Whether it differs significantly, see the legend.
+        note: Of a gap: why there is no number.
+        behind: Place in `Known.cells` of what is behind it; None if there is nothing to say.
+    """
+
+    text: str
+    spread: str = ""
+    value: float | str | None = None
+    mark: str = ""
+    dagger: bool = False
+    note: str = ""
+    behind: int | None = None
+
+
+@dataclass(frozen=True)
+class Column:
+    """Head of a column.
+
+    Args:
+        head: What is read.
+        up: Whether more is better, and so comes first when it is sorted by.
+    """
+
+    head: str
+    up: bool = True
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row.
+
+    Args:
+        name: Its head.
+        cells: One a column.
+        notes: Why runs of it are not there, and the like.
+        reference: Whether the others are compared with it.
+    """
+
+    name: str
+    cells: Sequence[Cell]
+    notes: Sequence[str] = ()
+    reference: bool = False
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure.
+
+    Args:
+        title: In print.
+        stem: Name of its files without suffix.
+        caption: What it shows.
+        file: Path of its PNG from the page.
+        pdf: Path of its PDF, or "".
+        size: Width and height in pixels, so that the page does not jump while it loads.
+        wide: Whether it takes the page's whole width.
+        qualitative: Whether it shows images.
+    """
+
+    title: str
+    stem: str
+    caption: str
+    file: str
+    pdf: str
+    size: tuple[int, int]
+    wide: bool
+    qualitative: bool
+
+
+@dataclass(frozen=True)
+class Board:
+    """One sortable table under a tab.
+
+    Args:
+        key: Unique on the page, fit for an element's id.
+        stem: Name of the table's files.
+        tab: What its tab says.
+        caption: What its numbers are, by which protocol, what its marks mean.
+        columns: Without that of the rows' names.
+        rows: Best first.
+        notes: Footnotes of the whole table.
+        sorted_by: Head of the column that the rows are in order of.
+        first: Head of the column of the rows' names.
+        figures: Shown under it.
+    """
+
+    key: str
+    stem: str
+    tab: str
+    caption: str
+    columns: Sequence[Column]
+    rows: Sequence[Row]
+    notes: Sequence[str] = ()
+    sorted_by: str = ""
+    first: str = "method"
+    figures: Sequence[Picture] = ()
+
+
+@dataclass
+class Known:
+    """What the page's dialog can tell: JSON in the page.
+
+    Args:
+        root: Folder of all runs.
+        groups: One for each row: its runs, facts, and the command that makes it again.
+        cells: One for each number: its group, a title, and the value of each run.
+        places: What tells groups apart to their number.
+    """
+
+    root: Path
+    groups: list[dict[str, Any]] = field(default_factory=list)
+    cells: list[dict[str, Any]] = field(default_factory=list)
+    places: dict[tuple[str, ...], int] = field(default_factory=dict)
+
+    def add_group(self, group: Group) -> int:
+        """Take in the runs of a row, each set of them once, and return their number."""
+        key = (group.dataset, group.task, group.protocol, group.label, *group.run_ids)
+        if key not in self.places:
+            self.places[key] = len(self.groups)
+            self.groups.append(_behind(group, self.root))
+        return self.places[key]
+
+    def add_cell(
+        self, group: int, title: str, values: Mapping[int, str], lines: Sequence[str] = ()
+    ) -> int:
+        """Take in what is behind a number and return its place.
+
+        Args:
+            group: From `add_group`.
+            title: Heading of the dialog.
+            values: Seed to value in print; a run without one shows a gap.
+            lines: What else is to be said.
+        """
+        shown = [values.get(run["seed"], GAP) for run in self.groups[group]["runs"]]
+        self.cells.append({"group": group, "title": title, "lines": list(lines), "values": shown})
+        return len(self.cells) - 1
+
+    def data(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return {"groups": self.groups, "cells": self.cells}
+
+
+def _behind(group: Group, root: Path) -> dict[str, Any]:
+    """Return a group's runs, facts and command as plain values."""
+    found = origin(group)
+    runs = [
+        {
+            "id": run.record.run_id,
+            "seed": run.record.seed,
+            "parent": run.record.parent,
+            "commit": _commit(run.record.provenance)[:10],
+        }
+        for run in group.runs
+    ]
+    return {"runs": runs, "facts": _facts(group, root), "command": found.command}
+
+
+def _facts(group: Group, root: Path) -> list[tuple[str, str]]:
+    """Return names and texts of what the runs of a group share."""
+    found = origin(group)
+    records = [run.record for run in group.runs]
+    times = sorted(r.finished_at[:19].replace("T", " ") for r in records if r.finished_at)
+    facts = [
+        ("changes to recipe", _changes(found.changes)),
+        ("git commit", "\n".join(found.commits)),
+        ("protocol", group.protocol),
+        ("finished", " to ".join(dict.fromkeys([*times[:1], *times[-1:]])) + " UTC" * bool(times)),
+        ("environment", "; ".join(dict.fromkeys(environment(r.provenance) for r in records))),
+        ("records", "\n".join(_place(run.folder, root) for run in group.runs)),
+        ("MLflow", MLFLOW if records else ""),
+    ]
+    return [(name, text) for name, text in facts if text]
+
+
+def _place(folder: Path, root: Path) -> str:
+    """Return where a run's record lies, by the name of the folder of all runs."""
+    return (root.name / folder.relative_to(root) / RECORD).as_posix()
+
+
+def _changes(changes: Mapping[str, Any] | None) -> str:
+    """Return what differs from the recipe, in words."""
+    if changes is None:
+        return "not recorded: the record is older than this field"
+    return "\n".join(f"{k} = {v}" for k, v in sorted(changes.items())) or "none"
+
+
+def _commit(provenance: Mapping[str, Any]) -> str:
+    """Return the commit that made a run."""
+    return str(provenance.get("git_commit", "unknown"))
+
+
+def environment(provenance: Mapping[str, Any]) -> str:
+    """Return the versions and the machine in one line."""
+    libraries = provenance.get("libraries", {})
+    versions = [f"{name} {libraries[name]}" for name in ("torch", "numpy") if name in libraries]
+    words = [f"Python {provenance.get('python', '?')}", *versions, str(provenance.get("cpu", ""))]
+    return ", ".join(filter(None, words))

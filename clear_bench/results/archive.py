@@ -1,0 +1,213 @@
+"""Runs that travel: ``python -m clear_bench.runs.record export runs.zip`` and ``import runs.zip``.
+
+The archive holds records, predictions, schemas and results of studies, and a manifest with the
+sha256 of each.  No image of a data set is in it, and a checkpoint only if it is asked for.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from clear_bench.config.choice import Choice
+from clear_bench.results.load import Loaded, Results
+from clear_bench.runs.files import (
+    LAST,
+    PHRASES,
+    PREDICTIONS,
+    RECORD,
+    SCHEMA,
+    SELECTED,
+    STUDIES,
+    TABLE,
+)
+from clear_bench.runs.record import Record
+from clear_bench.runs.study_result import SUFFIX, StudyResult, result_file
+from clear_bench.utils.errors import UserError
+from clear_bench.utils.hashing import file_sha256
+from clear_bench.utils.progress import track
+
+MANIFEST = "manifest.json"
+VERSION = 1
+LIGHT = (RECORD, PREDICTIONS, SCHEMA)
+HEAVY = (SELECTED, LAST, TABLE, PHRASES)
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@+-]*")
+DEPTH = 5  # profile/dataset/method/run/file; a study's runs and results lie below studies/
+WHEN = (1980, 1, 1, 0, 0, 0)
+
+
+def export_runs(
+    root: Path, file: Path, profile: str | None, where: Choice, *, checkpoints: bool = False
+) -> tuple[int, int]:
+    """Write an archive and return the numbers of runs and studies in it.
+
+    The ancestors of a chosen run are taken along.  Equal runs give equal bytes.
+
+    Raises:
+        UserError: If there is no run, or one lacks a file that its record names.
+    """
+    results = Results.load(root, profile, where=where, stale=lambda record: "")
+    everyone = Results.load(root, profile, stale=lambda record: "").by_id
+    chosen = {r.record.run_id: r for r in results.runs}
+    for run in results.runs:
+        above = everyone.get(run.record.parent)
+        while above and above.record.run_id not in chosen:
+            chosen[above.record.run_id] = above
+            above = everyone.get(above.record.parent)
+    files = [f for run in chosen.values() for f in _files(run, checkpoints)]
+    files += [result_file(root, s.study, s.profile, s.dataset) for s in results.studies]
+    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        _write(temporary, {f.relative_to(root).as_posix(): f for f in files}, chosen.values())
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return len(chosen), len(results.studies)
+
+
+def _files(run: Loaded, checkpoints: bool) -> Iterator[Path]:
+    """Yield the files of a run that travel."""
+    for name in (*LIGHT, *(HEAVY if checkpoints else ())):
+        path = run.folder / name
+        if path.is_file():
+            yield path
+        elif name in run.record.artefacts:
+            raise UserError(f"{path}: the record names it and it is not there; train the run again")
+
+
+def _write(archive: Path, files: dict[str, Path], runs: Any) -> None:
+    """Write the archive: the manifest first, then the files by name."""
+    environments = {r.record.provenance.get("environment", ""): r.record.provenance for r in runs}
+    manifest = {
+        "version": VERSION,
+        "files": {name: file_sha256(path) for name, path in sorted(files.items())},
+        "environments": environments,
+    }
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as out:
+        text = json.dumps(manifest, indent=1, sort_keys=True)
+        out.writestr(zipfile.ZipInfo(MANIFEST, WHEN), text, zipfile.ZIP_DEFLATED)
+        for name, path in track(sorted(files.items()), "export"):
+            info = zipfile.ZipInfo(name, WHEN)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.file_size = path.stat().st_size  # beyond 4 GB the archive must know before
+            with path.open("rb") as source, out.open(info, "w") as target:
+                shutil.copyfileobj(source, target)
+
+
+def import_runs(file: Path, root: Path) -> tuple[int, int]:
+    """Add an archive's runs and return how many runs and studies are new, and how many known.
+
+    Everything is unpacked beside the runs and checked before the first file takes its place; a
+    run's record comes last, so that no half of a run is ever seen.
+
+    Raises:
+        UserError: If the archive is broken, does not fit its checksums, leads outside the folder,
+            or holds other content for a run that is here.
+    """
+    if not file.is_file():
+        raise UserError(
+            f"{file}: no such file; make it with python -m clear_bench.runs.record export"
+        )
+    staging = root / f".import-{os.getpid()}"
+    try:
+        with zipfile.ZipFile(file) as archive:
+            names = _unpack(archive, staging, file)
+        _check_content(staging, names, file)
+        return _settle(staging, root, names, file)
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError) as error:
+        raise UserError(f"{file}: not a readable archive ({error}); copy it again") from None
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _unpack(archive: zipfile.ZipFile, staging: Path, file: Path) -> list[str]:
+    """Unpack what the manifest names, verified, and return the names."""
+    sums = _manifest(archive, file)
+    inside = [info.filename for info in archive.infolist()]
+    odd = sorted({*inside} ^ {MANIFEST, *sums})
+    if odd or len(inside) != len(set(inside)):
+        raise UserError(f"{file}: its manifest and its files differ ({', '.join(odd[:3])})")
+    for name in sums:
+        _check_name(name, file)
+    for name, wanted in track(sorted(sums.items()), "import"):
+        place = staging / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        digest = hashlib.sha256()
+        with archive.open(name) as source, place.open("wb") as target:
+            while block := source.read(1 << 20):
+                digest.update(block)
+                target.write(block)
+        if digest.hexdigest() != wanted:
+            raise UserError(f"{file}: {name} is not what its checksum says; copy it again")
+    return sorted(sums)
+
+
+def _manifest(archive: zipfile.ZipFile, file: Path) -> dict[str, str]:
+    """Return the checksums of an archive's files."""
+    try:
+        found = json.loads(archive.read(MANIFEST))
+        version, sums = found["version"], {str(k): str(v) for k, v in found["files"].items()}
+    except (KeyError, ValueError, TypeError, AttributeError):
+        raise UserError(
+            f"{file}: no archive of runs; make one with python -m clear_bench.runs.record export"
+        ) from None
+    if version != VERSION:
+        raise UserError(f"{file}: is version {version}, this reads {VERSION}; use a newer checkout")
+    return sums
+
+
+def _check_name(name: str, file: Path) -> None:
+    """Raise a `UserError` for a path that no run or study has; above all one that leads outside."""
+    parts = name.split("/")
+    study = len(parts) == DEPTH - 1 and parts[0] == STUDIES and parts[-1].endswith(SUFFIX)
+    run = len(parts) == DEPTH + (parts[0] == STUDIES) and parts[-1] in (*LIGHT, *HEAVY)
+    if not (study or run) or not all(NAME.fullmatch(part) for part in parts):
+        raise UserError(f"{file}: {name!r} is no place of a run; nothing was taken from it")
+
+
+def _check_content(staging: Path, names: list[str], file: Path) -> None:
+    """Raise a `UserError` for records and studies that are broken or lie in another's place."""
+    folders = {name.rpartition("/")[0] for name in names if not name.endswith(SUFFIX)}
+    for folder in sorted(folders):
+        record = Record.load(staging / folder)
+        place = (record.profile, record.dataset, record.method, record.run_id)
+        if "/".join(place) != folder.removeprefix(f"{STUDIES}/"):
+            raise UserError(f"{file}: {folder} holds the record of {record.run_id}")
+    for name in (n for n in names if n.endswith(SUFFIX)):
+        study = StudyResult.load(staging / name)
+        if result_file(staging, study.study, study.profile, study.dataset) != staging / name:
+            raise UserError(f"{file}: {name} holds the study {study.study}")
+
+
+def _home(root: Path, name: str) -> Path:
+    """Return where a file goes: beside its run, which may be here as a study's or a method's."""
+    other = name.removeprefix(f"{STUDIES}/") if name.startswith(STUDIES) else f"{STUDIES}/{name}"
+    here = not name.endswith(SUFFIX) and (root / other).parent.is_dir()
+    return root / (other if here and not (root / name).parent.is_dir() else name)
+
+
+def _settle(staging: Path, root: Path, names: list[str], file: Path) -> tuple[int, int]:
+    """Move what is new to its place, after looking for what differs; see `import_runs`."""
+    homes = {name: _home(root, name) for name in names}
+    known = [name for name in names if homes[name].exists()]
+    for name in known:
+        if file_sha256(homes[name]) != file_sha256(staging / name):
+            *_, owner, what = name.split("/")
+            owner = what.removesuffix(SUFFIX) if what.endswith(SUFFIX) else owner
+            raise UserError(
+                f"{owner}: {homes[name]} is here with other content than in {file}; nothing was "
+                "imported, move one of them away first"
+            )
+    new = sorted(set(names) - set(known), key=lambda n: (n.endswith((RECORD, SUFFIX)), n))
+    for name in new:
+        homes[name].parent.mkdir(parents=True, exist_ok=True)
+        (staging / name).replace(homes[name])
+    whole = [name for name in names if name.endswith((f"/{RECORD}", SUFFIX))]
+    added = len(set(whole) & set(new))
+    return added, len(whole) - added

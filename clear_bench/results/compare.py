@@ -1,0 +1,90 @@
+"""Two sets of records side by side: which numbers moved, which came and which went."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from clear_bench.config.choice import Choice
+from clear_bench.results.groups import Group
+from clear_bench.results.load import Results
+from clear_bench.results.statistics import Estimate
+
+Key = tuple[str, str, str, str, str]
+COUNTS = "queries"  # a count and no measure
+
+
+def compare_roots(results: Results, other: Path, profile: str | None, where: Choice) -> list[str]:
+    """Return the lines that compare these records with those of another folder.
+
+    A number has moved if its mean lies outside the other's 95 % interval; with one seed there is
+    no interval, and any difference counts.  The other's runs count whatever code made them: that
+    is what they are compared for.
+
+    Args:
+        results: The present runs.
+        other: Folder of all the other runs.
+        profile: See `Results.load`.
+        where: See `Results.load`.
+
+    Raises:
+        UserError: If there is no record there.
+    """
+    named = profile or (None if "profile" in where else "default")
+    old = Results.load(other, named, where=where, stale=lambda record: "")
+    before, now = _by_key(old), _by_key(results)
+    both = [key for key in now if key in before]
+    moved, within, equal = [], 0, 0
+    for key in both:
+        for metric, was, found in _pairs(before[key], now[key]):
+            if was.mean == found.mean:
+                equal += 1
+            elif was.n > 1 and was.low <= found.mean <= was.high:
+                within += 1
+            else:
+                moved.append(_moved(key, metric, was, found))
+    changed = [line for key in both for line in _other_settings(key, before[key], now[key])]
+    lines = [f"{len(both)} methods in both: {equal} numbers equal, {within} within the 95 % "
+             f"interval of {other}, {len(moved)} beyond it"]  # fmt: skip
+    lines += [*moved, *changed]
+    lines += [f"appeared: {_name(key)}" for key in now if key not in before]
+    lines += [f"disappeared: {_name(key)}" for key in before if key not in now]
+    return lines
+
+
+def _by_key(results: Results) -> dict[Key, Group]:
+    """Return the groups that have runs by what they are compared by."""
+    groups = (g for g in results.all_groups if g.runs)
+    return {(g.profile, g.dataset, g.task, g.protocol, g.label): g for g in groups}
+
+
+def _pairs(before: Group, now: Group) -> Iterator[tuple[str, Estimate, Estimate]]:
+    """Yield each test metric that both have, with both estimates."""
+    for metric in now.runs[0].record.metrics.get("selected", {}).get("test", {}):
+        was, found = before.estimate(metric), now.estimate(metric)
+        if metric != COUNTS and was and found:
+            yield metric, was, found
+
+
+def _moved(key: Key, metric: str, was: Estimate, found: Estimate) -> str:
+    """Return the line of a number that moved, in per cent."""
+    known = "one seed, no interval" if was.n == 1 else (
+        f"95 % CI {100 * was.low:.2f} to {100 * was.high:.2f}, n = {was.n}"
+    )  # fmt: skip
+    change = 100 * (found.mean - was.mean)
+    return (
+        f"moved: {_name(key)}: {metric} {100 * was.mean:.2f} ({known}) -> "
+        f"{100 * found.mean:.2f} (n = {found.n}), {change:+.2f}"
+    )
+
+
+def _other_settings(key: Key, before: Group, now: Group) -> list[str]:
+    """Return a line if the settings of a method are not what they were."""
+    old, new = before.runs[0].settings, now.runs[0].settings
+    odd = [k for k in sorted({*old, *new}) if old.get(k) != new.get(k)]
+    words = ", ".join(f"{k} {old.get(k)} -> {new.get(k)}" for k in odd)
+    return [f"other settings: {_name(key)}: {words}"] if odd else []
+
+
+def _name(key: Key) -> str:
+    """Return a group in words; its protocol only tells it apart within a table."""
+    profile, dataset, task, protocol, label = key
+    return f"{profile} {dataset} {task} {label} [{protocol}]"

@@ -1,0 +1,228 @@
+"""Which runs are one row of a table, what lacks in it, and what the row is called."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clear_bench.results.statistics import Estimate, estimate
+from clear_bench.runs.record import Record
+
+Place = tuple[str, str, str, str, str]
+Why = Literal["failed", "stale", "missing", "unavailable"]
+LONG = 40  # letters of a value in a name
+STALE = "stale"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A run as it lies on disk.
+
+    Args:
+        folder: Run directory.
+        record: Its record.
+        stale: Why its numbers do not count any more; "" if they do.
+        settings: Everything that determines its numbers but the seed, see `record.settings`.
+        changes: Dotted keys to values in which it and its parent differ from the method's recipe;
+            None where an old record does not say.
+        show_stale: Whether it is shown even if it is stale, in a row of its own.
+    """
+
+    folder: Path
+    record: Record
+    stale: str
+    settings: Mapping[str, Any]
+    changes: Mapping[str, Any] | None
+    show_stale: bool = False
+
+    @property
+    def usable(self) -> bool:
+        """Whether its numbers may be shown."""
+        return self.record.status == "finished" and (self.show_stale or not self.stale)
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A run that a table would show if it had finished.
+
+    Args:
+        seed: Its seed.
+        why: What it lacks.
+        reason: In words.
+        run_id: Of the record that says so; "" if there is none.
+    """
+
+    seed: int
+    why: Why
+    reason: str
+    run_id: str = ""
+
+    def __str__(self) -> str:
+        return f"seed {self.seed} {self.why}" + (f": {self.reason}" if self.reason else "")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs of one method that differ in nothing but the seed.
+
+    Args:
+        profile: Of all of them, as the next four.
+        dataset: File name of the data set.
+        task: ``recognition`` or ``retrieval``.
+        protocol: Signature; "" for a group without any run.
+        method: File name of the method.
+        label: The method, and what tells it from other settings of itself.
+        runs: Those that may be shown, by seed.
+        gaps: Those that may not, by seed.
+        changes: See `Loaded`.
+    """
+
+    profile: str
+    dataset: str
+    task: str
+    protocol: str
+    method: str
+    label: str
+    runs: tuple[Loaded, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    changes: Mapping[str, Any] | None = field(default_factory=dict)
+
+    @property
+    def seeds(self) -> list[int]:
+        """Seeds of the runs that may be shown."""
+        return [r.record.seed for r in self.runs]
+
+    @property
+    def run_ids(self) -> list[str]:
+        """Ids of the runs that may be shown, by seed."""
+        return [r.record.run_id for r in self.runs]
+
+    def values(
+        self, metric: str, checkpoint: str = "selected", split: str = "test"
+    ) -> dict[int, float]:
+        """Return seed -> value of a metric, a fraction of 1, where a run has it."""
+        found = {r.record.seed: r.record.metrics.get(checkpoint, {}) for r in self.runs}
+        return {s: m[split][metric] for s, m in found.items() if metric in m.get(split, {})}
+
+    def estimate(
+        self, metric: str, checkpoint: str = "selected", split: str = "test"
+    ) -> Estimate | None:
+        """Return mean, deviation and interval over seeds, or None without a value."""
+        values = list(self.values(metric, checkpoint, split).values())
+        return estimate(values) if values else None
+
+    def cost(self, name: str) -> Estimate | None:
+        """Return the estimate of a cost over seeds, or None where no run says it."""
+        values = [r.record.cost[name] for r in self.runs if name in r.record.cost]
+        return estimate(values) if values else None
+
+    def attributes(self, name: str) -> tuple[list[str], NDArray[np.float64]]:
+        """Return the attributes' names and ``(runs, A)`` of one per-attribute metric, with NaN."""
+        tables = [r.record.per_attribute for r in self.runs if name in r.record.per_attribute]
+        if not tables:
+            return [], np.zeros((0, 0))
+        return tables[0]["name"], np.array([t[name] for t in tables], float)
+
+
+def groups_of(runs: Iterable[Loaded]) -> list[Group]:
+    """Return the groups of runs, by profile, data set, task, protocol and label.
+
+    A stale or failed run is a gap of the group that has its method, protocol and changes, unless
+    another run of its seed has taken its place; without such a group it makes one of gaps alone.
+    """
+    found: dict[tuple[Place, str], list[Loaded]] = defaultdict(list)
+    rest = []
+    for run in runs:
+        if run.usable:
+            found[_place(run), settings_key(run)].append(run)
+        else:
+            rest.append(run)
+    labels = _labels(found)
+    groups = []
+    for key, members in found.items():
+        ordered = tuple(sorted(members, key=lambda m: m.record.seed))
+        groups.append(Group(*key[0], labels[key], ordered, (), members[0].changes))
+    for run in sorted(
+        rest, key=lambda r: bool(r.stale)
+    ):  # what failed now says more than what is old
+        _add_gap(groups, run)
+    return sorted(groups, key=lambda g: (g.profile, g.dataset, g.task, g.protocol, g.label))
+
+
+def _place(run: Loaded) -> Place:
+    """Return what a group's runs share, but for their settings."""
+    r = run.record
+    return r.profile, r.dataset, r.task, r.protocol, r.method
+
+
+def _labels(found: Mapping[tuple[Place, str], Sequence[Loaded]]) -> dict[tuple[Place, str], str]:
+    """Return the name of each group: the method and its changes, or all that tells it apart."""
+    families: dict[Place, list[str]] = defaultdict(list)
+    for place, key in found:
+        families[place].append(key)
+    labels: dict[tuple[Place, str], str] = {}
+    for place, keys in families.items():
+        first = [found[place, key][0] for key in keys]
+        names = [_name(place[-1], run.changes) + _mark(run) for run in first]
+        if len(set(names)) < len(names):
+            names = _told_apart(place[-1], [json.loads(key) for key in keys])
+        labels |= {(place, key): name for key, name in zip(keys, names, strict=True)}
+    return labels
+
+
+def _told_apart(method: str, kinds: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the names of several settings of one method by all that differs among them."""
+    keys = sorted({key for kind in kinds for key in kind})
+    odd = [key for key in keys if len({json.dumps(kind.get(key)) for kind in kinds}) > 1]
+    return [_name(method, {key: kind.get(key) for key in odd}) for kind in kinds]
+
+
+def _name(method: str, changes: Mapping[str, Any] | None) -> str:
+    """Return a method with what is special about it, but for what its protocol says already."""
+    own = {k: v for k, v in (changes or {}).items() if k.split(".")[0] != "protocol"}
+    for said in ("data.split", "data.label_set", "data.image_size", "data.identities"):
+        own.pop(said, None)
+    words = ", ".join(f"{k}={_word(v)}" for k, v in sorted(own.items()))
+    return f"{method} ({words})" if words else method
+
+
+def _mark(run: Loaded) -> str:
+    """Return what the name of a stale run's row ends with."""
+    return f" [stale: {run.stale}]" if run.stale else ""
+
+
+def _word(value: Any) -> str:
+    """Return a value as it stands in a name."""
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    return text if len(text) < LONG else text[: LONG - 2] + ".."
+
+
+def _add_gap(groups: list[Group], run: Loaded) -> None:
+    """Make a run that cannot be shown a gap of its group, unless its place is taken."""
+    place, seed, record = _place(run), run.record.seed, run.record
+    why: Why
+    why, reason = (
+        ("stale", f"{run.stale}; train it again") if run.stale else ("failed", record.reason)
+    )
+    gap = Gap(seed, why, reason, record.run_id)
+    for number, group in enumerate(groups):
+        here = (group.profile, group.dataset, group.task, group.protocol, group.method) == place
+        if here and (group.changes or {}) == (run.changes or {}):
+            if seed not in {*group.seeds, *(g.seed for g in group.gaps)}:
+                gaps = tuple(sorted([*group.gaps, gap], key=lambda g: g.seed))
+                groups[number] = replace(group, gaps=gaps)
+            return
+    groups.append(Group(*place, _name(place[-1], run.changes), (), (gap,), run.changes))
+
+
+def settings_key(run: Loaded) -> str:
+    """Return a run's settings as text: equal for runs that differ in nothing but the seed.
+
+    Runs that are stale for other reasons are of other numbers, and never in one group.
+    """
+    return json.dumps({**run.settings, **({STALE: run.stale} if run.stale else {})}, sort_keys=True)

@@ -1,0 +1,90 @@
+"""Which runs there should be: what params.yaml asks for, so that a missing one is seen."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import yaml
+
+from clear_bench.config.plugins import tasks_of
+from clear_bench.results.groups import Gap, Group
+from clear_bench.utils.errors import UserError
+
+NOT_RUN = "not run"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What ``make repro`` trains.
+
+    Args:
+        profile: Of all of it.
+        datasets: Names of data sets.
+        methods: Names of methods.
+        seeds: Their number: seeds 0 to N - 1.
+    """
+
+    profile: str
+    datasets: tuple[str, ...]
+    methods: tuple[str, ...]
+    seeds: int
+
+    def covers(self, group: Group) -> bool:
+        """Return whether it says which methods stand beside a group."""
+        return group.profile == self.profile and group.dataset in self.datasets
+
+    @classmethod
+    def read(cls, file: Path) -> "Expected":
+        """Read params.yaml.
+
+        Raises:
+            UserError: If it is not what `Expected` needs.
+        """
+        try:
+            found = yaml.safe_load(file.read_text(encoding="utf-8"))
+            bench = found["bench"]
+            return cls(
+                str(found["profile"]), tuple(found["datasets"]), tuple(bench["method"]),
+                int(bench["seeds"]),
+            )  # fmt: skip
+        except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+            cause = str(error).splitlines()[0]
+            raise UserError(
+                f"{file}: not the parameters of a pipeline ({cause}); it needs profile, "
+                "datasets and bench with method and seeds"
+            ) from None
+
+
+def complete(groups: Iterable[Group], expected: Expected | None) -> list[Group]:
+    """Return the groups of one profile, data set and task with a gap for every missing run.
+
+    A seed that any method of the same protocol has, or that the plan asks for, is missing where
+    another method lacks it.  A planned method without any run is a group of gaps, in the protocol
+    that most methods have.
+    """
+    found = list(groups)
+    if not found:
+        return []
+    first = found[0]
+    protocols = [g.protocol for g in found]
+    main = max(sorted(set(protocols)), key=protocols.count)
+    asked = expected if expected and expected.covers(first) else None
+    if asked:
+        have = {g.method for g in found}
+        found += [
+            Group(first.profile, first.dataset, first.task, main, name, name)
+            for name in asked.methods
+            if name not in have and first.task in tasks_of(name)
+        ]
+    seeds = {p: {s for g in found if g.protocol == p for s in g.seeds} for p in set(protocols)}
+    if asked:
+        seeds[main] |= set(range(asked.seeds))
+    return [_with_missing(g, seeds[g.protocol]) for g in found]
+
+
+def _with_missing(group: Group, seeds: set[int]) -> Group:
+    """Return a group with a gap for each of the seeds that it knows nothing of."""
+    known = {*group.seeds, *(gap.seed for gap in group.gaps)}
+    more = [Gap(seed, "missing", NOT_RUN) for seed in sorted(seeds - known)]
+    gaps = sorted([*group.gaps, *more], key=lambda gap: gap.seed)
+    return replace(group, gaps=tuple(gaps))

@@ -1,0 +1,76 @@
+"""A run's test metrics from its kept predictions, not from its record.  No torch."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clear_bench.metrics.recognition import per_attribute, recognition_metrics
+from clear_bench.metrics.retrieval import retrieval_metrics
+from clear_bench.runs.files import PREDICTIONS
+from clear_bench.runs.record import Record
+from clear_bench.utils.errors import UserError
+
+Arrays = dict[str, NDArray[Any]]
+TOLERANCE = 1e-6
+POSITIVE = "positive"
+
+
+def arrays_of(folder: Path) -> Arrays:
+    """Return the arrays of ``predictions.npz``.
+
+    Raises:
+        UserError: If the run keeps none, or they cannot be read.
+    """
+    file = folder / PREDICTIONS
+    try:
+        with np.load(file, allow_pickle=False) as kept:
+            return {name: kept[name] for name in kept.files}
+    except (OSError, ValueError, EOFError) as error:
+        cause = str(error).splitlines()[0]
+        raise UserError(f"{file}: no predictions in it ({cause}); train the run again") from None
+
+
+def metrics_again(folder: Path, record: Record) -> dict[str, float]:
+    """Return the test metrics of the selected checkpoint, computed from the predictions.
+
+    Of a retrieval method without a common space only average precisions are kept, so only mAP can
+    be computed; where a protocol hides images from queries, so can nothing else.
+
+    Raises:
+        UserError: If the predictions lack what it takes.
+    """
+    kept = arrays_of(folder)
+    rules = record.config["protocol"]
+    try:
+        if record.task == "recognition":
+            threshold, undefined = rules["threshold"], rules["undefined"]
+            return recognition_metrics(
+                kept["test_probabilities"], kept["test_labels"], threshold, undefined
+            )
+        if "queries" in kept and rules["removal"] == "none":
+            rule = {name: rules[name] for name in ("ap", "ties", "no_positives")}
+            arrays = (kept[n] for n in ("queries", "images", "query_category", "category"))
+            return retrieval_metrics(*arrays, **rule).metrics
+        return {"mAP": float(np.nanmean(kept["average_precision"]))}
+    except KeyError as error:
+        raise UserError(f"{folder / 'predictions.npz'}: keeps no {error}; train again") from None
+
+
+def attribute_again(folder: Path, record: Record, attribute: str, metric: str) -> float:
+    """Return one attribute's test metric, or its share of positives, from the predictions.
+
+    Raises:
+        UserError: If the predictions lack what it takes.
+    """
+    kept = arrays_of(folder)
+    place = record.per_attribute["name"].index(attribute)
+    try:
+        labels = kept["test_labels"]
+        if metric == POSITIVE:
+            return float(labels[:, place].mean())
+        threshold = record.config["protocol"]["threshold"]
+        return float(per_attribute(kept["test_probabilities"], labels, threshold)[metric][place])
+    except KeyError as error:
+        raise UserError(f"{folder / 'predictions.npz'}: keeps no {error}; train again") from None

@@ -1,0 +1,44 @@
+"""One score an image (recognition) or a query (retrieval) of a finished run, for paired tests."""
+
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clear_bench.metrics.recognition import instance_scores
+from clear_bench.runs.files import PREDICTIONS
+from clear_bench.runs.record import Record
+from clear_bench.utils.errors import UserError
+
+UNIT_METRIC = {"recognition": "f1_instance", "retrieval": "mAP"}
+"""What the mean of the units' scores is; mA is no mean over images."""
+
+
+def unit_scores(folder: Path, record: Record) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """Return what tells the units of the test split apart, and the score of each.
+
+    Args:
+        folder: Run directory.
+        record: Its record.
+
+    Returns:
+        ``(U,)`` int64 manifest rows of images (recognition) or ``(U, A)`` uint8 query vectors
+        (retrieval), and ``(U,)`` each image's F1, or each query's average precision; both of the
+        selected checkpoint.
+
+    Raises:
+        UserError: If the run keeps no predictions.
+    """
+    file = folder / PREDICTIONS
+    try:
+        with np.load(file, allow_pickle=False) as kept:
+            if record.task == "retrieval":
+                return kept["vectors"], kept["average_precision"].astype(np.float64)
+            threshold = record.config["protocol"]["threshold"]
+            found = instance_scores(kept["test_probabilities"], kept["test_labels"], threshold)
+            return kept["test_rows"], found["f1"]
+    except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
+        cause = str(error).partition("\n")[0]
+        raise UserError(f"{file}: no predictions in it ({cause}); train the run again") from None

@@ -1,0 +1,102 @@
+"""Which code made a number: provenance, by a hash that knows no file names.
+
+It decides nothing (`clear_bench.config.numbers` does); it says whether two records come from the
+same code to the letter, wherever that code lay.
+"""
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+
+from clear_bench.config import plugins
+from clear_bench.config.plugins import source
+
+OWN = ("clear_bench", "baselines", "ablations")
+ENGINE = "clear_bench.training.{}"
+"""Module that carries a task out."""
+
+
+@cache
+def code_of(method: str, task: str) -> str:
+    """Return the sha256 of a method's code and of all code of this project that carries it out.
+
+    Docstrings, comments, layout, imports and the names of modules do not count: code that moves to
+    another file gives the same hash.  A method without a file has none, "".
+    """
+    modules = plugins.available("method")
+    return code_hash(modules[method], ENGINE.format(task)) if method in modules else ""
+
+
+@cache
+def code_hash(*modules: str) -> str:
+    """Return the sha256 of modules and of all of this project's modules that they import.
+
+    Args:
+        modules: Dotted names.
+    """
+    statements = {line for name in closure(*modules) for line in parsed(name)[0]}
+    return hashlib.sha256("\n".join(sorted(statements)).encode()).hexdigest()
+
+
+def closure(*modules: str) -> set[str]:
+    """Return modules and all of this project's modules that they import, also in functions."""
+    seen: set[str] = set()
+    todo = list(modules)
+    while todo:
+        name = todo.pop()
+        if name not in seen:
+            seen.add(name)
+            todo += parsed(name)[1]
+    return seen
+
+
+@cache
+def parsed(module: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return a module's statements as plain text, and this project's modules that it imports."""
+    tree = _without_docstrings(ast.parse(file_of(module).read_text(encoding="utf-8")))
+    kept = [node for node in tree.body if not isinstance(node, ast.Import | ast.ImportFrom)]
+    imports = tuple(_own_imports(tree))
+    rest = [node for node in map(_without_imports, kept) if getattr(node, "body", True)]
+    return tuple(ast.dump(node) for node in rest), imports
+
+
+def file_of(module: str) -> Path:
+    """Return the source file of a module of this project; nothing is imported to find it."""
+    file = source(module)
+    if file is None:
+        raise ModuleNotFoundError(module)
+    return file
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
+    """Return the tree with every docstring taken out."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
+            node
+        ):
+            node.body = node.body[1:]
+    return tree
+
+
+def _without_imports(tree: ast.stmt) -> ast.stmt:
+    """Return the statement with the imports inside it taken out."""
+    for node in ast.walk(tree):
+        for name in ("body", "orelse"):
+            inside = getattr(node, name, None)
+            if isinstance(inside, list):
+                kept = [n for n in inside if not isinstance(n, ast.Import | ast.ImportFrom)]
+                setattr(node, name, kept)
+    return tree
+
+
+def _own_imports(tree: ast.Module) -> list[str]:
+    """Return the modules of this project that a module imports, inside functions too."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return sorted(n for n in found if n.split(".")[0] in OWN and source(n))

@@ -1,0 +1,132 @@
+"""What came out of a study, as data: the runs behind each of its variants."""
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from clear_bench.runs.files import RECORD, STUDIES
+from clear_bench.runs.record import Record
+from clear_bench.utils.errors import UserError
+from clear_bench.utils.files import write_text
+
+SUFFIX = ".study.json"
+
+
+class VariantResult(BaseModel):
+    """What became of one variant.
+
+    ``status`` is ``finished`` (every seed has a record), ``failed``, ``unavailable`` (it cannot be
+    had on this machine, for instance a text encoder's weights) or ``missing`` (not run yet); the
+    last three keep a ``reason``.  ``runs`` is seed -> run id of those seeds that have finished.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    label: str
+    levels: dict[str, Any]
+    overrides: dict[str, Any]
+    checkpoint: str = "selected"
+    reference: bool = False
+    status: Literal["finished", "failed", "unavailable", "missing"]
+    reason: str = ""
+    runs: dict[int, str] = Field(default_factory=dict)
+
+
+class SearchTrial(BaseModel):
+    """One trial of a search: its val metric only; the test split is never seen by a search."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    number: int
+    state: Literal["complete", "pruned", "failed"]
+    values: dict[str, float]
+    val: float | None = None
+
+
+class SearchResult(BaseModel):
+    """What a search found.  ``runs`` is seed -> run id of the best trial, trained on all seeds."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    metric: str
+    budget: int
+    trials: list[SearchTrial]
+    best: dict[str, float] = Field(default_factory=dict)
+    importance: dict[str, float] = Field(default_factory=dict)
+    runs: dict[int, str] = Field(default_factory=dict)
+
+
+class StudyResult(BaseModel):
+    """Everything a table or figure of a study needs besides the records of its runs.
+
+    It lies at ``runs/studies/PROFILE/DATASET/NAME.study.json``; the records of its runs lie
+    anywhere below ``runs``.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    schema_version: Literal[1] = 1
+    study: str
+    question: str
+    method: str
+    task: Literal["recognition", "retrieval"]
+    dataset: str
+    profile: str
+    metrics: list[str]
+    factors: list[str]
+    seeds: list[int]
+    variants: list[VariantResult]
+    search: SearchResult | None = None
+
+    def save(self, root: Path) -> Path:
+        """Write it below the folder of all runs, whole or not at all."""
+        return write_text(
+            result_file(root, self.study, self.profile, self.dataset),
+            json.dumps(self.model_dump(mode="json"), indent=1, allow_nan=False) + "\n",
+        )
+
+    def with_earlier_search(self, root: Path) -> "StudyResult":
+        """Return this with the search that its file holds, if it has none of its own."""
+        file = result_file(root, self.study, self.profile, self.dataset)
+        if self.search or not file.is_file():
+            return self
+        return self.model_copy(update={"search": StudyResult.load(file).search})
+
+    def record(self, root: Path, run_id: str) -> tuple[Path, Record]:
+        """Return run directory and record of one of its runs.
+
+        Raises:
+            UserError: If it is not there.
+        """
+        place = Path(self.profile) / self.dataset / self.method / run_id
+        folder = root / place if (root / place / RECORD).is_file() else root / STUDIES / place
+        return folder, Record.load(folder)
+
+    @classmethod
+    def load(cls, file: Path) -> "StudyResult":
+        """Read one.
+
+        Raises:
+            UserError: If the file is missing, is not JSON, or breaks the schema.
+        """
+        try:
+            return cls.model_validate_json(file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise UserError(f"{file}: no such study; run python -m clear_bench.ablate") from None
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(p) for p in first["loc"])
+            raise UserError(f"{file}: not a study's result: {where} {first['msg']}") from None
+
+
+def result_file(root: Path, study: str, profile: str, dataset: str) -> Path:
+    """Return where a study's result lies below the folder of all runs."""
+    return root / STUDIES / profile / dataset / f"{study}{SUFFIX}"
+
+
+def results(root: Path, profile: str) -> list[StudyResult]:
+    """Return the results of all studies of a profile, in order of data set and name."""
+    folder = root / STUDIES / profile
+    return [StudyResult.load(file) for file in sorted(folder.glob(f"*/*{SUFFIX}"))]

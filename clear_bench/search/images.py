@@ -1,0 +1,195 @@
+"""A folder of one's own images, and their features under a recognition run, each computed once."""
+
+import hashlib
+import os
+import sqlite3
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clear_bench.data.images import read_image
+from clear_bench.utils.errors import UserError
+from clear_bench.utils.hashing import digest
+from clear_bench.utils.progress import track
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+BLOCK = 256  # images between two commits: what a kill costs at most
+VARIABLES = 500  # of one SQL statement
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Picture files below a folder, hidden ones and hidden folders left out.
+
+    Args:
+        root: The folder.
+        names: ``N`` paths below it, sorted.
+        keys: ``N`` hashes that change when a file does: of its path, size and times.
+        others: How many files are no pictures by their suffix.
+    """
+
+    root: Path
+    names: list[str]
+    keys: list[str]
+    others: int
+
+    @cached_property
+    def digest(self) -> str:
+        """Hash of all keys."""
+        return digest(self.keys)[:24]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What a recognition run says of the readable images of a gallery.
+
+    Args:
+        features: ``(M, D)`` float32.
+        probabilities: ``(M, A)`` float32.
+        rows: ``(M,)`` their places in the gallery.
+        causes: One line an unreadable file.
+    """
+
+    features: NDArray[np.float32]
+    probabilities: NDArray[np.float32]
+    rows: NDArray[np.intp]
+    causes: list[str]
+
+
+def scan(root: Path) -> Gallery:
+    """Return the pictures below a folder.
+
+    Raises:
+        UserError: If there is no such folder or no picture in it.
+    """
+    if not root.is_dir():
+        raise UserError(f"{root}: no such folder; --gallery takes a folder of images")
+    names: list[str] = []
+    others = 0
+    top = str(root)
+    for folder, below, files in os.walk(top, onerror=_stop):
+        below[:] = [name for name in below if not name.startswith(".")]
+        place = os.path.relpath(folder, top).replace(os.sep, "/") + "/"
+        for name in files:
+            if name.startswith("."):
+                continue
+            if name.lower().endswith(SUFFIXES):
+                names.append(place.removeprefix("./") + name)
+            else:
+                others += 1
+    if not names:
+        raise UserError(f"{root}: no pictures in it; known are {', '.join(SUFFIXES)}")
+    names.sort()
+    full = str(root.resolve())
+    return Gallery(root, names, [_key(f"{full}/{name}") for name in names], others)
+
+
+def encode_gallery(
+    gallery: Gallery,
+    store: Path,
+    size: tuple[int, int],
+    load: Callable[[], Any],
+    *,
+    skip_unreadable: bool,
+) -> Encoded:
+    """Return features and probabilities of a gallery; only images new to the store are encoded.
+
+    Args:
+        gallery: The images.
+        store: SQLite file for one trained model, image size and code.
+        size: (height, width) in pixels that the model reads.
+        load: Gives the `RecognitionModel`; called if an image is new.
+        skip_unreadable: Leave out files that cannot be read instead of raising.
+
+    Raises:
+        UserError: If files cannot be read; each gets a line on stderr.
+    """
+    store.parent.mkdir(parents=True, exist_ok=True)
+    causes: list[str] = []
+    with closing(sqlite3.connect(store, timeout=600)) as base:
+        base.execute(
+            "CREATE TABLE IF NOT EXISTS image (key TEXT PRIMARY KEY, feature BLOB, share BLOB)"
+        )
+        known = _stored(base, gallery.keys, "key")
+        todo = [row for row, key in enumerate(gallery.keys) if key not in known]
+        model = load() if todo else None
+        blocks = [todo[start : start + BLOCK] for start in range(0, len(todo), BLOCK)]
+        for block in track(blocks, f"encode {gallery.root.name}"):
+            causes += _encode_block(base, gallery, block, size, model)
+        if causes and not skip_unreadable:
+            for cause in causes:
+                print(cause, file=sys.stderr)
+            raise UserError(
+                f"{gallery.root}: {len(causes)} of {len(gallery.names)} images cannot be read, see "
+                "above; take them out, or leave them out with --skip-unreadable"
+            )
+        found = _stored(base, gallery.keys, "key, feature, share")
+    rows = [row for row, key in enumerate(gallery.keys) if key in found]
+    if not rows:
+        raise UserError(f"{gallery.root}: none of its {len(gallery.names)} images can be read")
+    columns = [np.stack([found[gallery.keys[row]][k] for row in rows]) for k in (0, 1)]
+    return Encoded(columns[0], columns[1], np.array(rows), causes)
+
+
+def _key(path: str) -> str:
+    """Return what changes when a file does; the change time also tells of new permissions."""
+    try:
+        stat = os.stat(path)  # noqa: PTH116 - 100,000 of them
+        state = f"{stat.st_size}|{stat.st_mtime_ns}|{stat.st_ctime_ns}"
+    except FileNotFoundError:  # a link to nothing, which decoding will name
+        state = "nothing"
+    return hashlib.sha256(os.fsencode(f"{path}|{state}")).hexdigest()
+
+
+def _stop(error: OSError) -> None:
+    """Say which folder cannot be listed, where `os.walk` would go on without it."""
+    raise error
+
+
+def _stored(
+    base: sqlite3.Connection, keys: Sequence[str], columns: str
+) -> dict[str, list[NDArray[np.float32]]]:
+    """Return key -> vectors of those images that are in the store."""
+    found = {}
+    for start in range(0, len(keys), VARIABLES):
+        part = keys[start : start + VARIABLES]
+        marks = ",".join("?" * len(part))
+        query = f"SELECT {columns} FROM image WHERE key IN ({marks})"  # noqa: S608
+        for key, *vectors in base.execute(query, part):
+            found[key] = [np.frombuffer(vector, np.float32) for vector in vectors]
+    return found
+
+
+def _encode_block(
+    base: sqlite3.Connection, gallery: Gallery, rows: list[int], size: tuple[int, int], model: Any
+) -> list[str]:
+    """Decode and encode some images and store what comes out; return why others cannot be read."""
+    from clear_bench.engine.inference import encode
+
+    def one(row: int) -> NDArray[np.uint8] | str:
+        try:
+            return read_image(gallery.root / gallery.names[row], size)
+        except UserError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        decoded = list(pool.map(one, rows))
+    good = [(row, d) for row, d in zip(rows, decoded, strict=True) if not isinstance(d, str)]
+    if good:
+        pixels = np.stack([image for _, image in good])
+        features, probabilities = encode(model, pixels, np.arange(len(pixels)))
+        entries = [
+            (gallery.keys[row], feature.tobytes(), share.tobytes())
+            for (row, _), feature, share in zip(good, features, probabilities, strict=True)
+        ]
+        with base:
+            base.executemany("INSERT OR REPLACE INTO image VALUES (?, ?, ?)", entries)
+    return [d for d in decoded if isinstance(d, str)]

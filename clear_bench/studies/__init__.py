@@ -1,0 +1,1 @@
+"""Carry the runs of a study out, on one machine or several."""

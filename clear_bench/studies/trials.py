@@ -1,0 +1,235 @@
+"""Jobs as trials of an Optuna study, so that any number of workers on any machines share them.
+
+Optuna's storage is the only thing that workers share besides the folder of runs.  A trial stands
+for one job; its parameters are in the user attributes, since a grid needs no sampler.  Each worker
+enqueues what nobody has, takes the oldest waiting trial (which the storage hands out once) and
+steps back if an older trial already has the same job, so that two workers that enqueue at the same
+moment still run it once.  A worker that dies leaves a running trial behind: on the same machine its
+process is looked for, on others Optuna's heartbeat tells; then the job is enqueued again.
+"""
+
+import socket
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import optuna
+import psutil
+from optuna.study import Study
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from clear_bench.runs.files import ERROR
+from clear_bench.runs.run import Run
+from clear_bench.studies.jobs import Job
+from clear_bench.studies.several_processes import launch
+from clear_bench.studies.storage import open_study
+from clear_bench.training.cache import Cache
+from clear_bench.training.execute import once
+from clear_bench.utils.errors import UserError
+from clear_bench.utils.files import write_text
+
+LIVE = (TrialState.WAITING, TrialState.RUNNING)
+HOST = socket.gethostname()
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a worker is to do; plain data.
+
+    Args:
+        storage: See `open_study`.
+        name: Of the Optuna study.
+        jobs: Run id to job, parents first.
+        began: When the command began; what failed before that is tried again.
+        cache: For everything derived.
+        processes: Of one run, through torchrun; 1 does without.
+    """
+
+    storage: str
+    name: str
+    jobs: Mapping[str, Job]
+    began: float
+    cache: Cache
+    processes: int = 1
+
+
+def work(task: Work) -> None:
+    """Carry jobs out until none is left that this worker could do."""
+    study = open_study(task.storage, task.name)
+    while not all_ended(study, task.jobs, task.began):
+        fail_dead(study)
+        enqueue(study, task.jobs, task.began)
+        if not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+            time.sleep(0.5)  # others run what is left; should they die, it comes back
+            continue
+        study.optimize(partial(_objective, study, task), n_trials=1, catch=(Exception,))
+
+
+def trials_by_run(study: Study) -> dict[str, list[FrozenTrial]]:
+    """Return run id -> its trials in order of number, but for those that stepped back."""
+    trials: dict[str, list[FrozenTrial]] = {}
+    for trial in study.get_trials(deepcopy=False):
+        if "run" in trial.user_attrs and trial.state != TrialState.PRUNED:
+            trials.setdefault(trial.user_attrs["run"], []).append(trial)
+    return trials
+
+
+def enqueue(study: Study, jobs: Mapping[str, Job], began: float) -> None:
+    """Enqueue the jobs that nobody has, has finished, or has seen fail in this command."""
+    by_run = trials_by_run(study)
+    for run_id, job in jobs.items():
+        if not any(_holds(trial, job, began) for trial in by_run.get(run_id, [])):
+            study.enqueue_trial({}, user_attrs=_of_job(job))
+
+
+def all_ended(study: Study, jobs: Mapping[str, Job], began: float) -> bool:
+    """Return whether every job has finished or has failed in this command."""
+    by_run = trials_by_run(study)
+    return all(
+        any(t.state not in LIVE and _holds(t, job, began) for t in by_run.get(run_id, ()))
+        for run_id, job in jobs.items()
+    )
+
+
+def failures(study: Study, jobs: Iterable[str]) -> dict[str, str]:
+    """Return run id -> reason of those jobs whose last trial failed."""
+    by_run = trials_by_run(study)
+    last = {run_id: by_run[run_id][-1] for run_id in jobs if run_id in by_run}
+    reasons = {}
+    for run_id, trial in last.items():
+        if trial.state == TrialState.FAIL and "reason" in trial.user_attrs:
+            reasons[run_id] = trial.user_attrs["reason"]
+        elif trial.state == TrialState.COMPLETE and trial.user_attrs.get("host") != HOST:
+            reasons[run_id] = f"finished on {trial.user_attrs.get('host')}; import its records"
+    return reasons
+
+
+def fail_dead(study: Study) -> None:
+    """Let the trials fail whose worker on this machine is no more; see the module."""
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        attributes = trial.user_attrs
+        if attributes.get("host") == HOST and "started" in attributes and not _alive(attributes):
+            _fail(study, trial)
+
+
+def register_finished(study: Study, jobs: Mapping[str, Job]) -> list[str]:
+    """Enter runs that have finished before as complete trials, so that other machines know.
+
+    Returns:
+        The run ids of the jobs whose records are here.
+    """
+    by_run, finished = trials_by_run(study), []
+    for run_id, job in jobs.items():
+        record = job.run.found()
+        if record is None or record.status != "finished":
+            continue
+        finished.append(run_id)
+        trials = by_run.get(run_id, [])
+        if any(t.state == TrialState.COMPLETE or t.state in LIVE for t in trials):
+            continue
+        attributes = {**_of_job(job), **worker_attributes(job.run.root)}
+        value = record.metrics["selected"]["val"][job.run.metric]
+        study.add_trial(
+            optuna.trial.create_trial(state=TrialState.COMPLETE, value=value, user_attrs=attributes)
+        )
+    return finished
+
+
+def reason_of(error: Exception) -> str:
+    """Return an error as the reason of a failed trial; a bug's name stands before it."""
+    return str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"[:500]
+
+
+def worker_attributes(root: Path) -> dict[str, Any]:
+    """Return machine, folder of runs and this process, as a trial's attributes."""
+    process = psutil.Process()
+    return {**_place(root), "process": process.pid, "started": process.create_time()}
+
+
+def _objective(study: Study, task: Work, trial: Trial) -> float:
+    """Carry out the job of a trial and return the val metric that selects its checkpoint."""
+    job = task.jobs.get(trial.user_attrs.get("run", ""))
+    if job is None:  # somebody else took the last one, or asked for more than this command
+        raise optuna.TrialPruned("nothing for this worker")
+    older = [t for t in trials_by_run(study)[job.run.id] if t.number < trial.number]
+    if any(_holds(t, job, task.began) for t in older):
+        raise optuna.TrialPruned("an older trial has this job")
+    for name, value in worker_attributes(job.run.root).items():
+        trial.set_user_attr(name, value)
+    try:
+        return _carry_out(job.run, failures(study, task.jobs), task)
+    except Exception as error:
+        trial.set_user_attr("reason", reason_of(error))
+        if not isinstance(error, UserError):
+            _keep_traceback(job.run, error)
+        raise
+
+
+def _carry_out(run: Run, failed: Mapping[str, str], task: Work) -> float:
+    """Carry out a run, or what is missing of its parents first, and return its val metric."""
+    for parent in run.line[:-1]:
+        if parent.id in failed and not parent.finished:
+            raise UserError(f"not run, since its parent {parent.id} failed: {failed[parent.id]}")
+    if task.processes > 1 and not run.finished:
+        launch(run, task.cache, task.processes)
+    record = [once(each, task.cache) for each in run.line][-1]
+    return record.metrics["selected"]["val"][run.metric]
+
+
+def _of_job(job: Job) -> dict[str, Any]:
+    """Return what a trial says of its job."""
+    return {"run": job.run.id, "variant": job.label, "seed": job.run.seed}
+
+
+def _holds(trial: FrozenTrial, job: Job, began: float) -> bool:
+    """Return whether a trial makes it needless to enqueue its job once more."""
+    if trial.state in LIVE:
+        return True
+    if trial.state == TrialState.COMPLETE:
+        place = {k: trial.user_attrs.get(k) for k in ("host", "root")}
+        return place != _place(job.run.root) or _finished(job.run)
+    said = "reason" in trial.user_attrs  # without one it was killed
+    done = trial.datetime_complete.timestamp() if trial.datetime_complete else 0.0
+    return trial.state == TrialState.FAIL and said and done >= began
+
+
+_seen_finished: set[str] = set()
+
+
+def _finished(run: Run) -> bool:
+    """Return whether a run's record is there; what has finished stays so while we run."""
+    if run.id not in _seen_finished and run.finished:
+        _seen_finished.add(run.id)
+    return run.id in _seen_finished
+
+
+def _place(root: Path) -> dict[str, str]:
+    """Return where records lie."""
+    return {"host": HOST, "root": str(root.resolve())}
+
+
+def _alive(attributes: Mapping[str, Any]) -> bool:
+    """Return whether a worker of this machine is there, and not another process of its number."""
+    try:
+        return psutil.Process(attributes["process"]).create_time() == attributes["started"]
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _fail(study: Study, trial: FrozenTrial) -> None:
+    """Let a running trial fail, unless somebody else was faster."""
+    try:
+        study._storage.set_trial_state_values(trial._trial_id, state=TrialState.FAIL)
+    except optuna.exceptions.UpdateFinishedTrialError:
+        return
+
+
+def _keep_traceback(run: Run, error: BaseException) -> None:
+    """Write what a bug said beside where the run would lie."""
+    import traceback
+
+    text = "".join(traceback.format_exception(error))
+    write_text(run.folder / ERROR, text)

@@ -1,0 +1,1 @@
+"""Plan a run and carry it out."""

@@ -1,0 +1,81 @@
+"""A run's trained models: selected on val, of the last epoch, and best on test.
+
+The last of these is what selection on test would have reported.  Every epoch's weights are kept as
+a file while a run trains (`SelectionHook`), measured on test after it, and deleted once the best is
+named ``oracle.pth``.  Nothing else reads it: it exists to show how much the field's habit of
+selecting on test is worth.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.runner import set_random_seed
+
+from clear_bench.engine.building import build, device, load
+from clear_bench.runs.files import EPOCH, LAST, ORACLE, SELECTED
+from clear_bench.runs.run import Run
+
+
+def trained_models(run: Run, model: dict[str, Any]) -> dict[str, Any]:
+    """Return the trained models: ``selected`` on val, of the ``last`` epoch, and ``oracle``.
+
+    The last, selected on test, is there only if the protocol asks for it.  A method that does not
+    train has one model and no checkpoint.
+
+    Args:
+        run: The run.
+        model: Full configuration of its model.
+    """
+    if not run.trains:
+        return {"selected": untrained(model, run.seed)}
+    files = {"selected": SELECTED, "last": LAST} | ({"oracle": ORACLE} if run.rules.oracle else {})
+    return {name: load(model, run.folder / file) for name, file in files.items()}
+
+
+def selected_model(run: Run, model: dict[str, Any]) -> Any:
+    """Return the trained model that val selected."""
+    return load(model, run.folder / SELECTED) if run.trains else untrained(model, run.seed)
+
+
+def untrained(model: dict[str, Any], seed: int) -> Any:
+    """Return the model of a method that does not train, ready to predict."""
+    set_random_seed(seed)
+    return build(model).to(device()).eval()
+
+
+def choose(folder: Path, model: dict[str, Any], measure: Callable[[Any], float]) -> int:
+    """Leave the best epoch's weights as ``oracle.pth`` in a run directory; return that epoch.
+
+    May die anywhere and be called again: the files are deleted only after the best has its name.
+
+    Args:
+        folder: Run directory.
+        model: Configuration of the model.
+        measure: Trained model to its metric on test; the first epoch with the highest value wins.
+    """
+    kept = sorted(folder.glob(EPOCH.replace("{:04d}", "*")))
+    best = folder / ORACLE
+    if not best.is_file():
+        values = [measure(load(model, file)) for file in kept]
+        kept.pop(values.index(max(values))).replace(best)
+    for file in kept:
+        file.unlink()
+    return int(torch.load(best, map_location="cpu", weights_only=True)["meta"]["epoch"])
+
+
+def choose_oracle(
+    run: Run, model: dict[str, Any], measured: Callable[[Any], dict[str, dict[str, float]]]
+) -> dict[str, int]:
+    """Select on test, if the protocol asks for that too; return what the record says of it.
+
+    Args:
+        run: A run of either task.
+        model: Full configuration of its model.
+        measured: Trained model to split to metrics.
+    """
+    if not run.rules.oracle or not run.trains:
+        return {}
+    metric = run.metric
+    return {"oracle_epoch": choose(run.folder, model, lambda m: measured(m)["test"][metric])}

@@ -1,0 +1,124 @@
+"""What ``recognition.init`` and ``retrieval.backbone`` may say, before anything is trained."""
+
+from typing import Any
+
+from clear_bench.config import plugins
+from clear_bench.config.method import Method
+from clear_bench.config.sections import Config
+from clear_bench.runs.run import Run
+from clear_bench.utils.errors import Unavailable, UserError, unknown
+
+PACKAGED_STARTS = ("imgfocus",)
+BACKBONES = ("frozen", "last", "all")
+
+
+def check_start(config: Config) -> None:
+    """Raise a `UserError` unless ``recognition.init`` names a place where training can start.
+
+    It is "" (at random), a data set (the same network trained there, which becomes the run's
+    parent) or one of `PACKAGED_STARTS`.
+    """
+    init, known = config["recognition"]["init"], plugins.available("data set")
+    if init and init not in (*known, *PACKAGED_STARTS):
+        raise unknown("start", init, [*known, *PACKAGED_STARTS])
+    if init == config["dataset"]:
+        raise Unavailable(
+            f"recognition.init={init}: is the data set that is trained on; start from another"
+        )
+    if init and not config["recognition"]["train"]["epochs"]:
+        raise UserError(f"recognition.init={init}: {config['method']} learns nothing")
+    if init in PACKAGED_STARTS:
+        from clear_bench.models.imgfocus import weights_file
+
+        weights_file()  # says now what is not installed
+
+
+def check_hub(config: Config) -> None:
+    """Raise `Unavailable` if published weights that a recognition run starts from cannot be had."""
+    model = config["recognition"]["model"]
+    if not model.get("pretrained"):
+        return
+    import timm
+    from huggingface_hub import try_to_load_from_cache
+
+    from clear_bench.text.hub import asked
+
+    for name in _networks(model):
+        published = timm.get_pretrained_cfg(name, allow_unregistered=True)
+        source = published.hf_hub_id if published else None
+        if not source:  # what the name lacks is said when the network is built
+            continue
+        files = ("model.safetensors", "pytorch_model.bin")
+        kept = any(isinstance(try_to_load_from_cache(source, file), str) for file in files)
+        if not kept and (reason := asked(source)):
+            raise Unavailable(f"backbone {name}: its published weights cannot be had ({reason})")
+
+
+def _networks(model: Config) -> list[str]:
+    """Return timm's names in a recognition recipe: of the branches it has, or of its backbone."""
+    used = [model[b] for b in dict.fromkeys(model.get("branches", ())) if b in model]
+    names = [network.get("name") for network in used] + [model.get("backbone")]
+    return [name for name in names if isinstance(name, str)]
+
+
+def check_backbone(config: Config, parent: Config) -> None:
+    """Raise a `UserError` unless a retrieval run can train as much of its parent as it says.
+
+    ``frozen`` trains adapters alone, on cached features; ``last`` also the last block of each
+    branch of the parent's network, and ``all`` everything that its features are made of.
+
+    Args:
+        config: Resolved configuration of the retrieval run.
+        parent: The same of its parent.
+    """
+    which = config["retrieval"]["backbone"]
+    if which not in BACKBONES:
+        raise unknown("retrieval.backbone", str(which), BACKBONES)
+    if config["retrieval"]["backbone_lr"] <= 0:
+        raise UserError(f"retrieval.backbone_lr={config['retrieval']['backbone_lr']}: must be > 0")
+    if which == "frozen":
+        return
+    from mmengine.registry import MODELS
+
+    from clear_bench.models.base import RecognitionModel
+
+    where = f"retrieval.backbone={which}"
+    if not _class(MODELS, config, "retrieval").tunable:
+        raise UserError(f"{where}: {config['method']} does not learn on through its features")
+    if _class(MODELS, parent, "recognition").blocks is RecognitionModel.blocks:
+        raise UserError(f"{where}: {parent['method']} does not say which its last block is")
+
+
+def _class(registry: Any, config: Config, task: str) -> Any:
+    """Return the class of a run's model."""
+    method: Method = plugins.load("method", config["method"]).METHOD  # registers it
+    assert getattr(method, task) is not None  # noqa: S101 - `plan` has made a run of it
+    return registry.get(config[task]["model"]["type"])
+
+
+def check_text(run: Run) -> None:
+    """Raise a `UserError` for a text that cannot be made, before anything is trained."""
+    from clear_bench.text.descriptions import PHRASINGS, TEMPLATES
+    from clear_bench.text.encoders import require
+
+    settings = run.section.get("text")
+    if settings is None:
+        return
+    if settings["encoder"] == "none":
+        _check_no_text(run)
+        return
+    recognition = run.task == "recognition"
+    kind, known = ("phrase template", PHRASINGS) if recognition else ("template", TEMPLATES)
+    if settings["template"] not in known:
+        raise unknown(kind, settings["template"], known)
+    if not run.finished:  # what has finished needs no encoder any more
+        require(settings["encoder"])
+
+
+def _check_no_text(run: Run) -> None:
+    """Raise a `UserError` if a run without an encoder has nothing left to read."""
+    method = run.config["method"]
+    if run.task == "recognition":
+        raise UserError(f"recognition.text.encoder=none: {method} reads its attributes' English")
+    if run.section["model"].get("embedding") not in ("both", "hard"):
+        raise UserError(f"{method}: reads text alone; text.encoder=none leaves it nothing")

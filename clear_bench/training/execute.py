@@ -1,0 +1,111 @@
+"""Carry runs out: each once, one process at a time, with a record at the end whatever happens."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from filelock import FileLock, Timeout
+
+from clear_bench.engine.distributed import join, main_process, wait_for_all
+from clear_bench.engine.hooks import Diverged, Told
+from clear_bench.runs.files import ATTEMPTS, LOCK
+from clear_bench.runs.record import Record
+from clear_bench.runs.run import Run
+from clear_bench.training.cache import Cache
+from clear_bench.training.cost import begin_attempt, forget_peak_memory
+from clear_bench.training.mlflow_mirror import mirror
+from clear_bench.training.preflight import check
+from clear_bench.training.recognition import Recognition
+from clear_bench.training.retrieval import Retrieval
+from clear_bench.training.task import Task
+from clear_bench.utils.errors import UserError
+from clear_bench.utils.progress import say
+
+TASKS: dict[str, type[Task]] = {"recognition": Recognition, "retrieval": Retrieval}
+
+
+def task_of(run: Run, cache: Cache, launcher: str = "none") -> Task:
+    """Return a run as what carries it out."""
+    return TASKS[run.task](run, cache, launcher)
+
+
+def execute(runs: Sequence[Run], cache: Cache, launcher: str = "none") -> list[Record]:
+    """Return the records of runs, parents first; those that have finished are not run again.
+
+    Args:
+        runs: From `plan`.
+        cache: For everything derived.
+        launcher: ``none``, ``pytorch`` or ``slurm``.
+
+    Raises:
+        UserError: If a loss diverged; the failed record keeps the reason.  If a model cannot be
+            built, before anything is trained.
+    """
+    join(launcher)
+    check(runs, cache)
+    return [once(run, cache, launcher) for run in runs]
+
+
+def once(run: Run, cache: Cache, launcher: str = "none") -> Record:
+    """Return a run's record, after making it if need be; see `execute`."""
+    found = run.found()
+    if found and found.status == "finished":
+        say(f"{run.id}: finished before, not run again")
+        return found
+    run.folder.mkdir(parents=True, exist_ok=True)
+    if launcher != "none":  # the processes of one distributed run share the folder
+        return _make(run, cache, launcher)
+    lock = FileLock(run.folder / LOCK)
+    try:
+        lock.acquire(timeout=1)
+    except Timeout:
+        say(f"{run.id}: waits for another process that makes it")
+        lock.acquire()
+    with lock:
+        lock.release()  # `with` holds it once more
+        return Record.load(run.folder) if run.finished else _make(run, cache, launcher)
+
+
+def learn(run: Run, cache: Cache, listen: Told | None = None) -> list[dict[str, float]]:
+    """Train a run without evaluating it on test, and return its val history.
+
+    Args:
+        run: The run.
+        cache: For everything derived.
+        listen: See `clear_bench.engine.fit.fit`.
+
+    Raises:
+        UserError: If a loss diverged.
+    """
+    run.folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(run.folder / LOCK), _advice(run):
+        return task_of(run, cache).learn(listen)
+
+
+def _make(run: Run, cache: Cache, launcher: str) -> Record:
+    """Train and evaluate, and mirror the record to MLflow."""
+    task = task_of(run, cache, launcher)
+    forget_peak_memory()
+    before = begin_attempt(run.folder) if main_process() else 0.0
+    started = time.perf_counter()
+    with _advice(run, record=True):
+        record = task.make()
+    if main_process():
+        record.cost["wall_seconds"] = before + time.perf_counter() - started
+        record.save(run.folder)
+        (run.folder / ATTEMPTS).unlink()
+        mirror(run.folder, Record.load(run.folder))
+        (run.folder / LOCK).unlink(missing_ok=True)
+    wait_for_all()  # the next run may read what this one wrote
+    return Record.load(run.folder)
+
+
+@contextmanager
+def _advice(run: Run, *, record: bool = False) -> Iterator[None]:
+    """Say what to do about a loss that diverged, and record it if that is asked for."""
+    try:
+        yield
+    except Diverged as error:
+        if record:
+            run.record(status="failed", reason=str(error)).save(run.folder)
+        raise UserError(f"{run.id}: {error}; try a smaller train.lr") from None

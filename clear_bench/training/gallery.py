@@ -1,0 +1,65 @@
+"""From a run's rows to what is ranked: the gallery in its order, the queries, and who sees what."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clear_bench.data.dataset import categories
+from clear_bench.metrics.gallery_rules import gallery_order, removed_images
+from clear_bench.runs.run import Run
+from clear_bench.training.cache import Cache
+from clear_bench.utils.errors import UserError
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def order_of(run: Run, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the order of a gallery by the protocol's rule."""
+    _, category = categories(run.dataset.labels[rows])
+    paths = run.dataset.manifest["path"].to_numpy()[rows]
+    return gallery_order(run.rules.gallery_order, category, paths, run.dataset.queries(rows))
+
+
+def gallery_of(run: Run, cache: Cache, rows: NDArray[np.intp], seen: NDArray[np.intp]) -> Arrays:
+    """Return queries and gallery of a split, but for features.
+
+    The form is that of `clear_bench.engine.inference.rank_split`.
+
+    Args:
+        run: The run.
+        cache: For texts.
+        rows: ``(N,)`` images of the gallery, in its order.
+        seen: Rows of images whose categories count as seen.
+    """
+    dataset, rules = run.dataset, run.rules
+    labels = dataset.labels[rows]
+    found = cache.queries(dataset.schema, labels, run.section.get("text"))
+    asked = np.ones(len(found["vectors"]), bool)
+    if rules.queries == "unseen-categories":
+        old = {vector.tobytes() for vector in dataset.labels[seen]}
+        asked = np.array([v.tobytes() not in old for v in found["vectors"]])
+        if not asked.any():
+            raise UserError(f"{dataset.name}: every category is seen; see protocol.queries")
+    category = found["category"]
+    # The rule speaks of first images, which is meant in the order of the data set.
+    back = np.argsort(rows)
+    manifest = dataset.manifest.iloc[rows[back]]
+    removed = np.empty(len(rows), bool)
+    removed[back] = removed_images(
+        rules.removal,
+        category[back],
+        manifest["person"].to_numpy(),
+        manifest["camera"].to_numpy(),
+        dataset.queries(rows[back]),
+    )
+    removed &= asked[category]
+    number = np.cumsum(asked) - 1
+    return {
+        **{k: found[k][asked] for k in ("vectors", "one_hot", "text")},
+        "category": category,
+        "query_category": np.flatnonzero(asked),
+        "removed_query": number[category[removed]],
+        "removed_image": np.flatnonzero(removed),
+        "gallery_vectors": labels,
+    }

@@ -1,0 +1,131 @@
+"""A recognition run: decode the images, train on them, measure every attribute."""
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clear_bench.data.identities import keep_identities
+from clear_bench.data.images import Images, image_store
+from clear_bench.engine.fit import Feed, Start
+from clear_bench.engine.inference import encode
+from clear_bench.metrics.recognition import per_attribute, recognition_metrics
+from clear_bench.metrics.upar import challenge_score
+from clear_bench.runs.files import PHRASES, START
+from clear_bench.runs.record import plain
+from clear_bench.runs.run import Run
+from clear_bench.training.initial_weights import begin
+from clear_bench.training.model_config import recognition_config
+from clear_bench.training.task import Measured, Metrics, Task
+from clear_bench.utils.errors import UserError
+
+Rows = dict[str, NDArray[np.intp]]
+
+
+def split_rows(run: Run, readable: NDArray[np.bool_]) -> Rows:
+    """Return the manifest rows of ``train``, ``val`` and ``test`` that a run uses.
+
+    Args:
+        run: The run.
+        readable: ``(N,)`` which images can be read.
+
+    Raises:
+        UserError: If a split has no images.
+    """
+    rows = {s: run.dataset.rows(s) for s in ("train", "val", "test")}
+    rows = {s: r[readable[r]] for s, r in rows.items()}
+    persons = run.dataset.manifest["person"].to_numpy()[rows["train"]]
+    rows["train"] = rows["train"][keep_identities(persons, run.config["data"]["identities"])]
+    for split, found in rows.items():
+        if not len(found):
+            raise UserError(f"{run.dataset.name}: the {split} split has no images")
+    return rows
+
+
+class Recognition(Task):
+    """Image to a probability per attribute."""
+
+    @cached_property
+    def images(self) -> Images:
+        """The decoded images of the data set."""
+        data = self.run.config["data"]
+        height, width = data["image_size"]
+        return image_store(
+            self.run.dataset,
+            (height, width),
+            self.cache.root / "images",
+            skip_unreadable=data["skip_unreadable"],
+            keep=data["keep_pixels"],
+        )
+
+    @cached_property
+    def rows(self) -> Rows:
+        """The manifest rows of each split."""
+        return split_rows(self.run, self.images.readable)
+
+    @cached_property
+    def model(self) -> dict[str, Any]:
+        """The full configuration of the model."""
+        run = self.run
+        ratio = run.dataset.labels[self.rows["train"]].mean(axis=0).tolist()
+        return recognition_config(run.config, run.dataset.schema, run.folder, ratio)
+
+    def prepare(self) -> None:
+        """Write the attributes' text embeddings, if the method reads text."""
+        if "text" in self.run.section:
+            text = self.cache.phrases(self.run.dataset.schema, self.run.section["text"])
+            self.save_once(PHRASES, {"text": text})
+
+    def start(self) -> tuple[Start | None, dict[str, Any]]:
+        """Return where training starts: at random, or where ``recognition.init`` says."""
+        said = begin(self.run, self.model)
+        return (Start(self.run.folder / START) if self.run.section["init"] else None), said
+
+    def feed(self) -> Feed:
+        """Return images and labels."""
+        staged = self.cache.labels(self.run.dataset)
+        rows = {s: r.tolist() for s, r in self.rows.items()}
+        key = {"data": self.run.dataset.checksum, "rows": rows}
+        files = self.cache.arrays("rows", key, lambda: self.rows)
+        evaluator = {
+            "type": "RecognitionMetric",
+            "labels": str(staged / "labels.npy"),
+            "threshold": self.run.rules.threshold,
+            "undefined": self.run.rules.undefined,
+        }
+        return Feed(
+            arrays={"images": self.images.file, "labels": staged / "labels.npy"},
+            rows={s: files / f"{s}.npy" for s in ("train", "val")},
+            names=staged / "names.txt",
+            validation={"val_cfg": {}, "val_evaluator": evaluator},
+        )
+
+    def measure(self, model: Any) -> Measured:
+        """Return a model's metrics on val and test, and each attribute's on test."""
+        rules, labels = self.run.rules, self.run.dataset.labels
+        metrics: Metrics = {}
+        kept: dict[str, NDArray[Any]] = {}
+        for split in ("val", "test"):
+            rows = self.rows[split]
+            _, probabilities = encode(model, self.images.pixels, rows)
+            found = recognition_metrics(
+                probabilities, labels[rows], rules.threshold, rules.undefined
+            )
+            if rules.madm:
+                found["challenge"] = challenge_score(found["mA"], found["f1_instance"])
+            metrics[split] = plain(found)
+            kept |= {
+                f"{split}_rows": rows,
+                f"{split}_probabilities": probabilities,
+                f"{split}_labels": labels[rows],
+            }
+        table = per_attribute(kept["test_probabilities"], kept["test_labels"], rules.threshold)
+        attributes = {"name": self.run.dataset.schema.names, **plain(table)}
+        return Measured(metrics, lambda: kept, attributes)
+
+    def counts(self) -> dict[str, int]:
+        """Return the numbers of images."""
+        unreadable = int((~self.images.readable).sum())
+        sizes = {f"{split}_images": len(rows) for split, rows in self.rows.items()}
+        return {"unreadable_images": unreadable, **sizes}

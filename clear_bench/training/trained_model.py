@@ -1,0 +1,112 @@
+"""A trained model from the folder of its run alone: no data set is needed."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from clear_bench.config import plugins
+from clear_bench.config.numbers import completed
+from clear_bench.config.sections import Config
+from clear_bench.data.schema import Schema
+from clear_bench.runs.files import RECORD, SCHEMA, SELECTED, find_run
+from clear_bench.runs.record import Record
+from clear_bench.training.model_config import recognition_config, retrieval_config
+from clear_bench.utils.errors import UserError, require_file
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """What a finished run learned.
+
+    Args:
+        folder: Run directory.
+        record: Its record.
+        parent: What the run under it learned; None for recognition.
+    """
+
+    folder: Path
+    record: Record
+    parent: "TrainedModel | None" = None
+
+    @cached_property
+    def config(self) -> Config:
+        """Resolved configuration of the run."""
+        return completed(self.record.config)
+
+    @cached_property
+    def schema(self) -> Schema:
+        """What its attributes mean.
+
+        Raises:
+            UserError: If the file is not there.
+        """
+        file = require_file(self.folder / SCHEMA, "train the run again")
+        return Schema.from_json(file.read_text(encoding="utf-8"))
+
+    @property
+    def recogniser(self) -> "TrainedModel":
+        """What recognises: itself, or of a retrieval run its parent."""
+        return self.parent or self
+
+    @property
+    def trains(self) -> bool:
+        """Whether the method learns anything; one that does not keeps no weights."""
+        return self.config[self.record.task]["train"]["epochs"] > 0
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """(height, width) in pixels that the network reads."""
+        height, width = self.recogniser.config["data"]["image_size"]
+        return height, width
+
+    @property
+    def threshold(self) -> float:
+        """An attribute is predicted where its probability is greater."""
+        return float(self.config["protocol"]["threshold"])
+
+    @cached_property
+    def model_config(self) -> dict[str, Any]:
+        """The full configuration of the network."""
+        if self.record.task == "recognition":
+            return recognition_config(self.config, self.schema, self.folder)
+        recognition = self.parent.model_config if self.parent else None
+        return retrieval_config(self.config, self.folder, recognition)
+
+    @cached_property
+    def model(self) -> Any:
+        """The network with the weights that val selected, ready to predict.
+
+        Raises:
+            UserError: If the weights are missing or do not fit.
+        """
+        from clear_bench.engine.building import load
+        from clear_bench.training.checkpoints import untrained
+
+        for each in (self.parent, self):
+            if each:
+                plugins.load("method", each.record.method)  # registers its models
+        if not self.trains:
+            return untrained(self.model_config, self.record.seed)
+        return load(self.model_config, self.folder / SELECTED)
+
+
+def open_model(run: str | Path, root: Path) -> TrainedModel:
+    """Return what a finished run learned.
+
+    Args:
+        run: Run directory, run id, or the beginning of one.
+        root: Folder of all runs; a parent is looked for beside the run first.
+
+    Raises:
+        UserError: If the run or its parent is not there, or has not finished.
+    """
+    folder = find_run(root, str(run))
+    record = Record.load(folder)
+    if record.status != "finished":
+        raise UserError(f"{record.run_id}: has {record.status} ({record.reason}); train it again")
+    if record.task == "recognition":  # where its training started matters no more
+        return TrainedModel(folder, record)
+    beside = folder.resolve().parent.parent.glob(f"*/{record.parent}/{RECORD}")
+    place = next((file.parent for file in beside), None) or find_run(root, record.parent)
+    return TrainedModel(folder, record, TrainedModel(place, Record.load(place)))

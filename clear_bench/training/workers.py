@@ -1,0 +1,183 @@
+"""Processes of this machine that carry calls out, each with a GPU of its own where there are some.
+
+`train`, `evaluate` and the studies share this: how many fit, how they start, how they stop.
+"""
+
+import multiprocessing
+import os
+import signal
+import traceback
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.connection import wait as wait_for
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from clear_bench.utils.errors import UserError
+from clear_bench.utils.progress import be_quiet
+
+
+class WorkerDied(UserError):  # noqa: N818 - the word says it
+    """A process ended in the middle of a call: it was killed, or ran out of memory."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a call.
+
+    Args:
+        key: What the call was named.
+        value: What it returned.
+        error: What it raised instead.
+    """
+
+    key: Any
+    value: Any = None
+    error: Exception | None = None
+
+
+@dataclass
+class _Worker:
+    """A process, the line to it, and the key of the call that it is at."""
+
+    process: BaseProcess
+    line: Connection
+    key: Any = None
+
+
+class Workers:
+    """A pool of fresh processes (torch does not survive a fork); leaving it stops them at once.
+
+    Args:
+        count: Processes at most; they start when they are needed.
+        threads: Of each.
+        gpu_each: Whether each sees one GPU alone, where there are any.
+    """
+
+    def __init__(self, count: int, threads: int, *, gpu_each: bool = True) -> None:
+        self.count, self.threads = count, threads
+        self.gpus = gpus() if gpu_each else []
+        self.started = 0
+        self.idle: list[_Worker] = []
+        self.at_work: list[_Worker] = []
+        self.waiting: deque[tuple[Any, Callable[..., Any], tuple[Any, ...]]] = deque()
+
+    def __enter__(self) -> "Workers":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in [*self.idle, *self.at_work]:
+            worker.process.terminate()
+        for worker in [*self.idle, *self.at_work]:
+            worker.process.join()
+            worker.line.close()
+
+    @property
+    def busy(self) -> int:
+        """How many calls have not ended."""
+        return len(self.waiting) + len(self.at_work)
+
+    def submit(self, key: Any, function: Callable[..., Any], *args: Any) -> None:
+        """Let a process call a function of a module; what becomes of it comes from `wait`."""
+        self.waiting.append((key, function, args))
+        self._hand_out()
+
+    def wait(self, timeout: float | None = None) -> list[Outcome]:
+        """Return what has ended, after waiting for at least one call.
+
+        Args:
+            timeout: Seconds to wait at most; then nothing may have ended.
+        """
+        lines = [worker.line for worker in self.at_work]
+        ready = set(wait_for(lines, timeout)) if lines else set()
+        outcomes = []
+        for worker in [w for w in self.at_work if w.line in ready]:
+            self.at_work.remove(worker)
+            outcomes.append(self._ended(worker))
+        self._hand_out()
+        return outcomes
+
+    def _ended(self, worker: _Worker) -> Outcome:
+        """Return what a process says of its call, or that it is no more."""
+        try:
+            value, error = worker.line.recv()
+        except EOFError:
+            worker.process.join()
+            worker.line.close()
+            status = worker.process.exitcode
+            return Outcome(worker.key, error=WorkerDied(
+                f"its process ended with status {status} (killed, or out of memory?); run the "
+                "same command again to go on"))  # fmt: skip
+        self.idle.append(worker)
+        return Outcome(worker.key, value, error)
+
+    def _hand_out(self) -> None:
+        """Give waiting calls to processes that are free, or that may still be started."""
+        while self.waiting and (self.idle or len(self.at_work) < self.count):
+            worker = self.idle.pop() if self.idle else self._start()
+            worker.key, function, args = self.waiting.popleft()
+            worker.line.send((function, args))
+            self.at_work.append(worker)
+
+    def _start(self) -> _Worker:
+        """Start a process.  Ctrl-C is for this one alone, which then stops the others."""
+        os.environ["OMP_NUM_THREADS"] = str(self.threads)  # inherited before it imports anything
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        gpu = self.gpus[self.started % len(self.gpus)] if self.gpus else ""
+        process = context.Process(target=_serve, args=(theirs, gpu))
+        usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            process.start()
+        finally:
+            signal.signal(signal.SIGINT, usual)
+        theirs.close()
+        self.started += 1
+        return _Worker(process, ours)
+
+
+def count_workers(asked: int, experiments: int, threads: int) -> int:
+    """Return how many processes work side by side: one a GPU, or else one a core.
+
+    Args:
+        asked: What the user wants; 0 chooses.
+        experiments: How many there are that do not wait for one another.
+        threads: Of each process.
+    """
+    fit = len(gpus()) or (os.cpu_count() or 1) // threads
+    return asked or max(1, min(experiments, fit))
+
+
+def gpus() -> list[str]:
+    """Return the numbers of the GPUs that this process may use."""
+    import torch
+
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen:
+        return chosen.split(",")
+    return [str(number) for number in range(torch.cuda.device_count())]
+
+
+def _serve(line: Connection, gpu: str) -> None:
+    """Carry out calls until nobody asks any more."""
+    be_quiet()  # the lines of several would mix; each run has its log
+    if gpu:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+    while True:
+        try:
+            function, args = line.recv()
+        except EOFError:
+            return
+        line.send(_answer(function, args))
+
+
+def _answer(function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, Exception | None]:
+    """Return what a function returns, or what it raises, with its traceback as a note."""
+    try:
+        return function(*args), None
+    except Exception as error:
+        if not isinstance(error, UserError):
+            error.add_note("".join(traceback.format_exception(error)))
+        return None, error

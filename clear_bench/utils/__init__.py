@@ -1,0 +1,1 @@
+"""Below everything: errors, files written whole, hashes, progress, the edge of a command."""

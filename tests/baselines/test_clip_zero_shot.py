@@ -1,0 +1,132 @@
+"""Zero-shot CLIP against transformers' own model, with a tiny one of random weights in a folder."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from layouts import write_market
+from PIL import Image
+from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
+
+from baselines.clip_zero_shot import CLIP_MEAN, CLIP_STD, ClipImages
+from clear_bench.engine.building import build
+from clear_bench.models.preprocessing import MEAN, STD
+from clear_bench.text.encoders import load
+from clear_bench.training.cache import Cache
+from clear_bench.training.execute import execute
+from clear_bench.training.plan import plan
+from clear_bench.utils.errors import UserError
+
+FACTS = {"attributes": 3, "image_size": (32, 16), "positive_ratio": [0.5] * 3,
+         "augment": {"pad": 0, "flip": False}}  # fmt: skip
+
+
+def write_tiny_clip(folder: Path, *, projection: int = 16) -> Path:
+    """Write a CLIP model in the layout of the hub: two thin towers and a tokenizer of letters."""
+    folder.mkdir(parents=True)
+    letters = [chr(c) for c in range(ord("a"), ord("z") + 1)] + [",", ".", "-"]
+    tokens = [*letters, *(c + "</w>" for c in letters), "<|startoftext|>", "<|endoftext|>"]
+    (folder / "vocab.json").write_text(json.dumps({t: k for k, t in enumerate(tokens)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    CLIPTokenizer.from_pretrained(folder).save_pretrained(folder)
+    thin = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1,
+            "num_attention_heads": 2, "projection_dim": projection}  # fmt: skip
+    ends = {"bos_token_id": len(tokens) - 2, "eos_token_id": len(tokens) - 1}
+    text = {**thin, **ends, "vocab_size": len(tokens), "max_position_embeddings": 400}
+    vision = {**thin, "image_size": 32, "patch_size": 16}
+    torch.manual_seed(0)
+    config = CLIPConfig(text_config=text, vision_config=vision, projection_dim=projection)
+    CLIPModel(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    return str(write_tiny_clip(tmp_path_factory.mktemp("hub") / "tiny"))
+
+
+def test_images_are_what_transformers_gives(source):
+    """Image size 32 x 16 and a model that reads 32 x 32: no resizing, 8 black columns a side."""
+    model = build({"type": "ClipImages", "source": source, **FACTS}).eval()
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 32, 16, 3), dtype=np.uint8)
+    batch = model.data_preprocessor({"images": torch.from_numpy(pixels)}, False)
+    with torch.inference_mode():
+        features, probabilities = model(batch["images"], None, None)
+    square = np.zeros((2, 32, 32, 3))
+    square[:, :, 8:24] = pixels / 255
+    ready = torch.tensor((square - CLIP_MEAN) / CLIP_STD).permute(0, 3, 1, 2).float()
+    clip = CLIPModel.from_pretrained(source).eval()
+    with torch.inference_mode():
+        hidden = clip.vision_model(pixel_values=ready).pooler_output
+        expected = clip.visual_projection(hidden)
+    torch.testing.assert_close(features, expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(probabilities, torch.full((2, 3), 0.5))
+    assert not any(p.requires_grad for p in model.parameters())
+
+
+def test_resizing_is_pillows_bicubic(source):
+    model: ClipImages = build({"type": "ClipImages", "source": source, **FACTS})
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 32, 3), dtype=np.uint8)
+    normal = torch.tensor((pixels / 255 - MEAN) / STD).permute(2, 0, 1)[None].float()
+    found = model.squared(normal)[0].permute(1, 2, 0).numpy() * CLIP_STD + CLIP_MEAN
+    expected = np.array(Image.fromarray(pixels).resize((16, 32), Image.Resampling.BICUBIC)) / 255
+    np.testing.assert_allclose(found[:, 8:24], expected, atol=0.01)
+    np.testing.assert_allclose(found[:, [0, 7, 24, 31]], 0, atol=1e-6)
+
+
+def test_text_is_what_transformers_gives(source):
+    sentences = ["a man with a red top", "a woman", "a man with long hair"]
+    encoder = load(f"{source}@clip")
+    found = encoder.encode(sentences)
+    clip, tokenizer = (
+        CLIPModel.from_pretrained(source).eval(),
+        CLIPTokenizer.from_pretrained(source),
+    )
+    with torch.inference_mode():
+        for sentence, vector in zip(sentences, found, strict=True):
+            alone = tokenizer([sentence], return_tensors="pt")
+            expected = clip.text_projection(clip.text_model(**alone).pooler_output)[0].numpy()
+            np.testing.assert_allclose(vector, expected, rtol=1e-4, atol=1e-5)
+    assert np.array_equal(encoder.encode(sentences[1:2])[0], found[1])  # whatever else is asked
+    with pytest.raises(UserError, match="reads 400 tokens"):
+        encoder.encode(["a " * 500])
+
+
+def run(tmp_path, monkeypatch, **sources):
+    write_market(tmp_path / "market")
+    monkeypatch.chdir(tmp_path)
+    runs = plan("clip_zero_shot", "market1501", "smoke", 0, sources, root=Path("runs"),
+                data_root=Path("market"))  # fmt: skip
+    return execute(runs, Cache(Path("cache")))
+
+
+def test_a_whole_run(tmp_path, monkeypatch, source):
+    sources = {"recognition.model.source": source, "text.encoder": f"{source}@clip"}
+    recognition, retrieval = run(tmp_path, monkeypatch, **sources)
+    assert retrieval.parent == recognition.run_id
+    assert 0 < retrieval.metrics["selected"]["test"]["mAP"] <= 1
+    assert retrieval.history == [] and retrieval.cost["trainable_parameters"] == 0
+
+
+def test_two_models_of_different_width_are_refused(tmp_path, monkeypatch, source):
+    other = write_tiny_clip(tmp_path / "hub" / "other", projection=8)
+    sources = {"recognition.model.source": source, "text.encoder": f"{other}@clip"}
+    with pytest.raises(UserError, match="text vectors are 8 wide, image vectors 16"):
+        run(tmp_path, monkeypatch, **sources)
+
+
+def test_missing_models_and_weights_are_never_replaced(tmp_path, source):
+    with pytest.raises(UserError, match="cannot be loaded"):
+        build({"type": "ClipImages", "source": str(tmp_path / "nowhere"), **FACTS})
+    with pytest.raises(UserError, match="minilm: is no CLIP model"):
+        load("minilm@clip")
+    broken = write_tiny_clip(tmp_path / "broken")
+    weights = broken / "model.safetensors"
+    from safetensors.torch import load_file, save_file
+
+    kept = {k: v for k, v in load_file(weights).items() if k != "visual_projection.weight"}
+    save_file(kept, weights, metadata={"format": "pt"})
+    with pytest.raises(UserError, match=r"no weights for visual_projection\.weight"):
+        build({"type": "ClipImages", "source": str(broken), **FACTS})

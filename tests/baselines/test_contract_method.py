@@ -1,0 +1,97 @@
+"""Every recognition method on one contract: builds, learns, predicts, is saved, fits any schema."""
+
+import pytest
+import torch
+from methods import RECOGNITION, TRAINED, batch, build_method, config_of
+
+from clear_bench.engine.building import build, load
+from clear_bench.models.losses import weighted_bce
+from clear_bench.training.cost import flops_per_image
+
+
+@pytest.mark.parametrize("profile", ["smoke", "default", "paper"])
+@pytest.mark.parametrize("key", RECOGNITION)
+def test_builds_in_every_profile(key, profile, tmp_path):
+    with torch.device("meta"):
+        model = build(config_of(key, tmp_path, 35, profile=profile))
+    assert model.attributes == 35
+    assert model.feature_dim > 0
+    parameters = list(model.parameters())
+    assert all(p.device.type == "meta" for p in parameters)
+    # At the default scale a method must train on two CPU cores.
+    assert profile == "paper" or sum(p.numel() for p in parameters) < 4e6
+
+
+@pytest.mark.parametrize("size", [(64, 32), (96, 48), (128, 64)])
+@pytest.mark.parametrize("key", RECOGNITION)
+def test_every_image_size_of_the_cpu_profiles_works(key, size, tmp_path):
+    model = build_method(key, tmp_path, image_size=size).eval()
+    features, probabilities = model(torch.randn(2, 3, *size), None, None)
+    assert features.shape == (2, model.feature_dim)
+    assert probabilities.shape == (2, 8)
+
+
+@pytest.mark.parametrize(("attributes", "grouped"), [(26, False), (35, True), (105, False)])
+@pytest.mark.parametrize("key", RECOGNITION)
+def test_any_schema_fits(key, attributes, grouped, tmp_path):
+    model = build_method(key, tmp_path, attributes, grouped=grouped)
+    images, labels = batch(3, attributes)
+    if key in TRAINED:
+        loss = sum(v for k, v in model.loss(images, labels).items() if "loss" in k)
+        loss.backward()
+        assert torch.isfinite(loss)
+        silent = [n for n, p in model.named_parameters() if p.requires_grad and p.grad is None]
+        assert not silent
+        assert flops_per_image(model.eval()) > 0
+    rows = torch.arange(3)
+    (answer,) = model.eval()(images, None, rows, mode="predict")
+    assert torch.equal(answer["rows"], rows)
+    assert answer["probabilities"].shape == (3, attributes)
+    assert ((answer["probabilities"] >= 0) & (answer["probabilities"] <= 1)).all()
+
+
+@pytest.mark.parametrize("key", RECOGNITION)
+def test_same_seed_same_loss_and_a_saved_model_predicts_the_same_bits(key, tmp_path):
+    images, labels = batch(4)
+    first, second = (build_method(key, tmp_path, seed=7) for _ in range(2))
+    if key in TRAINED:
+        found = []
+        for model in (first, second):
+            torch.manual_seed(3)
+            losses = model.loss(images, labels)
+            found.append({k: v.item() for k, v in losses.items()})
+        assert found[0] == found[1]
+        another = build_method(key, tmp_path, seed=8).loss(images, labels)
+        assert {k: v.item() for k, v in another.items()} != found[0]
+    torch.save({"state_dict": first.state_dict()}, tmp_path / "saved.pth")
+    loaded = load(config_of(key, tmp_path), tmp_path / "saved.pth")
+    with torch.inference_mode():
+        for a, b in zip(first.eval()(images, None, None), loaded(images, None, None), strict=True):
+            assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("key", TRAINED)
+def test_overfits_thirty_two_images(key, tmp_path):
+    torch.manual_seed(0)
+    model = build_method(key, tmp_path)
+    images, labels = batch(32)
+    ratio = model.positive_ratio = labels.mean(dim=0)
+    # The best that any constant prediction could do.
+    up, down = ratio * torch.exp(1 - ratio), (1 - ratio) * torch.exp(ratio)
+    constant = torch.logit(up / (up + down)).expand(32, -1)
+    prior = weighted_bce(constant, labels, ratio)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    for _ in range(40):
+        optimizer.zero_grad()
+        sum(model.loss(images, labels).values()).backward()
+        optimizer.step()
+    # Batch norm's running averages lag behind forty steps, so they are taken anew.
+    for module in model.modules():
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+            module.momentum = None
+            module.reset_running_stats()
+    with torch.no_grad():
+        model.loss(images, labels)
+        model.eval()
+        reached = weighted_bce(model.classify(model.features(images)), labels, ratio)
+    assert reached < 0.5 * prior, f"{reached:.3f} of {prior:.3f}"

@@ -1,0 +1,37 @@
+"""Train, and die by ``kill -9`` at the N-th call: ``killed.py WHERE N TRAIN-ARGS...``."""
+
+import os
+import signal
+import sys
+
+from clear_bench.engine import hooks
+from clear_bench.train import app
+from clear_bench.training import checkpoints
+from clear_bench.utils.command_line import main
+
+PLACES = {
+    "step": (hooks.LossHook, "after_train_iter"),
+    "save": (hooks.SelectionHook, "_save"),
+    "load": (checkpoints, "load"),
+}
+
+
+def die_at(where: str, number: int) -> None:
+    owner, name = PLACES[where]
+    calls = 0
+    original = getattr(owner, name)
+
+    def counted(*args, **kwargs):
+        nonlocal calls
+        calls += 1
+        if calls == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return original(*args, **kwargs)
+
+    setattr(owner, name, counted)
+
+
+if __name__ == "__main__":
+    die_at(sys.argv[1], int(sys.argv[2]))
+    sys.argv = ["train", *sys.argv[3:]]
+    main(app)

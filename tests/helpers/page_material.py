@@ -1,0 +1,42 @@
+"""Runs and pictures for tests of the page."""
+
+import json
+
+from fake_runs import fake_bench, fake_run, fake_study
+from PIL import Image
+
+from clear_bench.runs.files import RECORD
+from clear_bench.utils.files import write_text
+
+NASTY = 'out of memory <script>alert("&")</script>'
+
+
+def fill(root):
+    """Write runs of every kind."""
+    fake_bench(root, seeds=(0, 1))
+    fake_run(root, "vtb", seed=5, status="failed", reason=NASTY)
+    fake_run(root, "alm", seed=0, stale=True)
+    small = fake_run(root, "deepmar", seed=0, quality=0.5)
+    file = root / "default/synthped/deepmar" / small.run_id / RECORD
+    cost = {**small.cost, "parameters": 1_000_000}
+    write_text(file, json.dumps(small.model_copy(update={"cost": cost}).model_dump()))
+    fake_run(root, "asmr", "retrieval", seed=0, protocol="asmr")
+    fake_study(root, states={"smollm2": ("unavailable", "no weights here")})
+    fake_study(root, "depth", factors={"retrieval.model.depth": (1, 2)}, seeds=(0, 1))
+
+
+def draw(out, profile="default"):
+    """Write a list of figures, and pictures."""
+    folder = out / profile / "figures"
+    folder.mkdir(parents=True)
+    rows = [{"figure": "", "title": "Runs", "stem": "", "caption": "", "files": [], "note": "gone"}]
+    for key, stem, size in (
+        ("comparison", "comparison-synthped-recognition", (300, 200)),
+        ("deltas", "deltas-synthped-depth", (300, 200)),
+        ("qualitative", "qualitative-synthped-best", (600, 200)),
+    ):
+        Image.new("RGB", size, "white").save(folder / f"{stem}.png")
+        rows.append({"figure": key, "title": key, "stem": stem, "caption": f"About {stem}.",
+                     "files": [f"{stem}.pdf", f"{stem}.png"], "note": "",
+                     "width": size[0] / 100, "height": size[1] / 100})  # fmt: skip
+    (folder / "figures.json").write_text(json.dumps(rows))

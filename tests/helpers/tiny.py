@@ -1,0 +1,54 @@
+"""A tiny CLEAR on a tiny Market-1501: train it, kill it, compare its numbers."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from clear_bench.runs.record import Record
+from clear_bench.training.cache import Cache
+from clear_bench.training.execute import execute
+from clear_bench.training.plan import plan
+
+TINY = {
+    "data.image_size": [64, 32],
+    "recognition.train.epochs": 3,
+    "recognition.train.warmup_epochs": 1,
+    "recognition.train.batch_size": 16,
+    "retrieval.train.epochs": 3,
+    "retrieval.train.batch_size": 16,
+    "recognition.model.vit": {
+        "name": "vit_tiny_patch16_224", "embed_dim": 32, "depth": 1, "num_heads": 2
+    },
+    "recognition.model.dim": 32,
+    "recognition.model.heads": 2,
+    "text.encoder": "none",
+}  # fmt: skip
+
+
+def go(data, root, overrides=None, seed=0):
+    changed = TINY | (overrides or {})
+    runs = plan("clear", "market1501", "smoke", seed, changed, root=root, data_root=data)
+    return runs, execute(runs, Cache(Path("cache")))
+
+
+def numbers(record: Record) -> dict:
+    """Return everything of a record that must be the same when it is made again."""
+    history = [{k: v for k, v in row.items() if k != "seconds"} for row in record.history]
+    return {"metrics": record.metrics, "history": history, "selected": record.selected_epoch,
+            "table": record.per_attribute}  # fmt: skip
+
+
+def words(data, overrides=None):
+    """Return the command line of what `go` does."""
+    changed = TINY | (overrides or {})
+    where = ["--dataset=market1501", f"--data-root={data}", "--runs=runs", "--cache=cache"]
+    return [*where, "--profile=smoke", *(f"--set={k}={json.dumps(v)}" for k, v in changed.items())]
+
+
+def kill(data, where, number, overrides=None):
+    """Train in another process until it dies, see ``killed.py``."""
+    script = Path(__file__).with_name("killed.py")
+    command = [sys.executable, str(script), where, str(number), *words(data, overrides)]
+    died = subprocess.run(command, capture_output=True, text=True)
+    assert died.returncode == -9, died.stderr

@@ -1,0 +1,268 @@
+"""Figures: every spec draws, the same bytes each time, without torch; what is missing is said."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fake_runs import fake_bench, fake_run, fake_study
+from layouts import write_market
+from matplotlib.text import Text
+
+from clear_bench.config import plugins
+from clear_bench.config.plugins import title_of
+from clear_bench.data.load import load_dataset
+from clear_bench.report import draw as figures
+from clear_bench.report.draw import INDEX, draw, draw_all
+from clear_bench.report.figures.material import LONG, Material
+from clear_bench.report.figures.pictures import FLAG
+from clear_bench.report.figures.style import COLUMN, WIDE, write
+from clear_bench.results.load import Results
+from clear_bench.runs.study_result import SearchResult, SearchTrial
+from clear_bench.utils.errors import UserError
+
+FIGURES = sorted(plugins.available("figure"))
+DATA = "market1501"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """Runs on a small Market-1501 that is there, three studies, a failed and a stale run."""
+    root = tmp_path_factory.mktemp("figures")
+    write_market(root / "data" / DATA)
+    dataset = load_dataset(DATA, root / "data" / DATA)
+    rows = dataset.rows("test")
+    common = {"names": dataset.schema.names, "images": len(rows), "dataset": DATA}
+    common["split"] = dataset.split_name
+    known = {k: v for k, v in common.items() if k != "dataset"}
+    methods = ("clear", "asmr", "clear_soft", "chance")
+    known |= {"recognition": ("clear", "vtb", "chance"), "retrieval": methods, "epochs": 3}
+    fake_study(root / "runs", "lm_choice", seeds=(0, 1), epochs=3, **common,
+               states={"smollm2": ("unavailable", "no weights")})  # fmt: skip
+    depth = {"retrieval.model.depth": (1, 2, 4), "retrieval.text.template": ("positives", "list")}
+    study = fake_study(
+        root / "runs", "cross_depth", factors=depth, seeds=(0, 1), epochs=3, **common
+    )
+    made = fake_bench(root / "runs", datasets=(DATA,), seeds=(0, 1), **known)
+    for record in made:
+        _on_real_data(root / "runs", record, dataset, rows)
+    trials = [SearchTrial(number=k, state="complete", values={"lr": 0.1**k}, val=0.2 + 0.03 * k)
+              for k in range(1, 5)]  # fmt: skip
+    trials.append(SearchTrial(number=5, state="pruned", values={"lr": 1.0}, val=0.1))
+    found = SearchResult(metric="mAP", budget=6, trials=trials, best={"lr": 1e-4},
+                         importance={"lr": 0.8, "margin": 0.2})  # fmt: skip
+    study.model_copy(update={"search": found}).save(root / "runs")
+    fake_run(root / "runs", "vit", status="failed", reason="diverged", **common)
+    fake_run(root / "runs", "swin", stale=True, **common)
+    maps = root / "attention/default"
+    maps.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 255, (3, 64, 32, 3), np.uint8)
+    looks = {"vit": rng.random((3, 4, 2)), "swin": rng.random((3, 2, 1))}
+    np.savez(maps / f"{made[0].run_id}.npz", rows=rows[:3], pixels=pixels, **looks)
+    return root
+
+
+def _on_real_data(root, record, dataset, rows):
+    """Make a fake run one of data that are there."""
+    folder = root / record.profile / record.dataset / record.method / record.run_id
+    content = json.loads((folder / "record.json").read_text())
+    content["data"]["manifest_checksum"] = dataset.checksum
+    content["config"]["data"]["label_set"] = dataset.label_set
+    (folder / "record.json").write_text(json.dumps(content))
+    with np.load(folder / "predictions.npz") as kept:
+        arrays = dict(kept)
+    if "rows" in arrays:
+        np.savez(folder / "predictions.npz", **{**arrays, "rows": rows})
+
+
+def material(world, **known):
+    known = {"publish": True, "data": world / "data", "attention": world / "attention", **known}
+    return Material(Results.load(world / "runs"), **known)
+
+
+@pytest.fixture(scope="module")
+def canvases():
+    """The pictures that `drawn` drew, by the name of their files."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def drawn(world, canvases):
+    def spy(figure, path):
+        canvases[path.name] = figure
+        return write(figure, path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures, "write", spy)
+        return draw_all(material(world), world / "out")
+
+
+def test_every_figure_is_drawn_and_listed(world, drawn):
+    files = {file for one in drawn for file in one.files}
+    empty = set(FIGURES) - {one.figure for one in drawn if one.files}
+    assert not empty, [one for one in drawn if one.figure in empty]
+    assert files == {f.name for f in (world / "out").iterdir()} - {INDEX}
+    listed = json.loads((world / "out" / INDEX).read_text())
+    assert [row["stem"] for row in listed] == [one.stem for one in drawn]
+    known = set(Results.load(world / "runs").by_id)
+    for one in drawn:
+        assert bool(one.files) != bool(one.note), one
+        assert set(one.runs) <= known
+        if one.files:
+            assert one.width in (COLUMN, WIDE), one.stem
+            assert one.height < 8, one.stem
+            assert len(one.caption) > 40
+            assert one.runs or one.figure == "search"
+            pdf, png = ((world / "out" / file).read_bytes() for file in one.files)
+            assert pdf.startswith(b"%PDF")
+            assert png.startswith(b"\x89PNG")
+
+
+def test_a_second_build_elsewhere_gives_the_same_bytes_and_imports_no_torch(world, drawn):
+    code = f"""
+import sys, matplotlib
+from pathlib import Path
+matplotlib.rcParams["font.size"] = 30
+from clear_bench.figures import draw_all
+from clear_bench.plots.material import Material
+from clear_bench.results import Results
+root = Path({str(world)!r})
+found = Material(Results.load(root / "runs"), root / "data", True, root / "attention")
+draw_all(found, root / "again", workers=2)
+heavy = {{"torch", "mmengine", "timm", "transformers", "mlflow", "optuna"}} & set(sys.modules)
+assert not heavy, heavy
+"""
+    environment = {**os.environ, "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+    names = sorted(f.name for f in (world / "out").iterdir())
+    assert names == sorted(f.name for f in (world / "again").iterdir())
+    for name in names:
+        assert (world / "out" / name).read_bytes() == (world / "again" / name).read_bytes(), name
+        assert b"CreationDate" not in (world / "out" / name).read_bytes()
+
+
+def test_no_letter_is_smaller_than_seven_points(drawn, canvases):
+    assert set(canvases) == {one.stem for one in drawn if one.files}
+    for name, figure in canvases.items():
+        texts = [t for t in figure.findobj(Text) if t.get_visible() and t.get_text()]
+        assert texts, name
+        assert min(t.get_fontsize() for t in texts) >= 7, name
+
+
+def test_what_is_not_shown_is_said(world, drawn):
+    notes = [one.note for one in drawn if not one.figure]
+    assert len(notes) == 2
+    assert any(n.startswith("vit-recognition") and "failed (diverged)" in n for n in notes)
+    assert any(n.startswith("swin-recognition") and "made by other code" in n for n in notes)
+    hidden = {n.split(":")[0] for n in notes}
+    assert not hidden & {run for one in drawn for run in one.runs}
+    missing = {one.stem for one in drawn if one.figure == "curves" and one.note}
+    assert missing == {"curves-data_size", "curves-image_size"}
+    assert str(next(one for one in drawn if one.note)).startswith("not drawn: ")
+
+
+def test_variants_of_studies_are_no_methods(world):
+    for board in material(world).boards:
+        assert {group.method for group in board.methods.values()} == set(board.methods)
+        assert all(board.mean(a) >= board.mean(b) for a, b in pairwise(board.ranked))
+
+
+def test_a_method_is_shown_by_its_own_recipe_and_the_rest_is_counted(tmp_path):
+    for overrides in ({}, {"retrieval.text.encoder": "glove"}, {"retrieval.model.depth": 3}):
+        fake_run(tmp_path, "clear", "retrieval", overrides=overrides)
+        fake_run(tmp_path, "asmr", "retrieval", overrides={"retrieval.model.depth": 2, **overrides})
+    (board,) = Material(Results.load(tmp_path)).boards
+    assert [label for label in board.methods if label.startswith("clear")] == ["clear"]
+    assert board.others == 2
+    assert "; 2 further settings are in the tables" in board.caption
+    titles = {board.title(label) for label in board.methods}
+    assert titles == {
+        "CLEAR", "ASMR (depth=2)", "ASMR (depth=3)", "ASMR (depth=2, encoder=glove)",
+    }  # fmt: skip
+
+
+def test_long_names_are_cut_unless_that_makes_them_equal(tmp_path):
+    for value in (1, 2):
+        long = {f"retrieval.model.some_very_long_name_{k}": 7 for k in range(3)}
+        changes = {"retrieval.text.encoder": "glove", **long, "retrieval.model.z": value}
+        fake_run(tmp_path, "clear", "retrieval", overrides=changes)
+    (board,) = Material(Results.load(tmp_path)).boards
+    assert len({board.title(label) for label in board.methods}) == 2
+    fake_run(tmp_path, "asmr", "retrieval", overrides=changes)
+    (board,) = Material(Results.load(tmp_path)).boards
+    (asmr,) = (label for label in board.methods if label.startswith("asmr"))
+    assert len(board.title(asmr)) <= LONG < len(asmr)
+
+
+def test_pictures_of_persons_need_leave(world, tmp_path):
+    for name in ("qualitative", "attention"):
+        found = draw(name, material(world, publish=False), tmp_path)
+        assert [one.files for one in found] == [()]
+        assert FLAG in found[0].note
+        assert DATA in found[0].note
+    assert not list(tmp_path.iterdir())
+    flag = {name: plugins.load("figure", name).FIGURE.persons for name in FIGURES}
+    assert {name for name, value in flag.items() if value} == {"qualitative", "attention"}
+
+
+def test_other_or_missing_data_give_no_pictures(world, tmp_path):
+    found = draw("qualitative", material(world, data=tmp_path), tmp_path / "out")
+    assert f"{tmp_path / DATA}: no such folder" in found[0].note
+    write_market(tmp_path / DATA, test=9)
+    found = draw("qualitative", material(world, data=tmp_path), tmp_path / "out")
+    assert "not the data that" in found[0].note
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_nothing_to_draw_is_a_note(tmp_path, name):
+    empty = Material(Results(tmp_path / "runs", ()), tmp_path / "data", attention=tmp_path / "att")
+    found = draw(name, empty, tmp_path / "out")
+    assert found
+    assert all(one.note and not one.files for one in found)
+
+
+def test_a_broken_file_is_a_note_and_the_other_figures_are_drawn(tmp_path):
+    records = fake_bench(tmp_path / "runs", seeds=(0,), recognition=(), retrieval=("clear", "asmr"))
+    broken = tmp_path / "runs/default/synthped/clear" / records[0].run_id / "predictions.npz"
+    whole = broken.read_bytes()
+    for content in (b"", b"text", whole[:500]):
+        broken.write_bytes(content)
+        found = Material(Results.load(tmp_path / "runs"), attention=tmp_path)
+        for name in ("precision_recall", "pairwise_wins", "qualitative", "embeddings"):
+            (one,) = draw(name, found, tmp_path / "out")
+            assert f"{broken}: no predictions in it" in one.note
+        assert draw("comparison", found, tmp_path / "out")[0].files
+
+
+def test_a_picture_that_is_no_longer_drawn_goes(tmp_path):
+    records = fake_bench(tmp_path / "runs", seeds=(0,), recognition=("clear", "vtb"), retrieval=())
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "mine.pdf").write_text("not ours")
+    names = ("comparison",)
+    found = draw_all(Material(Results.load(tmp_path / "runs")), out, names)
+    files = set(found[0].files)
+    assert len(files) == 2
+    folder = tmp_path / "runs/default/synthped/vtb" / records[1].run_id
+    (folder / "record.json").unlink()
+    draw_all(Material(Results.load(tmp_path / "runs")), out, names)
+    assert {f.name for f in out.iterdir()} == {INDEX, "mine.pdf"}
+
+
+def test_unknown_figures_say_the_nearest(tmp_path):
+    with pytest.raises(UserError, match="unknown figure 'comparisn'; did you mean comparison"):
+        draw("comparisn", Material(Results(tmp_path, ())), tmp_path)
+
+
+def test_titles_are_the_methods_own():
+    for key in ("clear", "asmr", "chance"):
+        file = importlib.util.find_spec(plugins.available("method")[key]).origin
+        assert f'METHOD = Method(\n    title="{title_of(key)}",' in Path(file).read_text()
+    assert title_of("no_such_method") == "no_such_method"

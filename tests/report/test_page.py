@@ -1,0 +1,267 @@
+"""The page without a browser: what stands in it, and what it is made of."""
+
+import json
+import re
+import subprocess
+import sys
+import time
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from fake_runs import fake_run, fake_study
+from page_material import draw, fill
+
+from clear_bench.config.protocol import PROTOCOLS
+from clear_bench.report.web import write as page
+from clear_bench.report.web.model import GAP
+from clear_bench.report.web.words import in_words
+from clear_bench.results.load import Results
+from clear_bench.runs.files import RECORD
+from clear_bench.runs.record import records
+from clear_bench.utils.errors import UserError
+
+
+class Tables(HTMLParser):
+    """Reads each table's rows of cells as text, and the attributes of the button in each cell."""
+
+    def __init__(self):
+        super().__init__()
+        self.tables, self.inside = {}, False
+
+    def handle_starttag(self, tag, attrs):
+        known = dict(attrs)
+        if tag == "table":
+            self.rows = self.tables.setdefault(known["id"], [])
+        elif tag == "tr":
+            self.rows.append([])
+        elif tag in ("td", "th"):
+            self.rows[-1].append(["", None])
+            self.inside = True
+        elif tag == "button" and self.inside:
+            self.rows[-1][-1][1] = known.get("data-cell")
+
+    def handle_endtag(self, tag):
+        if tag in ("td", "th"):
+            self.inside = False
+
+    def handle_data(self, data):
+        if self.inside:
+            self.rows[-1][-1][0] += data
+
+
+def read(file):
+    """Return the page's tables and what its dialog knows."""
+    text = file.read_text(encoding="utf-8")
+    parser = Tables()
+    parser.feed(text)
+    known = re.search(r'<script type="application/json" id="known">(.*?)</script>', text, re.S)
+    return parser.tables, json.loads(known[1])
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Return the folder of runs and the page of them."""
+    home = tmp_path_factory.mktemp("page")
+    fill(home / "runs")
+    draw(home / "out")
+    return home / "runs", page.write(Results.load(home / "runs"), "default", home / "out")
+
+
+def plain(text):
+    """Return a cell's text without its marks."""
+    return re.sub(r"†| \((best|second|significant)\)", "", text)
+
+
+def test_values_are_those_of_the_records(made):
+    root, file = made
+    tables, known = read(file)
+    by_id = {r.run_id: r for _, r in records(root)}
+    head, *rows = tables["table-synthped-recognition_main-table"]
+    metric = {"mA": "mA", "Acc": "accuracy", "F1": "f1"}
+    checked = 0
+    for row in rows:
+        for (title, _), (text, place) in zip(head, row, strict=True):
+            if title not in metric or text.startswith(GAP):
+                continue
+            cell = known["cells"][int(place)]
+            runs = [by_id[run["id"]] for run in known["groups"][cell["group"]]["runs"]]
+            values = [100 * r.metrics["selected"]["test"][metric[title]] for r in runs]
+            assert cell["values"] == [f"{v:.4f}" for v in values]
+            spread = f" ± {np.std(values, ddof=1):.2f}" if len(values) > 1 else ""
+            assert plain(text) == f"{np.mean(values):.2f}{spread}"
+            checked += 1
+    assert checked == 3 * 4  # clear, vtb, chance and deepmar have numbers
+
+
+def test_every_number_agrees_with_the_seeds_behind_it(made):
+    tables, known = read(made[1])
+    checked = set()
+    for key, (_, *rows) in tables.items():
+        for text, place in (cell for row in rows for cell in row):
+            values = [v for v in known["cells"][int(place)]["values"] if v != GAP] if place else []
+            if not values:
+                assert place is None or text.startswith(GAP)
+                continue
+            shown = plain(text).split()[0]
+            digits = len(shown.partition(".")[2])
+            mean = np.mean([float(v) for v in values])
+            assert float(shown) == pytest.approx(mean, abs=0.51 * 10**-digits)
+            checked.add(key)
+    assert {k for k in tables if "protocol" not in k and "environment" not in k} == checked
+
+
+def test_a_run_that_is_not_there_is_seen(made):
+    tables, known = read(made[1])
+    rows = {row[0][0]: row for row in tables["table-synthped-recognition_main-table"]}
+    assert {"clear", "vtb1"} <= set(rows)  # the small figure is that of a footnote
+    gap, place = next(row for label, row in rows.items() if label.startswith("alm"))[1]
+    assert gap.startswith(GAP)
+    assert "seed 0 stale" in gap
+    cell = known["cells"][int(place)]
+    assert cell["values"] == []
+    assert "--method alm" in known["groups"][cell["group"]]["command"]
+    text = made[1].read_text()
+    assert "out of memory &lt;script&gt;" in text
+    assert "<script>alert" not in text
+    variants = {row[0][0]: row for row in tables["table-synthped-ablation-lm_choice-table"]}
+    assert "no weights here" in variants["smollm21"][1][0]
+    head, first, *_ = tables["table-synthped-attributes-table"]
+    column = [text for text, _ in head].index("alm")
+    assert "seed 0 stale" in first[column][0]
+
+
+def test_a_variant_is_compared_with_the_reference_seed_by_seed(made):
+    root, file = made
+    tables, known = read(file)
+    by_id = {r.run_id: r for _, r in records(root)}
+    head, reference, other = tables["table-synthped-ablation-depth-table"]
+    titles = [text for text, _ in head]
+    assert reference[0][0] == "1 (reference)"
+    delta, mean = other[titles.index("Δ mAP")], titles.index("mAP")
+
+    def values(cell):
+        group = known["groups"][known["cells"][int(cell[1])]["group"]]
+        return [by_id[r["id"]].metrics["selected"]["test"]["mAP"] for r in group["runs"]]
+
+    gaps = 100 * (np.array(values(other[mean])) - np.array(values(reference[mean])))
+    assert plain(delta[0]).startswith(f"{gaps.mean():+.2f} ±")
+    cell = known["cells"][int(delta[1])]
+    assert cell["values"] == [f"{g:+.4f}" for g in gaps]
+    base = known["groups"][known["cells"][int(reference[mean][1])]["group"]]["runs"]
+    assert f"Subtracted, seed by seed: {', '.join(run['id'] for run in base)}." in cell["lines"]
+
+
+def test_checkpoints_are_compared_as_they_are_named(tmp_path):
+    root = tmp_path / "runs"
+    result = fake_study(root, "epoch", factors={"checkpoint": ("selected", "last")})
+    folders = {r.run_id: f for f, r in records(root)}
+    for run_id in result.variants[0].runs.values():
+        record = json.loads((folders[run_id] / RECORD).read_text())
+        record["metrics"]["last"]["test"]["mAP"] += 0.01
+        (folders[run_id] / RECORD).write_text(json.dumps(record))
+    tables, known = read(page.write(Results.load(root), "default", tmp_path / "out"))
+    head, *rows = tables["table-synthped-ablation-epoch-table"]
+    text, place = rows[1][[t for t, _ in head].index("Δ mAP")]
+    assert text.startswith("+1.00")
+    assert known["cells"][int(place)]["values"] == ["+1.0000"] * 3
+
+
+def test_protocols_have_boards_of_their_own(made):
+    tables, _ = read(made[1])
+    boards = [key for key in tables if key.startswith("table-synthped-retrieval_main")]
+    assert len(boards) == 2
+    assert [sum(r[0][0].startswith("asmr") for r in tables[key]) for key in boards] == [1, 1]
+    tabs = re.findall(
+        r'id="table-synthped-retrieval_main[-2]*-tab"[^>]*>([^<]*)<', made[1].read_text()
+    )
+    assert tabs[0].startswith("synthped retrieval: ")
+    assert "ap:mean" in tabs[0]
+    assert "ap:trapezoid" in tabs[1]
+
+
+def test_figures_stand_where_they_belong(made):
+    text = made[1].read_text()
+    assert made[1].parent.name == "out"
+    ablations = text[text.index('<section id="ablations"') : text.index('<section id="tables"')]
+    assert 'src="default/figures/deltas-synthped-depth.png"' in ablations
+    qualitative = text[
+        text.index('<section id="qualitative"') : text.index('<section id="protocols"')
+    ]
+    assert 'src="default/figures/qualitative-synthped-best.png"' in qualitative
+    assert text.count('src="default/figures/comparison-synthped-recognition.png"') == 1
+    assert all((made[1].parent / src).is_file() for src in re.findall(r'src="([^"]+)"', text))
+    assert "Runs: gone" in text
+
+
+def test_nothing_is_fetched_from_elsewhere(made):
+    text = made[1].read_text()
+    assert not re.search(r"https?:|url\(|@import|//[a-z]+\.", text)
+
+
+def test_the_same_records_give_the_same_bytes(made, tmp_path):
+    root, file = made
+    draw(tmp_path)
+    again = page.write(Results.load(root), "default", tmp_path)
+    assert again.read_bytes() == file.read_bytes()
+
+
+def test_another_profile_has_a_page_of_its_own(tmp_path):
+    fake_run(tmp_path / "runs", profile="smoke")
+    draw(tmp_path / "out", "smoke")
+    file = page.write(Results.load(tmp_path / "runs", "smoke"), "smoke", tmp_path / "out")
+    assert file == tmp_path / "out/smoke/index.html"
+    assert 'src="figures/comparison-synthped-recognition.png"' in file.read_text()
+    assert " ± " not in read(file)[0]["table-synthped-recognition_main-table"][1][1][0]  # one seed
+
+
+def test_a_broken_list_of_figures_is_one_line(tmp_path):
+    fake_run(tmp_path / "runs")
+    folder = tmp_path / "out/default/figures"
+    folder.mkdir(parents=True)
+    for text in ("{", '[{"figure": "a"}]', '[{"files": ["a.pdf"], "note": ""}]', "3"):
+        (folder / "figures.json").write_text(text)
+        with pytest.raises(UserError, match=r"figures\.json: not a list of figures"):
+            page.write(Results.load(tmp_path / "runs"), "default", tmp_path / "out")
+    draw(tmp_path / "new")
+    (tmp_path / "new/default/figures/deltas-synthped-depth.png").unlink()
+    with pytest.raises(UserError, match=r"deltas-synthped-depth\.png: no such picture"):
+        page.write(Results.load(tmp_path / "runs"), "default", tmp_path / "new")
+    assert not (tmp_path / "out/index.html").exists()
+
+
+@pytest.mark.parametrize("name", sorted(PROTOCOLS))
+@pytest.mark.parametrize("task", ["recognition", "retrieval"])
+def test_every_part_of_a_signature_has_words(tmp_path, name, task):
+    record = fake_run(tmp_path, task=task, protocol=name)
+    parts = in_words(record.protocol)
+    assert "|".join(part for part, _ in parts) == record.protocol
+    assert not [part for part, words in parts if "clear_bench/config/protocol.py" in words]
+
+
+def test_no_torch(made, tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from clear_bench import page;"
+        "from clear_bench.results.load import Results;"
+        f"page.write(Results.load(Path({str(made[0])!r})), 'default', Path({str(tmp_path)!r}));"
+        "sys.exit(sum(m in sys.modules for m in ('torch', 'mlflow', 'optuna', 'mmengine')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_thousand_records_take_seconds(made, tmp_path):
+    loaded = Results.load(made[0])
+    clear = next(r for r in loaded.runs if r.usable and r.record.task == "recognition")
+    many = [
+        type(clear)(
+            clear.folder,
+            clear.record.model_copy(update={"run_id": f"r{m}-{s}", "method": f"m{m}", "seed": s}),
+            False, clear.settings, clear.changes,
+        )
+        for m in range(334)
+        for s in range(3)
+    ]  # fmt: skip
+    start = time.process_time()
+    file = page.write(Results(loaded.root, tuple(many)), "default", tmp_path)
+    assert time.process_time() - start < 5
+    assert len(read(file)[0]["table-synthped-recognition_main-table"]) == 335

@@ -1,0 +1,78 @@
+"""The paper compiles from generated tables: no LaTeX error, nothing wider or higher than a page."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from fake_runs import fake_bench, fake_run, fake_study
+
+from clear_bench.config.plugins import available
+from clear_bench.report.write import write_all
+from clear_bench.results.load import Results
+from clear_bench.results.missing import Expected
+
+PAPER = Path(__file__).parents[2] / "reports" / "paper" / "main.tex"
+BAD = re.compile(
+    r"^(! .*|.*(?:Overfull|Float too large|undefined|Missing character|multiply defined).*)$", re.M
+)
+
+
+def compile_paper(results, out):
+    """Run pdflatex twice and return the log of the second time."""
+    out.mkdir(parents=True)
+    start = rf"\def\results{{{results}}}\input{{main.tex}}"
+    command = ["pdflatex", "-interaction=nonstopmode", "-output-directory", str(out), start]
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": "0", "FORCE_SOURCE_DATE": "1",
+                   "max_print_line": "1000"}  # fmt: skip
+    for _ in range(2):
+        subprocess.run(command, cwd=PAPER.parent, env=environment, capture_output=True, check=False)
+    return (out / "main.log").read_text(errors="replace")
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    """The widest and highest tables: every method, 60 attributes, names that LaTeX dislikes."""
+    if not shutil.which("pdflatex"):
+        pytest.skip("no pdflatex; docs/reports.md says how to install it")
+    root = tmp_path_factory.mktemp("paper")
+    names = tuple(f"carrying_&_some_{k}%_thing#{k}" for k in range(60))
+    methods = sorted(available("method"))
+    fake_bench(root / "runs", recognition=methods, retrieval=methods, seeds=(0, 1), names=names)
+    fake_bench(root / "runs", datasets=("peta",), seeds=(0, 1))
+    reason = "the loss is 50% NaN_ in {epoch} 2 & ~3^4 \\ #5 $6 " + "and_so_on" * 30
+    fake_run(root / "runs", "vtb", seed=2, status="failed", reason=reason)
+    fake_run(root / "runs", overrides={"recognition.train.lr": 0.1, "recognition.train.ema": 0.2})
+    fake_study(root / "runs", states={"smollm2": ("unavailable", reason)})
+    for domain in ("peta", "rapv2", "pa100k", "market1501"):
+        fake_run(root / "runs", dataset="upar", split=f"loo-{domain}")
+    plan = Expected("default", ("synthped", "peta"), tuple(methods), 3)
+    write_all(Results.load(root / "runs", expected=plan), root / "out")
+    return root
+
+
+def test_it_compiles_without_a_complaint(report):
+    log = compile_paper(report / "out" / "default", report / "tex")
+    assert (report / "tex" / "main.pdf").is_file(), log[-2000:]
+    assert BAD.findall(log) == []
+    inputs = (report / "out" / "default" / "inputs.tex").read_text()
+    tables = list((report / "out" / "default").glob("*-*.tex"))
+    assert len(tables) > 20
+    assert all(f"/{table.name}}}" in inputs for table in tables)
+    again = compile_paper(report / "out" / "default", report / "again")
+    assert again
+    pdfs = [(report / d / "main.pdf").read_bytes() for d in ("tex", "again")]
+    assert pdfs[0] == pdfs[1]
+
+
+def test_the_check_sees_what_is_wrong(report):
+    folder = report / "broken" / "out"
+    folder.mkdir(parents=True)
+    wide = r"\noindent\begin{tabular}{l}" + "wide " * 60 + r"\end{tabular}"
+    (folder / "inputs.tex").write_text(wide + "\n\\nonsense\n")
+    log = compile_paper(folder, report / "broken" / "tex")
+    found = BAD.findall(log)
+    assert any("Overfull" in line for line in found)
+    assert any("Undefined control sequence" in line for line in found)

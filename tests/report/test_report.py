@@ -1,0 +1,256 @@
+"""The report command: all tables of fake runs, their numbers against the records, and questions."""
+
+import csv
+import json
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from fake_runs import fake_bench, fake_run, fake_world
+
+from clear_bench.report.explain import explain
+from clear_bench.report.tables.build import chosen
+from clear_bench.report.write import load, write_all
+from clear_bench.results.compare import compare_roots
+from clear_bench.results.load import Results
+from clear_bench.results.missing import Expected
+from clear_bench.runs.files import RECORD
+from clear_bench.runs.record import Record
+from clear_bench.utils.errors import UserError
+
+PLAN = Expected("default", ("synthped",), ("clear", "vtb", "chance", "asmr", "swin"), 3)
+
+
+def command(*words, cwd=None):
+    done = [sys.executable, "-m", "clear_bench.report", *map(str, words)]
+    return subprocess.run(done, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    return fake_world(tmp_path_factory.mktemp("bench") / "runs")
+
+
+def test_every_number_of_a_tex_is_that_of_its_records(bench, tmp_path):
+    """Independent of the tables' code: plain JSON, `statistics`, and the text of the file."""
+    write_all(Results.load(bench), tmp_path)
+    raw = {f.parent.name: json.loads(f.read_text()) for f in bench.rglob(RECORD)}
+    names = {"mA": "mA", "Acc": "accuracy", "Prec": "precision", "Rec": "recall", "F1": "f1",
+             "R@1": "rank1", "R@5": "rank5", "R@10": "rank10", "mAP": "mAP"}  # fmt: skip
+    checked = 0
+    for file in sorted((tmp_path / "default").glob("*_main*.tex")):
+        rows = list(csv.DictReader(file.with_suffix(".csv").open()))
+        cells = tex_cells(file.read_text())
+        assert len(cells) == len(rows)
+        for row, text in zip(rows, cells, strict=True):
+            tests = [raw[i]["metrics"]["selected"]["test"] for i in row["runs"].split()]
+            values = [100 * t[names[row["column"]]] for t in tests]
+            shown = [float(x) for x in text.split(" +- ")] if text != "--" else []
+            want = [statistics.mean(values)] if values else []
+            want += [statistics.stdev(values)] if len(values) > 1 else []
+            assert shown == pytest.approx(want, abs=0.005 + 1e-9), (file.name, row)
+            checked += bool(values)
+    assert checked > 60
+
+
+def test_committed_tables_agree_with_themselves():
+    """The numbers of the committed .tex are those of the .csv beside it, which names its runs."""
+    checked = 0
+    for file in sorted((Path(__file__).parents[2] / "reports/out").glob("*/*_main*.tex")):
+        rows = list(csv.DictReader(file.with_suffix(".csv").open()))
+        for row, text in zip(rows, tex_cells(file.read_text()), strict=True):
+            shown = [float(x) for x in text.split(" +- ")] if text != "--" else []
+            want = [float(row[name]) for name in ("value", "std") if row[name]]
+            assert shown == pytest.approx(want, abs=0.005 + 1e-9), (file.name, row)
+            assert bool(row["runs"]) == bool(shown)
+            checked += 1
+    if not checked:
+        pytest.skip("no committed tables of this kind")
+
+
+def tex_cells(text):
+    """Return the numbers of a table row by row, without marks."""
+    body = text.split(r"\midrule")[1].split(r"\bottomrule")[0]
+    for command in ("textbf", "underline"):
+        body = re.sub(rf"\\{command}{{(.*?)}}(?= [&\\])", r"\1", body)
+    body = body.replace(r"$^\dagger$", "").replace(r"$\pm$", "+-")
+    rows = [line.removesuffix(r"\\").split(" & ") for line in body.strip().splitlines()]
+    return [cell.strip() for row in rows for cell in row[1:]]
+
+
+def test_two_builds_are_the_same_bytes(bench, tmp_path):
+    results = Results.load(bench, plan=PLAN)
+    write_all(results, tmp_path / "a")
+    write_all(Results.load(bench, plan=PLAN), tmp_path / "b")
+    files = sorted(
+        f.relative_to(tmp_path / "a") for f in (tmp_path / "a").rglob("*") if f.is_file()
+    )
+    assert len(files) > 60
+    for file in files:
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_dvc_reads_what_the_report_writes(bench, tmp_path):
+    """Every metric and plot that dvc.yaml names is written, and what it depends on is there."""
+    root = Path(__file__).parents[2]
+    pipeline = yaml.safe_load((root / "dvc.yaml").read_text())
+    write_all(Results.load(bench), tmp_path / "reports/out")
+    plots = [file for plot in pipeline["plots"] for spec in plot.values() for file in spec["y"]]
+    for name in [*pipeline["metrics"], *plots]:
+        assert (tmp_path / name.replace("${profile}", "default")).exists(), name
+    template = json.loads((root / ".dvc/plots/methods.json").read_text())
+    assert template["encoding"]["color"]["field"] == "method"
+    columns = (tmp_path / "reports/out/default/curves-recognition.csv").read_text().split("\n")[0]
+    assert {"epoch", "val", "method", "dataset"} <= set(columns.split(","))
+    deps = [dep for dep in pipeline["stages"]["report"]["deps"] if "$" not in dep]
+    assert all((root / dep).exists() for dep in deps)
+
+
+@pytest.mark.slow
+def test_dvc_shows_metrics_plots_and_parameters(bench, tmp_path):
+    root = Path(__file__).parents[2]
+    for name in ("dvc.yaml", "params.yaml", ".dvc/config", ".dvc/plots/methods.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(root / name, tmp_path / name)
+    write_all(Results.load(bench), tmp_path / "reports/out")
+    git = ["git", "-c", "user.email=a@b", "-c", "user.name=a"]
+    for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "x"]):
+        subprocess.run([*git, *words], cwd=tmp_path, check=True)
+    params = tmp_path / "params.yaml"
+    params.write_text(params.read_text().replace("seeds: 3", "seeds: 2"))
+
+    def dvc(*words):
+        command = [sys.executable, "-m", "dvc", *words]
+        found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert found.returncode == 0, found.stderr
+        return found.stdout
+
+    assert "metrics/vtb.json" in dvc("metrics", "show")
+    dvc("plots", "show")
+    page = (tmp_path / "dvc_plots/index.html").read_text()
+    assert '"method": "vtb"' in page and "<DVC_METRIC" not in page
+    assert "bench.seeds" in dvc("params", "diff")
+
+
+def test_explain_computes_a_cell_again(bench):
+    results = Results.load(bench)
+    lines = explain(results, "synthped-recognition_main", "vtb", "F1")
+    assert sum("from its predictions" in line for line in lines) == 3
+    assert any("equals the cell's" in line for line in lines)
+    for table in ("synthped-retrieval_main", "synthped-ablation-depth", "peta-attributes",
+                  "peta-published_vs_reproduced-recognition"):  # fmt: skip
+        (made,) = chosen(results, table)
+        for row in made.rows[:2]:
+            for column in made.columns:
+                text = "\n".join(explain(results, table, row.label, column.head))
+                assert "is NOT" not in text, (table, row.label, column.head)
+
+
+def test_explain_finds_a_record_that_lies(tmp_path):
+    record = fake_run(tmp_path)
+    file = next(tmp_path.rglob(RECORD))
+    raw = json.loads(file.read_text())
+    raw["metrics"]["selected"]["test"]["mA"] += 0.01
+    file.write_text(json.dumps(raw))
+    with pytest.raises(UserError, match=record.run_id):
+        explain(Results.load(tmp_path), "recognition_main", "clear", "mA")
+
+
+def test_against_says_what_moved(tmp_path):
+    fake_bench(tmp_path / "a", retrieval=())
+    fake_bench(tmp_path / "b", retrieval=())
+    for seed in (0, 1, 2):
+        fake_run(tmp_path / "b", "vtb", seed=seed, quality=0.1)
+        fake_run(tmp_path / "b", "alm", seed=seed)
+        fake_run(tmp_path / "a", "ssc", seed=seed)
+    lines = compare_roots(Results.load(tmp_path / "b"), tmp_path / "a", None, None)
+    assert lines[0].startswith("3 methods in both: 12 numbers equal, ")
+    moved = [line for line in lines if line.startswith("moved")]
+    assert moved and all(" vtb " in line for line in moved)
+    assert [x.split(" [")[0] for x in lines if "appeared" in x] == [
+        "appeared: default synthped recognition alm",
+        "disappeared: default synthped recognition ssc",
+    ]  # fmt: skip
+    same = compare_roots(Results.load(tmp_path / "a"), tmp_path / "a", None, None)
+    assert len(same) == 1 and "24 numbers equal, 0 within" in same[0]
+
+
+def test_old_tables_are_removed_and_other_files_kept(bench, tmp_path):
+    folder = tmp_path / "default"
+    folder.mkdir()
+    (folder / "rapv1-recognition_main.tex").write_text("old")
+    (folder / "my-notes.md").write_text("mine")
+    write_all(Results.load(bench), tmp_path)
+    assert not (folder / "rapv1-recognition_main.tex").exists()
+    assert (folder / "my-notes.md").exists()
+
+
+def test_the_command_and_its_errors(bench, tmp_path):
+    done = command("--runs", bench, "--out", tmp_path / "out", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    assert "gap: synthped recognition alm: seed 1 stale" in done.stdout
+    done = command("--runs", bench, "--table", "synthped-cost-retrieval", "--format", "latex",
+                   "--where", "profile == 'default'", cwd=tmp_path)  # fmt: skip
+    assert done.stdout.startswith(r"\begin{table*}")
+    for wrong in (
+        ["--table", "recognition_mian"],
+        ["--table", "cost", "--format", "pdf"],
+        ["--where", "seed.real == 1"],
+        ["--where", "dataset == 'nowhere'"],
+        ["--explain", "synthped-recognition_main", "clear", "mB"],
+        ["--explain", "synthped-recognition_main", "klear", "mA"],
+        ["--explain", "recognition_main", "clear", "mA"],
+        ["--against", "nowhere"],
+        ["--profile", "paper"],
+    ):
+        done = command("--runs", bench, "--out", tmp_path / "no", *wrong, cwd=tmp_path)
+        assert done.returncode == 2, wrong
+        assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1, done.stderr
+        assert not (tmp_path / "no").exists()
+
+
+def test_all_runs_stale_is_an_error(tmp_path):
+    fake_run(tmp_path, stale=True)
+    with pytest.raises(UserError, match="made by this code"):
+        load(tmp_path, None, None, tmp_path / "params.yaml")
+
+
+def test_the_whole_report_imports_no_torch(bench, tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from clear_bench.report import load, write_all;"
+        f"write_all(load(Path({str(bench)!r}), None, None, Path('x')), Path({str(tmp_path)!r}));"
+        "assert not {'torch', 'mmengine', 'mlflow', 'optuna'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.slow
+def test_a_thousand_records_take_seconds(tmp_path):
+    """15 s and 500 MB for everything; of recognition runs of 40 attributes over 1,000 images."""
+    names = tuple(f"attribute_{k}" for k in range(40))
+    methods = ("clear", "alm", "ssc", "vtb", "dafl", "swin", "vit", "deepmar", "chance", "c2t_net")
+    datasets = tuple(f"set{k}" for k in range(10))
+    fake_bench(tmp_path / "runs", recognition=methods, retrieval=(), datasets=datasets,
+               seeds=range(10), names=names, images=1000, epochs=60)  # fmt: skip
+    assert len(list((tmp_path / "runs").rglob(RECORD))) == 1000
+    code = (
+        "from pathlib import Path; from clear_bench.report import load, write_all;"
+        "write_all(load(Path('runs'), None, None, Path('x')), Path('out'));"
+        "print(Path('/proc/self/status').read_text().partition('VmHWM:')[2].split()[0])"
+    )
+    started = time.perf_counter()
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert time.perf_counter() - started < 15
+    assert int(done.stdout.splitlines()[-1]) < 500_000  # kB, of this process alone
+
+
+def test_a_record_keeps_its_changes(tmp_path):
+    record = fake_run(tmp_path, overrides={"threads": 2})
+    assert Record.load(next(tmp_path.rglob(RECORD))).overrides == record.overrides == {"threads": 2}

@@ -1,0 +1,136 @@
+"""Workers that share a storage: every job once, whatever they do at the same time."""
+
+import threading
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from clear_bench.studies import storage, trials
+from clear_bench.studies.jobs import Job
+from clear_bench.training.cache import Cache
+from clear_bench.utils.errors import UserError
+
+
+@pytest.fixture
+def task(tmp_path):
+    """Six jobs on a fresh storage."""
+    jobs = {}
+    for k in range(6):
+        run: Any = SimpleNamespace(id=f"run{k}", seed=0, metric="mAP", root=tmp_path / "runs")
+        jobs[run.id] = Job(run, f"v{k}")
+    address = f"journal:{tmp_path / 'optuna.log'}"
+    return trials.Work(address, "study", jobs, time.time(), Cache(tmp_path / "cache"))
+
+
+@pytest.fixture
+def done(monkeypatch):
+    """What was carried out, in order; a job takes a moment and leaves a record."""
+    found = []
+    lock = threading.Lock()
+
+    def carry_out(run, failed, task):
+        time.sleep(0.05)
+        with lock:
+            found.append(run.id)
+        return 0.5
+
+    monkeypatch.setattr(trials, "_carry_out", carry_out)
+    monkeypatch.setattr(trials, "_finished", lambda run: run.id in found)
+    return found
+
+
+def together(task, workers):
+    threads = [threading.Thread(target=trials.work, args=(task,)) for _ in range(workers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+        assert not thread.is_alive()
+
+
+def test_workers_that_start_together_run_each_job_once(task, done):
+    together(task, 4)
+    assert sorted(done) == sorted(task.jobs)
+
+
+def test_jobs_that_were_enqueued_twice_run_once(task, done):
+    study = storage.open_study(task.storage, task.name)
+    for _ in range(2):
+        for run_id in task.jobs:
+            study.enqueue_trial({}, user_attrs={"run": run_id})
+    together(task, 2)
+    assert sorted(done) == sorted(task.jobs)
+    states = [t.state for t in study.trials]
+    assert states.count(TrialState.COMPLETE) == 6
+    assert TrialState.RUNNING not in states
+
+
+def test_a_failure_is_kept_and_tried_again_by_the_next_command(task, done, monkeypatch):
+    right = trials._carry_out
+
+    def wrong(run, failed, task):
+        if run.id == "run2":
+            raise UserError("no luck")
+        return right(run, failed, task)
+
+    monkeypatch.setattr(trials, "_carry_out", wrong)
+    together(task, 2)
+    study = storage.open_study(task.storage, task.name)
+    assert trials.failures(study, task.jobs) == {"run2": "no luck"}
+    monkeypatch.setattr(trials, "_carry_out", right)
+    again = trials.Work(task.storage, task.name, task.jobs, time.time(), task.cache)
+    together(again, 1)
+    assert done.count("run2") == 1
+    assert sorted(done) == sorted(task.jobs)
+    assert not trials.failures(study, task.jobs)
+
+
+def test_the_job_of_a_dead_worker_comes_back(task, done):
+    study = storage.open_study(task.storage, task.name)
+    study.enqueue_trial({}, user_attrs={"run": "run0"})
+    trial = study.ask()
+    place = trials.worker_attributes(task.jobs["run0"].run.root)
+    for name, value in {**place, "started": place["started"] - 100}.items():
+        trial.set_user_attr(name, value)  # a process of that number, but another one
+    together(task, 1)
+    assert sorted(done) == sorted(task.jobs)
+    assert study.trials[0].state == TrialState.FAIL
+
+
+def test_what_another_machine_finished_is_not_run(task, done):
+    study = storage.open_study(task.storage, task.name)
+    study.add_trial(
+        optuna.trial.create_trial(
+            state=TrialState.COMPLETE,
+            value=0.3,
+            user_attrs={"run": "run1", "host": "elsewhere", "root": "/x"},
+        )
+    )
+    together(task, 1)
+    assert sorted(done) == sorted(set(task.jobs) - {"run1"})
+    assert trials.failures(study, ["run1"]) == {"run1": "finished on elsewhere; import its records"}
+
+
+def test_a_record_that_was_deleted_is_made_again(task, done):
+    together(task, 1)
+    done.remove("run3")
+    together(task, 1)
+    assert done.count("run3") == 1
+    assert len(done) == 6
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_storage_that_cannot_be_used_says_so_without_its_password(monkeypatch):
+    monkeypatch.setattr(storage, "TRIES", 1)
+    with pytest.raises(UserError, match="cannot be used") as error:
+        storage.open_study("postgresql://me:secret@127.0.0.1:1/x", "s")
+    assert "secret" not in str(error.value)
+    assert "\n" not in str(error.value)
+    with pytest.raises(UserError, match="cannot be used"):
+        storage.open_study("journal:/proc/nothing/x.log", "s")
+    with pytest.raises(UserError, match="two workers"):
+        storage.open_study("sqlite:///x.db", "s")

