@@ -10,7 +10,6 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from clear_bench.models.attention_maps import look
 from clear_bench.utils.command_line import main
 
 if TYPE_CHECKING:
@@ -86,6 +85,7 @@ def maps_of(folder: Path, images: int, root: Path, data_root: Path | None) -> tu
         UserError: If the run has no cross-transformer, or its data are not there.
     """
     from clear_bench.data.images import read_image
+    from clear_bench.models.attention_maps import look
     from clear_bench.models.cross_transformer import CrossTransformer
     from clear_bench.training.plan import reopen
     from clear_bench.training.trained_model import open_model

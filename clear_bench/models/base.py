@@ -9,6 +9,7 @@ from mmengine.dist import get_world_size
 from mmengine.model import BaseModel
 from torch import Tensor, nn
 
+from clear_bench.models import preprocessing  # noqa: F401 - registers `PersonPreprocessor`
 from clear_bench.models.losses import weighted_bce
 from clear_bench.utils.errors import UserError
 

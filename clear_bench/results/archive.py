@@ -1,4 +1,4 @@
-"""Runs that travel: ``python -m clear_bench.runs.record export runs.zip`` and ``import runs.zip``.
+"""Runs that travel: ``python -m clear_bench.record export runs.zip`` and ``import runs.zip``.
 
 The archive holds records, predictions, schemas and results of studies, and a manifest with the
 sha256 of each.  No image of a data set is in it, and a checkpoint only if it is asked for.
@@ -111,9 +111,7 @@ def import_runs(file: Path, root: Path) -> tuple[int, int]:
             or holds other content for a run that is here.
     """
     if not file.is_file():
-        raise UserError(
-            f"{file}: no such file; make it with python -m clear_bench.runs.record export"
-        )
+        raise UserError(f"{file}: no such file; make it with python -m clear_bench.record export")
     staging = root / f".import-{os.getpid()}"
     try:
         with zipfile.ZipFile(file) as archive:
@@ -155,7 +153,7 @@ def _manifest(archive: zipfile.ZipFile, file: Path) -> dict[str, str]:
         version, sums = found["version"], {str(k): str(v) for k, v in found["files"].items()}
     except (KeyError, ValueError, TypeError, AttributeError):
         raise UserError(
-            f"{file}: no archive of runs; make one with python -m clear_bench.runs.record export"
+            f"{file}: no archive of runs; make one with python -m clear_bench.record export"
         ) from None
     if version != VERSION:
         raise UserError(f"{file}: is version {version}, this reads {VERSION}; use a newer checkout")

@@ -79,8 +79,17 @@ def search_parameters(
     spaces = {k: [s.low, s.high, s.log] for k, s in study.search.items()}
     key = digest({"overrides": overrides, "spaces": spaces})[:6]
     title = f"search {result_name(name, setting, {})} {setting.dataset} {setting.profile} {key}"
-    task = ParameterSearch(crew.address, title, study.base, study.task, overrides, study.search, setting,
-                  budget, Cache(crew.cache))  # fmt: skip
+    task = ParameterSearch(
+        storage=crew.address,
+        name=title,
+        base=study.base,
+        task=study.task,
+        overrides=overrides,
+        spaces=study.search,
+        setting=setting,
+        budget=budget,
+        cache=Cache(crew.cache),
+    )
     found = _open(task)
     _carry_out(task, found, crew)
     kept = counted(found, budget)

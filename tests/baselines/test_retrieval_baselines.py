@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import killed as killer
 import numpy as np
 import pytest
 import torch
@@ -212,7 +213,7 @@ def test_sal_killed_among_its_adversaries_resumes_to_the_same_bits(world, monkey
     expected = execute(reference, Cache(Path("cache")))[-1]
     shutil.copytree(reference[0].folder, killed[0].folder)
     steps = 5 * -(-expected.data["train_images"] // 16) + 1  # inside the last epoch
-    script = Path(killed.__file__)
+    script = Path(killer.__file__)
     command = [sys.executable, str(script), "step", str(steps), "--method=sal", "--profile=smoke",
                "--dataset=market1501", "--data-root=market", "--runs=killed", "--cache=cache",
                *(f"--set={k}={v}" for k, v in words.items())]  # fmt: skip

@@ -8,7 +8,8 @@ from methods import build_method
 
 from clear_bench import attention
 from clear_bench.engine.building import build
-from clear_bench.runs.files import SELECTED
+from clear_bench.models import attention_maps
+from clear_bench.runs.files import SCHEMA, SELECTED
 from clear_bench.training.model_config import config_for_weights
 from clear_bench.training.plan import plan
 from clear_bench.utils.command_line import main
@@ -24,7 +25,7 @@ def pixels(count=3):
 
 def test_maps_are_the_weights_of_the_cross_fusion(tmp_path):
     model = network(tmp_path)
-    found = attention.look(model, pixels())
+    found = attention_maps.look(model, pixels())
     batch = {"images": torch.from_numpy(pixels())}
     with torch.no_grad():
         images = model.data_preprocessor(batch, False)["images"]
@@ -54,7 +55,7 @@ def test_rollout_is_the_product_of_mixed_attention():
     rng = np.random.default_rng(1)
     blocks = [rng.random((2, 3, 5, 5)) for _ in range(4)]
     blocks = [b / b.sum(-1, keepdims=True) for b in blocks]
-    found = attention.rollout(blocks)
+    found = attention_maps.rollout(blocks)
     for n in range(2):
         share = np.eye(5)
         for block in blocks:
@@ -70,7 +71,7 @@ def test_rollout_is_the_product_of_mixed_attention():
 
 def test_vit_map_is_the_rollout_of_what_its_blocks_pay(tmp_path):
     model = network(tmp_path, "vit")
-    found = attention.look(model, pixels())
+    found = attention_maps.look(model, pixels())
     assert set(found) == {"vit"}
     trunk = model.trunk.branches[0].trunk
     with torch.no_grad():
@@ -83,7 +84,7 @@ def test_vit_map_is_the_rollout_of_what_its_blocks_pay(tmp_path):
             scores = torch.einsum("nihd,njhd->nhij", query, key) * layer.scale
             blocks.append(torch.softmax(scores, -1).numpy())
             x = block(x)
-    slow = attention.rollout(blocks)[:, 1:]
+    slow = attention_maps.rollout(blocks)[:, 1:]
     slow = slow / slow.sum(axis=1, keepdims=True)
     assert found["vit"].shape == (3, 4, 2)
     assert found["vit"].reshape(3, -1) == pytest.approx(slow, abs=1e-5)
@@ -94,7 +95,7 @@ def test_looking_changes_nothing_and_grids_fit(tmp_path):
     images = model.data_preprocessor({"images": torch.from_numpy(pixels())}, False)["images"]
     with torch.no_grad():
         before = model.features(images)
-        found = attention.look(model, pixels())
+        found = attention_maps.look(model, pixels())
         assert torch.equal(model.features(images), before)
     assert {k: v.shape for k, v in found.items()} == {
         "vit": (3, 4, 2), "vit_cross": (3, 4, 2), "swin": (3, 2, 1),
@@ -124,6 +125,7 @@ def untrained(tmp_path_factory):
         run.folder.mkdir(parents=True)
         model = build(config_for_weights(run))
         torch.save({"state_dict": model.state_dict()}, run.folder / SELECTED)
+        (run.folder / SCHEMA).write_text(schema.to_json(), encoding="utf-8")
         known = {"fingerprint": run.dataset.fingerprint}
         run.record(status="finished", data=known).save(run.folder)
     return root

@@ -105,6 +105,10 @@ def test_code_hash_sees_code_and_not_words(tmp_path, monkeypatch):
     code_hash.cache_clear()
 
 
+NUMBERLESS = ("runs", "utils")
+"""Packages whose code decides no number: what a run is called, where it lies, what it tells."""
+
+
 def test_the_pipeline_depends_on_all_code_that_makes_numbers():
     root = Path(__file__).parents[2]
     stages = yaml.safe_load((root / "dvc.yaml").read_text())["stages"]
@@ -112,6 +116,8 @@ def test_the_pipeline_depends_on_all_code_that_makes_numbers():
     for key, module in plugins.available("method").items():
         for name in closure(module, *(ENGINE.format(task) for task in TASKS)):
             file = Path(importlib.import_module(name).__file__)
+            if file.parent.name in NUMBERLESS or file.parent == root / "clear_bench":
+                continue
             assert any(file == w or w in file.parents for w in watched), f"{key} needs {file}"
 
 

@@ -1,4 +1,4 @@
-"""The contract of a data set, on every file of ``clear_bench/data/sets/`` that exposes a ``SOURCE``."""
+"""The contract of a data set, on every file of ``clear_bench/data/sets/`` with a ``SOURCE``."""
 
 from pathlib import Path
 

@@ -129,9 +129,9 @@ def test_a_second_build_elsewhere_gives_the_same_bytes_and_imports_no_torch(worl
 import sys, matplotlib
 from pathlib import Path
 matplotlib.rcParams["font.size"] = 30
-from clear_bench.figures import draw_all
-from clear_bench.plots.material import Material
-from clear_bench.results import Results
+from clear_bench.report.draw import draw_all
+from clear_bench.report.figures.material import Material
+from clear_bench.results.load import Results
 root = Path({str(world)!r})
 found = Material(Results.load(root / "runs"), root / "data", True, root / "attention")
 draw_all(found, root / "again", workers=2)

@@ -241,7 +241,7 @@ def test_every_part_of_a_signature_has_words(tmp_path, name, task):
 
 def test_no_torch(made, tmp_path):
     code = (
-        "import sys; from pathlib import Path; from clear_bench import page;"
+        "import sys; from pathlib import Path; from clear_bench.report.web import write as page;"
         "from clear_bench.results.load import Results;"
         f"page.write(Results.load(Path({str(made[0])!r})), 'default', Path({str(tmp_path)!r}));"
         "sys.exit(sum(m in sys.modules for m in ('torch', 'mlflow', 'optuna', 'mmengine')))"

@@ -182,7 +182,7 @@ def test_dialog_of_a_variant_says_its_changes_and_parent(made, shown):
 def test_dialog_of_a_gap_says_why(shown):
     shown.find_element("css selector", f"{BOARD} td.gap button").click()
     text = shown.find_element("id", "behind").text
-    assert "No number.\nseed 0 stale: made by other code, train it again" in text
+    assert "No number.\nseed 0 stale: engine.recognition was 0, is 1; train it again" in text
     assert "--method alm" in text
 
 

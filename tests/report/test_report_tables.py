@@ -24,13 +24,14 @@ def bench(tmp_path_factory):
 
 
 def test_gaps_are_rows_with_footnotes(bench):
-    (table,) = [t for t in build(Results.load(bench, plan=PLAN), "recognition_main")
+    (table,) = [t for t in build(Results.load(bench, expected=PLAN), "recognition_main")
                 if t.stem == "synthped-recognition_main"]  # fmt: skip
     rows = {row.label: row for row in table.rows}
     assert set(rows) == {"clear", "vtb", "chance", "alm", "swin"}  # asmr has no recognition half
     assert rows["alm"].cells[0].n == 1
     assert rows["alm"].notes == (
-        "seed 1 stale: made by other code, train it again", "seed 2 failed: the loss is 50% NaN_",
+        "seed 1 stale: engine.recognition was 0, is 1; train it again",
+        "seed 2 failed: the loss is 50% NaN_",
     )  # fmt: skip
     assert rows["swin"].notes == ("not run",)
     assert np.isnan(rows["swin"].cells[0].value)

@@ -249,7 +249,7 @@ def test_unreadable_images_are_named_and_can_be_skipped(monkeypatch, capsys, wor
         (["--attributes=backpak"], "did you mean backpack"),
         (["--gallery=nowhere", "--attributes=hat"], "nowhere: no such folder"),
         (["--gallery=void", "--attributes=hat"], "void: no pictures in it"),
-        (["--run=clear-recognition", "--attributes=hat"], "takes a finished retrieval run"),
+        (["--run=clear-recognition", "--attributes=hat"], "takes a retrieval run"),
         (["--run=nothing", "--attributes=hat"], "nothing: no such finished run"),
         (["--attributes=hat", "--text=a hat"], "give either --attributes or --text"),
         ([], "give either --attributes or --text"),

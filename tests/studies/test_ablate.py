@@ -133,7 +133,7 @@ def test_what_cannot_be_had_is_shown_with_its_reason(world, monkeypatch):
         (["--study=ratse"], "did you mean rates?"),
         (["--study=rates", "--only=retrieval.train.lrr=1"], "did you mean retrieval.train.lr?"),
         (["--study=rates", "--only=retrieval.train.lr=7"], "unknown level"),
-        (["--study=rates", "--only=lr"], "must be FACTOR=LEVEL"),
+        (["--study=rates", "--only=lr"], "must be KEY=VALUE"),
         (["--study=rates", "--set=retrieval.train.lrr=1"], "did you mean"),
         (["--study=rates", "--storage=nodb://x"], "--storage"),
         ([], "--study is missing"),

@@ -17,7 +17,8 @@ from clear_bench.utils.errors import UserError
 
 DATA = {"split": "ids6", "label_set": "30", "image_size": [128, 64], "identities": 1.0,
         "skip_unreadable": False}  # fmt: skip
-FACTS = {"dataset": "market1501", "attributes": 30, "data": DATA, "resampling": "pil-bilinear"}
+FACTS = {"dataset": "market1501", "attributes": 30, "data": DATA, "resampling": "pil-bilinear",
+         "version": 1}  # fmt: skip
 
 
 def lines(rules):

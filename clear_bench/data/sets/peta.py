@@ -11,7 +11,8 @@ Files, either of two layouts:
 - *Splits*: ``random0`` to ``random4`` are the file's partitions.  They are random over images, so
   most test persons are in training too.  ``ids0`` is this project's own: nobody is in two parts
   (a tenth of the persons in val, two fifths in test).  ``zs`` is PETA-zs (Jia et al.), from its
-  file, see `clear_bench.data.reading.zero_shot_splits`.  ``sal200`` is SAL's for retrieval (Cao et al., ECCV 2020).
+  file, see `clear_bench.data.reading.zero_shot_splits`.  ``sal200`` is SAL's for retrieval
+  (Cao et al., ECCV 2020).
 - *Persons* are the file's second column.  Cameras are not recorded.
 """
 

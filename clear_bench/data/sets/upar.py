@@ -16,8 +16,8 @@ pictures may be the renumbered ones or the original ten folders.
     must be a new one (in the challenge MEVID).
 
   - ``partition0`` to ``partition8``: those of the first release, from its ``dataset_all.pkl``, see
-    `clear_bench.data.sets.upar_release`; 0 is all data, 1, 3, 5, 7 cross-validation, the others leave
-    one out.
+    `clear_bench.data.sets.upar_release`; 0 is all data, 1, 3, 5, 7 cross-validation, the others
+    leave one out.
 
   What ``cv`` and ``loo`` train and test on follows the description of the protocols (inferred).
   Where a split brings no val part, it is a tenth of the persons of the train part.

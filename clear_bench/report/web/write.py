@@ -137,7 +137,7 @@ def _facts(results: Results, profile: str) -> list[tuple[str, str]]:
         ("newest record", newest.finished_at[:16].replace("T", " ") + " UTC"),
         (
             "runs",
-            f"{len(shown)} shown, {failed} failed, {stale} stale (their numbers have changed since)",
+            f"{len(shown)} shown, {failed} failed, {stale} stale (of other numbers)",
         ),
         ("data sets", ", ".join(results.datasets)),
         ("git commit", ", ".join(f"{c[:10]} ({n} runs)" for c, n in sorted(commits.items()))),
