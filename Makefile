@@ -3,6 +3,7 @@
 #              [PROFILE=smoke|default|paper] [SEEDS=3, for smoke 1]
 # make paper   the report's tables and figures as one PDF in reports/paper, see docs/reports.md
 # make test    the default tests                                        [SLOW=1 for the slow ones]
+# make golden  write the golden numbers anew where a numbers version was raised, see CONTRIBUTING.md
 # make bench   measure speed against peers and write docs/performance.md (ten minutes, quiet machine)
 # make bench-pipeline   time `make repro` in a fresh clone, .bench/clone (fifteen minutes more)
 # make check   lint, format, types, layers
@@ -14,7 +15,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: setup repro paper test bench bench-pipeline check
+.PHONY: setup repro paper test golden bench bench-pipeline check
 
 setup: .venv/.installed
 
@@ -43,6 +44,9 @@ paper:
 # The slow ones one after the other: one of them has a limit in seconds.
 test: setup
 	OMP_NUM_THREADS=1 pytest -n $(if $(SLOW),0 -m slow,2)
+
+golden: setup
+	PYTHONPATH=tests/helpers:tests/golden OMP_NUM_THREADS=1 $(BIN)/python tests/golden/renew.py
 
 # The peers stay out of the environment: some want other versions of what is in it.
 bench: setup

@@ -102,6 +102,9 @@ def test_code_hash_sees_code_and_not_words(tmp_path, monkeypatch):
     before = hashed('"""Words."""\nX = 1\n')
     assert hashed('"""Other words."""\n# a comment\nX  =  1\n') == before
     assert hashed('"""Words."""\nX = 2\n') != before
+    assert hashed('"""Words."""\nimport os\nX = 1\n') == before  # where things come from
+    (package / "two.py").write_text("X = 1")
+    assert code_hash("ablations_like.two") == before  # nor what a file is called
     code_hash.cache_clear()
 
 

@@ -1,0 +1,1 @@
+"""Methods that exist for the golden numbers alone."""

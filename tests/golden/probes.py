@@ -1,0 +1,329 @@
+"""What each numbers version stands for, as a few numbers of tiny data; see ``test_numbers.py``.
+
+Every probe moves when the code behind its version gives other numbers, and as little as possible
+moves with it: the engine is probed by a method of its own, methods by a loop of their own.
+"""
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from layouts import write_market
+from methods import batch, config_of
+from PIL import Image
+from releases import RELEASES
+from retrieval_tables import as_batch, write_table
+from tiny_clip import write_tiny_clip
+
+from clear_bench.config import plugins
+from clear_bench.config.compose import compose
+from clear_bench.config.numbers import VERSIONS
+from clear_bench.config.protocol import PROTOCOLS
+from clear_bench.config.study import Study
+from clear_bench.data.images import read_image
+from clear_bench.data.load import find_source, load_dataset
+from clear_bench.data.schema import Attribute, Schema
+from clear_bench.data.sets import synthped
+from clear_bench.data.sets.synthped_scene import camera_of
+from clear_bench.data.sets.synthped_traits import identities
+from clear_bench.engine.building import build
+from clear_bench.metrics.gallery_rules import gallery_order, removed_images
+from clear_bench.metrics.recognition import per_attribute, recognition_metrics
+from clear_bench.metrics.retrieval import dot_products, retrieval_metrics
+from clear_bench.metrics.upar import challenge_score, mean_adm
+from clear_bench.text.descriptions import PHRASINGS, TEMPLATES, attribute_phrases, describe_all
+from clear_bench.text.store import embed
+from clear_bench.training.cache import Cache
+from clear_bench.training.execute import task_of
+from clear_bench.training.plan import plan
+from clear_bench.utils.hashing import digest
+
+Values = dict[str, list[float] | str]
+STEPS = 3
+
+
+def names() -> list[str]:
+    """Return every numbers version that there is, as `clear_bench.config.numbers` names them."""
+    methods = [f"method.{m}.{t}" for m in plugins.available("method") for t in plugins.tasks_of(m)]
+    datasets = [f"data.{name}" for name in plugins.available("data set")]
+    return sorted([*methods, *datasets, *VERSIONS])
+
+
+def values_of(name: str, folder: Path) -> Values:
+    """Return the numbers that a version stands for, now.
+
+    Args:
+        name: One of `names`.
+        folder: An empty one.
+    """
+    torch.set_num_threads(1)
+    kind, _, rest = name.partition(".")
+    if kind == "method":
+        method, _, task = rest.rpartition(".")
+        return METHODS[task](method, folder)
+    return data(rest, folder) if kind == "data" else OTHERS[name](folder)
+
+
+def data(name: str, folder: Path) -> Values:
+    """Return the checksums of a small release under every split and label set.
+
+    Of an embedded data set: of its labels, and what some pictures look like.
+    """
+    source = find_source(name)
+    if source.generate is not None:
+        return embedded()
+    with pytest.MonkeyPatch.context() as patch:
+        root = RELEASES[name].make(folder / "release", patch)
+        return {
+            f"{split}/{labels}": load_dataset(name, root, split, labels).checksum
+            for split in source.splits
+            for labels in source.label_sets
+        }
+
+
+def embedded() -> Values:
+    """Return what synthped draws: labels of all persons, and the mean colours of some pictures."""
+    parts = identities(0)
+    codes = [{person: traits.codes() for person, traits in part.items()} for part in parts]
+    values: Values = {"labels": digest(json.loads(json.dumps(codes, default=int)))}
+    for person, traits in list(parts[0].items())[:3]:
+        for number in (0, 3):
+            camera = camera_of(synthped._generator(0, synthped.SCENES, number))
+            picture = synthped.draw_picture(0, int(person), number, traits, camera)
+            values[f"{person}/{number}"] = looks(decode(picture))
+    return values
+
+
+def decode(picture: bytes) -> np.ndarray:
+    """Return the pixels of a picture file."""
+    return np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"))
+
+
+def looks(pixels: np.ndarray) -> list[float]:
+    """Return means and deviations of the colours of an image's quarters, from top to bottom."""
+    parts = np.array_split(pixels.astype(float), 4)
+    return [float(x) for part in parts for x in (*part.mean((0, 1)), *part.std((0, 1)))]
+
+
+def images(folder: Path) -> Values:
+    """Return what a larger and a smaller picture become."""
+    values: Values = {}
+    for name, shape in (("larger", (97, 41, 3)), ("smaller", (20, 9, 3))):
+        pixels = np.random.default_rng(len(name)).integers(0, 256, shape, dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{name}.png")
+        values[name] = looks(read_image(folder / f"{name}.png", (64, 32)))
+    return values
+
+
+def text(folder: Path) -> Values:
+    """Return every template's sentences of some vectors, and the embedding of one of them."""
+    schema = Schema((
+        Attribute("female", "person", "woman", "man"),
+        Attribute("hat", "wearing", "a hat", "no hat"),
+        Attribute("up_red", "wearing", "a red top", "", group="upper"),
+        Attribute("up_blue", "wearing", "a blue top", "", group="upper"),
+        Attribute("backpack", "carrying", "a backpack", "no backpack"),
+    ))  # fmt: skip
+    vectors = np.array([[0, 0, 0, 0, 0], [1, 1, 1, 0, 0], [0, 1, 0, 1, 1], [1, 0, 0, 0, 1]])
+    values: Values = {
+        template: json.dumps(describe_all(schema, vectors.astype(np.uint8), template))
+        for template in sorted(TEMPLATES)
+    }
+    values |= {f"phrases {p}": json.dumps(attribute_phrases(schema, p)) for p in sorted(PHRASINGS)}
+    for encoder in ("minilm", "glove"):
+        vector = embed(encoder, ["a woman wearing a red top"], folder)[0]
+        values[encoder] = [float(x) for x in vector[:16]]
+    return values
+
+
+def recognition_protocol(folder: Path) -> Values:
+    """Return the metrics of fixed predictions under every rule."""
+    random = np.random.default_rng(3)
+    labels = (random.random((120, 6)) < 0.3).astype(np.uint8)
+    labels[:, 5] = 0  # an attribute without positives
+    probabilities = np.clip(0.5 * labels + random.random((120, 6)) * 0.6, 0, 1)
+    values: Values = {}
+    for undefined in ("half", "drop"):
+        for threshold in (0.5, 0.3):
+            metrics = recognition_metrics(probabilities, labels, threshold, undefined)
+            values[f"{undefined} {threshold}"] = [float(metrics[k]) for k in sorted(metrics)]
+    table = per_attribute(probabilities, labels, 0.5)
+    for column in sorted(table):
+        values[column] = [float(x) for x in np.nan_to_num(table[column], nan=-1.0)]
+    values["challenge"] = [float(challenge_score(0.5, 0.25))]
+    return values
+
+
+def retrieval_protocol(folder: Path) -> Values:
+    """Return the metrics of fixed embeddings under every named protocol."""
+    random = np.random.default_rng(4)
+    category = random.integers(0, 9, 60)
+    person = np.array([str(k // 2) for k in range(60)])
+    camera = np.array([str(k % 3) for k in range(60)])
+    paths = np.array([f"{k % 7}/{(37 * k) % 60:03d}.png" for k in range(60)])
+    embedded_images = random.integers(-2, 3, (60, 4)).astype(np.float32)  # whole numbers tie
+    embedded_queries = random.integers(-2, 3, (9, 4)).astype(np.float32)
+    values: Values = {}
+    for query in (np.arange(60) % 4 == 0, np.ones(60, bool)):
+        for rules in PROTOCOLS.values():
+            order = gallery_order(rules.gallery_order, category, paths, query)
+            removed = removed_images(rules.removal, category, person, camera, query)
+            rule: Any = {"ap": rules.ap, "ties": rules.ties, "no_positives": "skip"}
+            metrics = retrieval_metrics(
+                embedded_queries, embedded_images[order], np.arange(9), category[order], **rule
+            ).metrics
+            key = f"{rules.name} {query.sum()}"
+            values[key] = [float(metrics[name]) for name in sorted(metrics)]
+            values[f"{key} order"] = digest([order.tolist(), removed.tolist()])
+    vectors = (np.arange(9)[:, None] >> np.arange(4) & 1).astype(np.uint8)
+    scores = dot_products(embedded_queries, embedded_images)
+    values["mADM"] = [float(mean_adm(scores, vectors, vectors[category]))]
+    return values
+
+
+def engine(task: str) -> Callable[[Path], Values]:
+    """Return the probe of one task: a whole run of the smallest method."""
+
+    def run(folder: Path) -> Values:
+        write_market(folder / "market")
+        with pytest.MonkeyPatch.context() as patch:
+            packages = (*plugins.PACKAGES["method"], "golden_methods")
+            patch.setitem(plugins.PACKAGES, "method", packages)
+            plugins.forget()
+            places: Any = {"root": folder / "runs", "data_root": folder / "market"}
+            runs = plan("probe", "market1501", "default", 0, {}, **places)
+            for each in runs if task == "retrieval" else runs[:1]:
+                each.folder.mkdir(parents=True)
+                record = task_of(each, Cache(folder / "cache")).make()
+                record.save(each.folder)
+        plugins.forget()
+        values: Values = {
+            f"{checkpoint} {split}": [metrics[name] for name in sorted(metrics)]
+            for checkpoint, splits in record.metrics.items()
+            for split, metrics in splits.items()
+        }
+        kept = ("loss", runs[-1].metric if task == "retrieval" else runs[0].metric)
+        return values | {name: [row[name] for row in record.history] for name in kept}
+
+    return run
+
+
+def recognition(method: str, folder: Path) -> Values:
+    """Return losses of some steps of a method, and what it predicts after them."""
+    changes = {}
+    if method == "clip_zero_shot":  # its weights are published: here they are small and random
+        changes = {"source": str(write_tiny_clip(folder / "clip"))}
+    config = config_of(method, folder, 8, profile="default", grouped=True, **changes)
+    values: Values = {}
+    for name, model in {"": config, **variants(method, "recognition", config)}.items():
+        height, width = model["image_size"]
+        pictures, labels = batch(8, 8, height, width)
+        torch.manual_seed(0)
+        built = build(model)
+        after = losses(built, (pictures, labels), 1 if name else STEPS)
+        with torch.inference_mode():
+            features, probabilities = built.eval()(pictures, None, None)
+        seen = [probabilities.mean()] if name else probabilities.flatten()
+        values |= {f"{name} losses": after, f"{name} features": summary(features)}
+        values[f"{name} probabilities"] = [float(x) for x in seen]
+    return values
+
+
+def retrieval(method: str, folder: Path) -> Values:
+    """Return losses of some steps of a method, and what it makes of queries and images."""
+    width = {"features": 10} if method == "clip_zero_shot" else {}  # that of its text
+    split = write_table(folder, **width)
+    put = {k: torch.from_numpy(v) for k, v in split.items()}
+    recipe = {
+        "table": str(folder / "table.npz"),
+        **plugins.load("method", method).METHOD.retrieval["model"],
+    }
+    values: Values = {}
+    for name, config in {"": recipe, **variants(method, "retrieval", recipe)}.items():
+        torch.manual_seed(0)
+        model = build(config)
+        values[f"{name} losses"] = losses(model, as_batch(split), 1 if name else STEPS)
+        scores = ranked(model.eval(), put)
+        seen = [scores.double().abs().mean()] if name else scores[:4].flatten()
+        values[f"{name} scores"] = [float(x) for x in seen]
+    return values
+
+
+@torch.inference_mode()
+def ranked(model: Any, put: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Return the scores ``(Q, N)`` that a retrieval model gives."""
+    vectors = put["vectors"].float()
+    if not model.embeds:
+        return model.scores(vectors, put["features"], put["probabilities"])
+    queries = model.embed_queries(vectors, put["one_hot"], put["text"])
+    return queries @ model.embed_images(put["features"], put["probabilities"]).T
+
+
+def variants(method: str, task: str, model: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the models that the studies of a method make besides its own, by their differences.
+
+    Args:
+        method: Key of the method.
+        task: Whose model.
+        model: Full configuration of the method's own.
+    """
+    distinct: dict[str, dict[str, Any]] = {}
+    for key in sorted(plugins.available("study")):
+        study: Study = plugins.load("study", key).STUDY
+        for variant in study.variants() if study.base == method else ():
+            changed = {k: v for k, v in variant.overrides.items() if k != "recognition.init"}
+            config = compose(method, "synthped", "default", 0, changed)
+            size = {"image_size": config["data"]["image_size"]} if task == "recognition" else {}
+            other = {**model, **config[task]["model"], **size}
+            other |= {"pretrained": False} if "pretrained" in other else {}
+            differs = {k: v for k, v in other.items() if v != model.get(k)}
+            if differs:
+                distinct[json.dumps(differs, sort_keys=True)] = other
+    return distinct
+
+
+def losses(model: Any, inputs: tuple[torch.Tensor, torch.Tensor], steps: int) -> list[float]:
+    """Return the losses of some steps of plain gradient descent; none if nothing learns.
+
+    Plain, since an optimiser that divides by the gradient's size makes much of its last digits.
+    """
+    learning = [p for p in model.parameters() if p.requires_grad]
+    if not learning:
+        return []
+    torch.manual_seed(1)
+    model.train()
+    values = []
+    for _ in range(steps):
+        model.zero_grad()
+        parts = model.loss(*inputs)
+        total = sum(value for name, value in parts.items() if "loss" in name)
+        total.backward()
+        torch.nn.utils.clip_grad_norm_(learning, 1.0)
+        with torch.no_grad():
+            for parameter in learning:
+                if parameter.grad is not None:
+                    parameter -= 0.05 * parameter.grad
+        values.append(total.item())
+    return values
+
+
+def summary(features: torch.Tensor) -> list[float]:
+    """Return mean and deviation of each image's features."""
+    table = features.double()
+    return [*table.mean(dim=1).tolist(), *table.std(dim=1, correction=0).tolist()]
+
+
+METHODS = {"recognition": recognition, "retrieval": retrieval}
+OTHERS: dict[str, Callable[[Path], Values]] = {
+    "engine.recognition": engine("recognition"),
+    "engine.retrieval": engine("retrieval"),
+    "images": images,
+    "protocol.recognition": recognition_protocol,
+    "protocol.retrieval": retrieval_protocol,
+    "text": text,
+}

@@ -1,0 +1,149 @@
+"""Results outlive the code that made them: what changes the id of a run, and what does not.
+
+Each test edits a copy of the project and asks it, in a process of its own, for the ids of the runs
+of all methods.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from layouts import write_market
+
+from clear_bench.training.plan import plan
+
+ROOT = Path(__file__).parents[2]
+PARTS = ("clear_bench", "baselines", "ablations", "tests/helpers", "tests/golden")
+METHODS = ("clear", "asmr", "likelihood", "dafl", "vit", "vtb")
+ASK = f"""
+import json
+from pathlib import Path
+from clear_bench.training.plan import plan
+answer = {{}}
+places = {{"root": Path("r"), "data_root": Path("market")}}
+for method in {METHODS}:
+    for run in plan(method, "market1501", "default", 0, {{}}, **places):
+        answer[f"{{run.config['method']}}.{{run.task}}"] = [run.id, run.numbers]
+print(json.dumps(answer))
+"""
+GOLDEN = """
+import sys, tempfile
+from pathlib import Path
+from compare import advice, load
+from probes import values_of
+from clear_bench.config.numbers import current
+for name in sys.argv[1:]:
+    with tempfile.TemporaryDirectory() as folder:
+        print(advice(name, current(name), load()[name], values_of(name, Path(folder))))
+"""
+
+
+@pytest.fixture(scope="module")
+def market(tmp_path_factory):
+    """A small data set."""
+    root = tmp_path_factory.mktemp("outlive") / "market"
+    write_market(root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def before(market):
+    """Method and task to run id and numbers versions, by the project as it is."""
+    places = {"root": Path("r"), "data_root": market}
+    planned = [run for m in METHODS for run in plan(m, "market1501", "default", 0, {}, **places)]
+    return {f"{run.config['method']}.{run.task}": [run.id, run.numbers] for run in planned}
+
+
+@pytest.fixture
+def copy(tmp_path, market):
+    """Return a copy of the project's code, with the data set beside it."""
+    for part in PARTS:
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "market").symlink_to(market)
+    return tmp_path
+
+
+def said(folder, code, *words):
+    """Return what a process of its own prints, with the code of a copy."""
+    places = [folder, folder / "tests/helpers", folder / "tests/golden"]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, places)), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-W", "ignore", "-c", code, *words]
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def runs(folder):
+    """Return what `before` is, by the code of a copy."""
+    return json.loads(said(folder, ASK).splitlines()[-1])
+
+
+def edit(file, pattern, new, count=1):
+    text = file.read_text(encoding="utf-8")
+    changed, number = re.subn(pattern, new, text, count=count)
+    assert number, (file, pattern)
+    file.write_text(changed, encoding="utf-8")
+
+
+def test_moving_and_splitting_modules_changes_no_run(copy, before):
+    (copy / "clear_bench/models/residual.py").rename(copy / "clear_bench/models/resnets.py")
+    losses = copy / "clear_bench/models/losses.py"
+    head, tail = losses.read_text().split("def margin_softmax(")
+    imports = "".join(re.findall(r"^(?:import|from) .*\n", head, flags=re.M))
+    losses.write_text(head)
+    moved = copy / "clear_bench/models/margin_losses.py"
+    moved.write_text(f'"""Margin losses."""\n\n{imports}\n\ndef margin_softmax({tail}')
+    retrieval = copy / "clear_bench/models/clear_retrieval.py"
+    edit(retrieval, r"models\.losses import contrastive", "models.margin_losses import contrastive")
+    for file in (f for part in ("clear_bench", "baselines") for f in (copy / part).rglob("*.py")):
+        text = file.read_text(encoding="utf-8")
+        file.write_text(text.replace("clear_bench.models.residual", "clear_bench.models.resnets"))
+    assert runs(copy) == before
+
+
+def test_an_option_with_a_neutral_value_changes_no_run(copy, before):
+    sections = copy / "clear_bench/config/sections.py"
+    option = r"\1    accumulate: Annotated[Positive, Neutral(1)] = 1\n"
+    edit(sections, r"(    clip_norm: .*\n)", option)
+    method = copy / "baselines/dafl.py"
+    edit(method, r'"merge": 1.0,', '"merge": 1.0, "sharpen": 0.0,')
+    edit(
+        method, r"METHOD = Method\(", 'METHOD = Method(neutral={"recognition.model.sharpen": 0.0},'
+    )
+    assert runs(copy) == before
+    edit(method, r'"sharpen": 0.0,', '"sharpen": 0.5,')
+    edit(sections, r"(    accumulate: .*)Neutral\(1\)", r"\1Neutral(2)")
+    assert changed(before, runs(copy)) == set(before)  # the option is there, at no neutral value
+
+
+def test_a_changed_constant_names_the_version_to_raise(copy, before):
+    clear = copy / "clear_bench/models/clear.py"
+    edit(clear, r"weighted_bce\(logits, labels, self\.positive_ratio,",
+         "1.01 * weighted_bce(logits, labels, self.positive_ratio,")  # fmt: skip
+    versions = ("method.clear.recognition", "method.clear.retrieval")
+    own, others = said(copy, GOLDEN, *versions).splitlines()
+    assert "raise it to 2 in clear_bench/models/clear.py" in own
+    assert others == ""
+    raised = r"METHOD = Method(numbers={'recognition': 2},"
+    edit(clear, r"METHOD = Method\(", raised)
+    edit(copy / "baselines/vtb.py", r"METHOD = Method\(", raised)
+    needed, needless = said(copy, GOLDEN, versions[0], "method.vtb.recognition").splitlines()
+    assert needed == ""  # now `make golden` takes the new numbers
+    assert "put it back to 1 in baselines/vtb.py" in needless
+    touched = {n for n, (_, numbers) in before.items() if "method.clear.recognition" in numbers}
+    assert changed(before, runs(copy)) == touched | {"vtb.recognition"}
+    assert touched == {
+        "clear.recognition",
+        "clear.retrieval",
+        "asmr.retrieval",
+        "likelihood.retrieval",
+    }
+
+
+def changed(before, after):
+    return {name for name in before if after[name] != before[name]}
