@@ -104,13 +104,13 @@ def _names(asked: list[str] | None) -> list[str]:
     from clear_bench.config import plugins
     from clear_bench.utils.errors import UserError, unknown
 
-    known = plugins.available("study")
+    studies = plugins.available("study")
     if not asked:
-        raise UserError(f"--study is missing; there are: {', '.join(known)}, or all")
-    names = list(known) if asked == ["all"] else asked
+        raise UserError(f"--study is missing; there are: {', '.join(studies)}, or all")
+    names = list(studies) if asked == ["all"] else asked
     for name in names:
-        if name not in known:
-            raise unknown("study", name, known)
+        if name not in studies:
+            raise unknown("study", name, studies)
     return names
 
 

@@ -57,15 +57,15 @@ def first_runs(root: Path) -> list[Path]:
     from clear_bench.runs.stale import is_stale
     from clear_bench.utils.errors import UserError
 
-    found = [
+    folders = [
         folder
         for folder, r in records(root)
         if (r.method, r.task, r.seed, r.status) == ("clear", "recognition", 0, "finished")
         and not is_stale(r)
     ]
-    if not found:
+    if not folders:
         raise UserError(f"{root}: no run of CLEAR with seed 0 made by this code; train it first")
-    return found
+    return folders
 
 
 def maps_of(folder: Path, images: int, root: Path, data_root: Path | None) -> tuple[str, Arrays]:

@@ -26,8 +26,8 @@ def predict(
 
     if form not in ("table", "csv", "json"):
         raise unknown("format", form, ("table", "csv", "json"))
-    found = predictions(images, run, runs_root)
-    kept = [r for r in found if everything or r["present"]]
+    rows = predictions(images, run, runs_root)
+    kept = [r for r in rows if everything or r["present"]]
     if form == "json":
         print(json.dumps(kept, indent=1))
     elif form == "csv":

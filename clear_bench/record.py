@@ -40,8 +40,8 @@ def import_command(
     """Put an archive's runs among one's own; a run that is here already must be the same."""
     from clear_bench.results.archive import import_runs
 
-    added, known = import_runs(file, root)
-    print(f"{root}: {added} runs and studies added, {known} were there already")
+    added, there_before = import_runs(file, root)
+    print(f"{root}: {added} runs and studies added, {there_before} were there already")
 
 
 @app.command("mirror")

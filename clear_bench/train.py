@@ -92,11 +92,11 @@ def train(
 
     several = 1 if launcher != "none" else workers_for(planned, workers)
     if several > 1:
-        found = execute_all(planned, Cache(cache), several)
+        records = execute_all(planned, Cache(cache), several)
     else:
-        found = execute(planned, Cache(cache), launcher)
+        records = execute(planned, Cache(cache), launcher)
     if main_process():
-        show(list({record.run_id: record for record in found}.values()))
+        show(list({record.run_id: record for record in records}.values()))
     leave()
 
 
@@ -106,13 +106,13 @@ def show_plan(planned: "Sequence[Run]", runs_root: Path, workers: int) -> None:
     from clear_bench.runs.record import records
     from clear_bench.training.parallel import workers_for
 
-    known = [record for _, record in records(runs_root)]
+    past = [record for _, record in records(runs_root)]
     for run in {run.id: run for run in planned}.values():
-        seconds = None if run.finished else run_seconds(run, known)
+        seconds = None if run.finished else run_seconds(run, past)
         state = "finished" if run.finished else "to do   "
         cost = "" if run.finished else "unknown" if seconds is None else clock(seconds)
         print(f"{state}  {cost:>8}  {run.folder}")
-    print(forecast(planned, known, workers_for(planned, workers)))
+    print(forecast(planned, past, workers_for(planned, workers)))
 
 
 def list_methods() -> None:

@@ -40,19 +40,19 @@ def changes(
 
     A mapping with other keys than the default's is one change: it replaced the other whole.
     """
-    found: dict[str, Any] = {}
+    changed: dict[str, Any] = {}
     for key, value in config.items():
         path, old = f"{where}.{key}" if where else key, default.get(key)
         if isinstance(value, Mapping) and isinstance(old, Mapping) and set(value) == set(old):
-            found |= changes(value, old, path)
+            changed |= changes(value, old, path)
         elif value != old:
-            found[path] = value
-    return found
+            changed[path] = value
+    return changed
 
 
 def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
     """Return ``key=value`` words as a mapping; values are YAML ("5e-4" counts as a number)."""
-    found: dict[str, Any] = {}
+    overrides: dict[str, Any] = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not equals or not key:
@@ -64,8 +64,8 @@ def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
         if isinstance(value, str):
             with suppress(ValueError):  # a word is a word
                 value = float(value)
-        found[key] = value
-    return found
+        overrides[key] = value
+    return overrides
 
 
 def merge(base: Config, layer: Mapping[str, Any], where: str = "") -> None:
@@ -84,10 +84,12 @@ def merge(base: Config, layer: Mapping[str, Any], where: str = "") -> None:
 def set_value(config: Config, key: str, value: Any) -> None:
     """Set one dotted key, which may lack its task; a section takes a mapping, as in a recipe."""
     keys = [key for key, _ in flatten(config, sections=True)]
-    known = [k for k in keys if k not in NAMES]
-    fits = [k for k in known if k == key] or [f"{t}.{key}" for t in TASKS if f"{t}.{key}" in known]
+    settable = [k for k in keys if k not in NAMES]
+    fits = [k for k in settable if k == key] or [
+        f"{t}.{key}" for t in TASKS if f"{t}.{key}" in settable
+    ]
     if not fits:
-        raise unknown("configuration key", key, known)
+        raise unknown("configuration key", key, settable)
     if len(fits) > 1:
         raise UserError(f"configuration key '{key}' is ambiguous; write {' or '.join(fits)}")
     *path, last = fits[0].split(".")

@@ -46,8 +46,8 @@ def versions_of(method: str, task: str, dataset: str, *, text: bool) -> dict[str
     """
     names = [f"method.{method}.{task}", f"data.{dataset}", "images"]
     names += [f"engine.{task}", f"protocol.{task}", *(["text"] if text else [])]
-    found = {name: current(name) for name in names}
-    return {name: version for name, version in found.items() if version is not None}
+    versions = {name: current(name) for name in names}
+    return {name: version for name, version in versions.items() if version is not None}
 
 
 def current(name: str) -> int | None:
@@ -71,30 +71,30 @@ def neutral_of(method: str) -> dict[str, Any]:
     Args:
         method: File name; its own options are among them (`Method.neutral`).
     """
-    own = {}
+    of_method = {}
     if method in plugins.available("method"):
-        own = plugins.written("method", method, "neutral", {})
-    return {**_of_sections(), **own}
+        of_method = plugins.written("method", method, "neutral", {})
+    return {**_of_sections(), **of_method}
 
 
 def identity(config: Mapping[str, Any]) -> Config:
     """Return what of a configuration determines numbers: without options at a neutral value."""
-    found = deepcopy(dict(config))
+    kept = deepcopy(dict(config))
     for key, value in neutral_of(str(config["method"])).items():
-        section, last = _section(found, key)
+        section, last = _section(kept, key)
         if section is not None and last in section and section[last] == value:
             del section[last]
-    return found
+    return kept
 
 
 def completed(config: Mapping[str, Any]) -> Config:
     """Return the configuration of an older record with the options that it did not know yet."""
-    found = deepcopy(dict(config))
+    full = deepcopy(dict(config))
     for key, value in neutral_of(str(config["method"])).items():
-        section, last = _section(found, key)
+        section, last = _section(full, key)
         if section is not None:
             section.setdefault(last, value)
-    return found
+    return full
 
 
 def _section(config: Config, key: str) -> tuple[Config | None, str]:

@@ -35,12 +35,12 @@ def available(kind: str) -> dict[str, str]:
 
     A module is a plugin if it assigns the kind's constant at top level.
     """
-    found = {}
+    modules = {}
     for package in PACKAGES[kind]:
         for file in sorted(_folder(package).glob("*.py")) if source(package) else ():
             if _assigned(file, CONSTANTS[kind]) is not None:
-                found[file.stem] = f"{package}.{file.stem}"
-    return found
+                modules[file.stem] = f"{package}.{file.stem}"
+    return modules
 
 
 def load(kind: str, key: str) -> ModuleType:

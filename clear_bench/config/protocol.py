@@ -12,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from clear_bench.utils.errors import unknown
 
+CHECKPOINTS = {"selected": "selected", "last": "last", "oracle": "oracle: selected on test"}
+"""Name of a checkpoint to its label in print."""
+
 
 class Protocol(BaseModel):
     """The rules of a protocol.  All of it stands in the signature, but for its name and ``oracle``.
@@ -155,5 +158,5 @@ def signature(
     ]
     if data["skip_unreadable"]:
         parts.append("skip-unreadable")
-    own = rules.recognition_part() if task == "recognition" else rules.retrieval_part()
-    return "|".join([*parts, *own, f"v{version}"])
+    rules_part = rules.recognition_part() if task == "recognition" else rules.retrieval_part()
+    return "|".join([*parts, *rules_part, f"v{version}"])

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from clear_bench.config.protocol import CHECKPOINTS
 from clear_bench.utils.errors import UserError, unknown
 
 Overrides = Mapping[str, Any]
 Levels = Sequence[Any] | Mapping[str, Overrides]
-CHECKPOINTS = ("selected", "last", "oracle")
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ class Study:
             raise UserError("study: its reference must name a level of each factor, and no other")
         for name, level in self.reference.items():
             if level not in names_of(self.factors[name]):
-                known = [str(n) for n in names_of(self.factors[name])]
-                raise unknown(f"level of {name}", str(level), known)
+                levels = [str(n) for n in names_of(self.factors[name])]
+                raise unknown(f"level of {name}", str(level), levels)
 
     def variants(self) -> "Iterator[Variant]":
         """Yield the combinations of all levels, the reference among them, in the order written."""
@@ -84,14 +84,14 @@ class Study:
 
     def _overrides(self, levels: Mapping[str, Any]) -> dict[str, Any]:
         """Return what a combination changes in the configuration."""
-        found = dict(self.common)
+        overrides = dict(self.common)
         for name, level in levels.items():
-            known = self.factors[name]
-            if isinstance(known, Mapping):
-                found |= known[level]
+            choices = self.factors[name]
+            if isinstance(choices, Mapping):
+                overrides |= choices[level]
             elif name != "checkpoint":
-                found[name] = level
-        return found
+                overrides[name] = level
+        return overrides
 
     def _checkpoint(self, levels: Mapping[str, Any]) -> str:
         """Return which checkpoint of its runs a combination is about."""

@@ -105,8 +105,8 @@ class LossHook(Hook):
         steps, self.unread = self.unread, []
         if not steps:
             return
-        found = torch.stack([step.loss for step in steps]).tolist()
-        for step, loss in zip(steps, found, strict=True):
+        losses = torch.stack([step.loss for step in steps]).tolist()
+        for step, loss in zip(steps, losses, strict=True):
             if not math.isfinite(loss):
                 names = Path(self.names).read_text(encoding="utf-8").split("\n")
                 raise Diverged(
@@ -114,7 +114,7 @@ class LossHook(Hook):
                     f"{step.batch}), learning rate {step.rate:.3g}, images: "
                     f"{', '.join(names[row] for row in step.rows.tolist())}"
                 )
-        self.losses += found
+        self.losses += losses
 
 
 @HOOKS.register_module()

@@ -106,9 +106,9 @@ def rank_split(
     scores = dot_products(*embed(model, split)) if model.embeds else partial(score, model, split)
     rule: Any = {"ap": ap, "no_positives": no_positives, "ties": ties}
     rule["removed"] = (split["removed_query"], split["removed_image"])
-    found = metrics_of_scores(scores, split["query_category"], split["category"], **rule)
+    result = metrics_of_scores(scores, split["query_category"], split["category"], **rule)
     if madm:
-        metrics = found.metrics
+        metrics = result.metrics
         metrics["mADM"] = mean_adm(scores, split["vectors"], split["gallery_vectors"])
         metrics["challenge"] = challenge_score(metrics["mAP"], metrics["rank1"])
-    return found
+    return result

@@ -99,15 +99,15 @@ def optimizer(
 def schedule(train: dict[str, Any], metric: str) -> list[dict[str, Any]]:
     """Return the learning-rate schedule: a linear warm-up by step, then the chosen kind."""
     warmup, epochs = train["warmup_epochs"], train["epochs"]
-    found: list[dict[str, Any]] = []
+    schedulers: list[dict[str, Any]] = []
     if warmup:
-        found.append({"type": "LinearLR", "start_factor": 0.01, "by_epoch": True, "begin": 0,
+        schedulers.append({"type": "LinearLR", "start_factor": 0.01, "by_epoch": True, "begin": 0,
                       "end": warmup, "convert_to_iter_based": True})  # fmt: skip
     if train["schedule"] == "cosine":
-        found.append({"type": "CosineAnnealingLR", "T_max": max(1, epochs - warmup),
+        schedulers.append({"type": "CosineAnnealingLR", "T_max": max(1, epochs - warmup),
                       "begin": warmup, "end": epochs, "by_epoch": True, "eta_min_ratio": 0.01,
                       "convert_to_iter_based": True})  # fmt: skip
     elif train["schedule"] == "plateau":
-        found.append({"type": "ReduceOnPlateauLR", "monitor": metric, "rule": "greater",
+        schedulers.append({"type": "ReduceOnPlateauLR", "monitor": metric, "rule": "greater",
                       "factor": 0.1, "patience": 4, "begin": warmup})  # fmt: skip
-    return found
+    return schedulers

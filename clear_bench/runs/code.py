@@ -92,11 +92,11 @@ def _without_imports(tree: ast.stmt) -> ast.stmt:
 
 def _own_imports(tree: ast.Module) -> list[str]:
     """Return the modules of this project that a module imports, inside functions too."""
-    found: set[str] = set()
+    modules: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            modules |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return sorted(n for n in found if n.split(".")[0] in OWN and source(n))
+            modules.add(node.module)
+            modules |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return sorted(n for n in modules if n.split(".")[0] in OWN and source(n))

@@ -61,8 +61,8 @@ def find_folder(root: Path, below: Path, under: str = "") -> Path:
         under: Where a new run goes: "" or `STUDIES`.  A record is found in either.
     """
     homes = [root / below, root / STUDIES / below]
-    found = next((home for home in homes if (home / RECORD).is_file()), None)
-    return found or root / under / below
+    home_of_record = next((home for home in homes if (home / RECORD).is_file()), None)
+    return home_of_record or root / under / below
 
 
 def find_run(root: Path, name: str) -> Path:

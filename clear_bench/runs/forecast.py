@@ -42,18 +42,18 @@ def forecast(runs: Sequence[Run], records: Sequence[Record], workers: int) -> st
     """
     todo = {run.id: run for run in runs if not run.finished}
     seconds = {name: run_seconds(run, records) for name, run in todo.items()}
-    known = {name: value for name, value in seconds.items() if value is not None}
+    estimates = {name: value for name, value in seconds.items() if value is not None}
     chains = [
-        value + (known.get(parent.id, 0.0) if (parent := todo[name].parent) else 0.0)
-        for name, value in known.items()
+        value + (estimates.get(parent.id, 0.0) if (parent := todo[name].parent) else 0.0)
+        for name, value in estimates.items()
     ]
-    total = max([sum(known.values()) / workers, *chains])
-    missing = len(todo) - len(known)
-    if todo and not known:
+    total = max([sum(estimates.values()) / workers, *chains])
+    missing = len(todo) - len(estimates)
+    if todo and not estimates:
         return f"{len(todo)} runs to do, {UNKNOWN}"
     rest = f", and {missing} of which nothing is known ({UNKNOWN})" if missing else ""
     side = f" with {workers} side by side" if workers > 1 else ""
-    return f"{len(known)} runs to do, about {clock(total)}{side}{rest}"
+    return f"{len(estimates)} runs to do, about {clock(total)}{side}{rest}"
 
 
 def clock(seconds: float) -> str:

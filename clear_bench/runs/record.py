@@ -7,20 +7,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from clear_bench.config.dotted import flatten
 from clear_bench.config.numbers import identity
 from clear_bench.runs.files import RECORD
-from clear_bench.utils.errors import UserError
 from clear_bench.utils.files import write_text
+from clear_bench.utils.json_model import read_model
 
 SCHEMA: Literal[3] = 3
 """1 had no ``overrides``, 2 no ``numbers``."""
-
-
-CHECKPOINTS = {"selected": "selected", "last": "last", "oracle": "oracle: selected on test"}
-"""Name of a checkpoint to its label in print."""
 
 
 class Record(BaseModel):
@@ -77,14 +73,7 @@ class Record(BaseModel):
             UserError: If the file is missing, is not JSON, or breaks the schema.
         """
         file = path / RECORD if path.is_dir() else path
-        try:
-            return cls.model_validate_json(file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise UserError(f"{file}: no such record; the run has not finished") from None
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(p) for p in first["loc"])
-            raise UserError(f"{file}: not a record: {where} {first['msg']}") from None
+        return read_model(cls, file, "record", "the run has not finished")
 
 
 def plain(values: Any) -> Any:
@@ -111,11 +100,11 @@ def settings(record: Record, known: Mapping[str, Record]) -> dict[str, Any]:
         record: Of the run.
         known: Run id to record, where its ancestors are looked for.
     """
-    found: dict[str, Any] = {
+    values: dict[str, Any] = {
         "data.fingerprint": record.data.get("fingerprint"),
         **dict(flatten(identity(record.config))),
     }
     if record.parent in known:
         ours = settings(known[record.parent], known)
-        found |= {f"parent.{k}": v for k, v in ours.items()}
-    return {k: v for k, v in found.items() if k.rsplit(".", 1)[-1] != "seed"}
+        values |= {f"parent.{k}": v for k, v in ours.items()}
+    return {k: v for k, v in values.items() if k.rsplit(".", 1)[-1] != "seed"}

@@ -80,8 +80,8 @@ class Run:
             "data": self.dataset.fingerprint,
             "parent": self.parent.id if self.parent else "",
         }
-        words = [c["method"], self.task, c["dataset"], c["profile"], f"s{c['seed']}"]
-        return "-".join([*words, digest(key)[:8]])
+        name = [c["method"], self.task, c["dataset"], c["profile"], f"s{c['seed']}"]
+        return "-".join([*name, digest(key)[:8]])
 
     @property
     def folder(self) -> Path:
@@ -95,8 +95,8 @@ class Run:
     @property
     def finished(self) -> bool:
         """Whether it has a record that says so."""
-        found = self.found()
-        return found is not None and found.status == "finished"
+        record = self.found()
+        return record is not None and record.status == "finished"
 
     def found(self) -> Record | None:
         """Return its record, or None where there is none yet."""

@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from clear_bench.runs.files import RECORD, STUDIES
+from clear_bench.runs.files import STUDIES, find_folder, place
 from clear_bench.runs.record import Record
-from clear_bench.utils.errors import UserError
 from clear_bench.utils.files import write_text
+from clear_bench.utils.json_model import read_model
 
 SUFFIX = ".study.json"
 
@@ -100,8 +100,7 @@ class StudyResult(BaseModel):
         Raises:
             UserError: If it is not there.
         """
-        place = Path(self.profile) / self.dataset / self.method / run_id
-        folder = root / place if (root / place / RECORD).is_file() else root / STUDIES / place
+        folder = find_folder(root, place(self.profile, self.dataset, self.method, run_id), STUDIES)
         return folder, Record.load(folder)
 
     @classmethod
@@ -111,14 +110,7 @@ class StudyResult(BaseModel):
         Raises:
             UserError: If the file is missing, is not JSON, or breaks the schema.
         """
-        try:
-            return cls.model_validate_json(file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise UserError(f"{file}: no such study; run python -m clear_bench.ablate") from None
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(p) for p in first["loc"])
-            raise UserError(f"{file}: not a study's result: {where} {first['msg']}") from None
+        return read_model(cls, file, "study", "run python -m clear_bench.ablate")
 
 
 def result_file(root: Path, study: str, profile: str, dataset: str) -> Path:

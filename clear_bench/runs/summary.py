@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from clear_bench.runs.record import CHECKPOINTS, Record
+from clear_bench.config.protocol import CHECKPOINTS
+from clear_bench.runs.record import Record
 from clear_bench.utils.progress import wide_console
 
 

@@ -89,7 +89,10 @@ def combinations(
     Raises:
         UserError: For a factor or level that the study does not have.
     """
-    levels = {name: [word(v) for v in names_of(found)] for name, found in study.factors.items()}
+    levels = {
+        name: [word(v) for v in names_of(factor_levels)]
+        for name, factor_levels in study.factors.items()
+    }
     require_choice(only, levels, "factor", "level")
     kept = [
         v

@@ -90,9 +90,9 @@ def search_parameters(
         budget=budget,
         cache=Cache(crew.cache),
     )
-    found = _open(task)
-    _carry_out(task, found, crew)
-    kept = counted(found, budget)
+    optuna_study = _open(task)
+    _carry_out(task, optuna_study, crew)
+    kept = counted(optuna_study, budget)
     complete = [t for t in kept if t.state == TrialState.COMPLETE]
     if not complete:
         reasons = {t.user_attrs.get("reason", "pruned") for t in kept}
@@ -100,7 +100,7 @@ def search_parameters(
     best = max(complete, key=lambda t: t.value or 0.0)
     variant = Variant({"search": "best"}, {**reference.overrides, **best.params}, "selected", False)
     runs = _retrain(study, setting, variant, f"{title} best", crew)
-    return _merged(name, study, setting, _result(found, task, best, runs))
+    return _merged(name, study, setting, _result(optuna_study, task, best, runs))
 
 
 def work(task: ParameterSearch) -> None:

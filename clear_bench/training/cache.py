@@ -64,14 +64,14 @@ class Cache:
             return np.zeros((len(vectors), 0), np.float32)
         phrasings = describe_all(schema, vectors, settings["template"])
         flat = [sentence for sentences in phrasings for sentence in sentences]
-        found = embed(settings["encoder"], flat, self.root / "text")
+        vectors = embed(settings["encoder"], flat, self.root / "text")
         ends = np.cumsum([len(sentences) for sentences in phrasings])
-        return np.stack([part.mean(axis=0) for part in np.split(found, ends[:-1])])
+        return np.stack([part.mean(axis=0) for part in np.split(vectors, ends[:-1])])
 
     def phrases(self, schema: Schema, settings: Mapping[str, str]) -> NDArray[np.float32]:
         """Return the text embedding ``(A, T)`` of each attribute of a schema."""
-        found = attribute_phrases(schema, settings["template"])
-        return embed(settings["encoder"], found, self.root / "text")
+        phrases = attribute_phrases(schema, settings["template"])
+        return embed(settings["encoder"], phrases, self.root / "text")
 
     def queries(
         self, schema: Schema, labels: NDArray[Any], settings: Mapping[str, str] | None

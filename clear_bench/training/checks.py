@@ -18,9 +18,9 @@ def check_start(config: Config) -> None:
     It is "" (at random), a data set (the same network trained there, which becomes the run's
     parent) or one of `PACKAGED_STARTS`.
     """
-    init, known = config["recognition"]["init"], plugins.available("data set")
-    if init and init not in (*known, *PACKAGED_STARTS):
-        raise unknown("start", init, [*known, *PACKAGED_STARTS])
+    init, datasets = config["recognition"]["init"], plugins.available("data set")
+    if init and init not in (*datasets, *PACKAGED_STARTS):
+        raise unknown("start", init, [*datasets, *PACKAGED_STARTS])
     if init == config["dataset"]:
         raise Unavailable(
             f"recognition.init={init}: is the data set that is trained on; start from another"
@@ -108,9 +108,9 @@ def check_text(run: Run) -> None:
         _check_no_text(run)
         return
     recognition = run.task == "recognition"
-    kind, known = ("phrase template", PHRASINGS) if recognition else ("template", TEMPLATES)
-    if settings["template"] not in known:
-        raise unknown(kind, settings["template"], known)
+    kind, templates = ("phrase template", PHRASINGS) if recognition else ("template", TEMPLATES)
+    if settings["template"] not in templates:
+        raise unknown(kind, settings["template"], templates)
     if not run.finished:  # what has finished needs no encoder any more
         require(settings["encoder"])
 

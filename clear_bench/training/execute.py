@@ -48,10 +48,10 @@ def execute(runs: Sequence[Run], cache: Cache, launcher: str = "none") -> list[R
 
 def once(run: Run, cache: Cache, launcher: str = "none") -> Record:
     """Return a run's record, after making it if need be; see `execute`."""
-    found = run.found()
-    if found and found.status == "finished":
+    record = run.found()
+    if record and record.status == "finished":
         say(f"{run.id}: finished before, not run again")
-        return found
+        return record
     run.folder.mkdir(parents=True, exist_ok=True)
     if launcher != "none":  # the processes of one distributed run share the folder
         return _make(run, cache, launcher)

@@ -34,14 +34,14 @@ def gallery_of(run: Run, cache: Cache, rows: NDArray[np.intp], seen: NDArray[np.
     """
     dataset, rules = run.dataset, run.rules
     labels = dataset.labels[rows]
-    found = cache.queries(dataset.schema, labels, run.section.get("text"))
-    asked = np.ones(len(found["vectors"]), bool)
+    queries = cache.queries(dataset.schema, labels, run.section.get("text"))
+    asked = np.ones(len(queries["vectors"]), bool)
     if rules.queries == "unseen-categories":
         old = {vector.tobytes() for vector in dataset.labels[seen]}
-        asked = np.array([v.tobytes() not in old for v in found["vectors"]])
+        asked = np.array([v.tobytes() not in old for v in queries["vectors"]])
         if not asked.any():
             raise UserError(f"{dataset.name}: every category is seen; see protocol.queries")
-    category = found["category"]
+    category = queries["category"]
     # The rule speaks of first images, which is meant in the order of the data set.
     back = np.argsort(rows)
     manifest = dataset.manifest.iloc[rows[back]]
@@ -56,7 +56,7 @@ def gallery_of(run: Run, cache: Cache, rows: NDArray[np.intp], seen: NDArray[np.
     removed &= asked[category]
     number = np.cumsum(asked) - 1
     return {
-        **{k: found[k][asked] for k in ("vectors", "one_hot", "text")},
+        **{k: queries[k][asked] for k in ("vectors", "one_hot", "text")},
         "category": category,
         "query_category": np.flatnonzero(asked),
         "removed_query": number[category[removed]],

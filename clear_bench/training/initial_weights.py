@@ -36,19 +36,19 @@ def begin(run: Run, model: dict[str, Any]) -> dict[str, Any]:
         ``start``, what the record says of it, see `write_start`.
     """
     init = run.section["init"]
-    found: dict[str, Any] = {}
+    said: dict[str, Any] = {}
     if init and main_process():
         if run.parent:
             weights = selected_model(run.parent, config_for_weights(run.parent)).cpu().state_dict()
         else:
             weights = fitted(build(model), vit_weights(weights_file()))
         report = write_start(run.folder / START, model, run.seed, init, weights)
-        found = {"start": report}
+        said = {"start": report}
         if not (run.folder / LAST).exists():
             with (run.folder / LOG).open("a", encoding="utf-8") as log:
                 log.write(words(report) + "\n")
     wait_for_all()
-    return found
+    return said
 
 
 def write_start(
@@ -72,10 +72,12 @@ def write_start(
     """
     set_random_seed(seed)
     built = build(model)
-    own = built.state_dict()
+    tensors = built.state_dict()
     bound = attribute_tensors(model)
-    fresh = {name: reason for name in own if (reason := _reason(name, own[name], weights, bound))}
-    copied = [name for name in own if name not in fresh]
+    fresh = {
+        name: reason for name in tensors if (reason := _reason(name, tensors[name], weights, bound))
+    }
+    copied = [name for name in tensors if name not in fresh]
     if not copied:
         raise UserError(f"recognition.init={init}: not one of its tensors fits {model['type']}")
     built.load_state_dict({name: weights[name] for name in copied}, strict=False)
@@ -84,7 +86,7 @@ def write_start(
         "init": init,
         "copied": copied,
         "fresh": fresh,
-        "unused": [name for name in weights if name not in own],
+        "unused": [name for name in weights if name not in tensors],
     }
 
 

@@ -97,13 +97,13 @@ def _mirror_study(result: StudyResult, root: Path) -> None:
 
     client, experiment = _client(f"{EXPERIMENT}-studies")
     name = f"{result.study} {result.dataset} {result.profile}"
-    found = client.search_runs([experiment], f"tags.study = '{name}'", max_results=1)
+    parents = client.search_runs([experiment], f"tags.study = '{name}'", max_results=1)
     tags = {"study": name, "question": result.question}
-    parent = found[0] if found else client.create_run(experiment, run_name=name, tags=tags)
-    known = client.search_runs(
+    parent = parents[0] if parents else client.create_run(experiment, run_name=name, tags=tags)
+    children = client.search_runs(
         [experiment], f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'", max_results=10_000
     )
-    have = {run.data.tags["variant"] for run in known}
+    have = {run.data.tags["variant"] for run in children}
     for variant in result.variants:
         for seed, run_id in sorted(variant.runs.items()):
             record = result.record(root, run_id)[1]
@@ -138,8 +138,8 @@ def _client(name: str = EXPERIMENT) -> tuple[Any, str]:
     from mlflow import MlflowClient
 
     client = MlflowClient(os.environ.get("MLFLOW_TRACKING_URI") or store())
-    found = client.get_experiment_by_name(name)
-    return client, found.experiment_id if found else client.create_experiment(name)
+    experiment = client.get_experiment_by_name(name)
+    return client, experiment.experiment_id if experiment else client.create_experiment(name)
 
 
 def _key(record: Record) -> str:

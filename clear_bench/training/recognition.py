@@ -37,8 +37,8 @@ def split_rows(run: Run, readable: NDArray[np.bool_]) -> Rows:
     rows = {s: r[readable[r]] for s, r in rows.items()}
     persons = run.dataset.manifest["person"].to_numpy()[rows["train"]]
     rows["train"] = rows["train"][keep_identities(persons, run.config["data"]["identities"])]
-    for split, found in rows.items():
-        if not len(found):
+    for split, chosen in rows.items():
+        if not len(chosen):
             raise UserError(f"{run.dataset.name}: the {split} split has no images")
     return rows
 
@@ -109,12 +109,12 @@ class Recognition(Task):
         for split in ("val", "test"):
             rows = self.rows[split]
             _, probabilities = encode(model, self.images.pixels, rows)
-            found = recognition_metrics(
+            scores = recognition_metrics(
                 probabilities, labels[rows], rules.threshold, rules.undefined
             )
             if rules.madm:
-                found["challenge"] = challenge_score(found["mA"], found["f1_instance"])
-            metrics[split] = plain(found)
+                scores["challenge"] = challenge_score(scores["mA"], scores["f1_instance"])
+            metrics[split] = plain(scores)
             kept |= {
                 f"{split}_rows": rows,
                 f"{split}_probabilities": probabilities,

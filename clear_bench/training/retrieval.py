@@ -86,13 +86,13 @@ class Retrieval(Task):
     @cached_property
     def splits(self) -> dict[str, Arrays]:
         """``val`` and ``test`` as `rank_split` wants them."""
-        known = np.concatenate([self.rows["train"], self.run.dataset.rows("val")])
-        found = {}
-        for split, seen in (("val", self.rows["train"]), ("test", known)):
+        learned_from = np.concatenate([self.rows["train"], self.run.dataset.rows("val")])
+        splits = {}
+        for split, seen in (("val", self.rows["train"]), ("test", learned_from)):
             rows = self.rows[split]
-            own = {k: np.asarray(self.encoded[k][rows]) for k in ("features", "probabilities")}
-            found[split] = gallery_of(self.run, self.cache, rows, seen) | own | {"rows": rows}
-        return found
+            encoded = {k: np.asarray(self.encoded[k][rows]) for k in ("features", "probabilities")}
+            splits[split] = gallery_of(self.run, self.cache, rows, seen) | encoded | {"rows": rows}
+        return splits
 
     @cached_property
     def table(self) -> Arrays:
@@ -143,7 +143,7 @@ class Retrieval(Task):
         rule, pixels = self.run.rules.ranking, self.parent.images.pixels
         seen = {split: as_seen(model, arrays, pixels) for split, arrays in self.splits.items()}
         ranked = {split: rank_split(*pair, **rule) for split, pair in seen.items()}
-        metrics = {split: plain(found.metrics) for split, found in ranked.items()}
+        metrics = {split: plain(result.metrics) for split, result in ranked.items()}
 
         def predictions() -> Arrays:
             ranks, test = seen["test"]

@@ -89,7 +89,7 @@ class Task(ABC):
         """Train and evaluate the run, and return its record."""
         history, start = self._train(None)
         best = max(history, key=lambda row: row[self.run.metric])["epoch"] if history else 0
-        found = self._evaluate() if main_process() else {}
+        evaluated = self._evaluate() if main_process() else {}
         counts = self.counts()
         return self.run.record(
             status="finished",
@@ -103,7 +103,7 @@ class Task(ABC):
             },
             cost=cost_of(self.model, history, counts["train_images"]),
             provenance=provenance(),
-            **found,
+            **evaluated,
         )
 
     def learn(self, listen: Told | None = None) -> list[dict[str, float]]:
@@ -143,13 +143,13 @@ class Task(ABC):
     def _evaluate(self) -> dict[str, Any]:
         """Measure the checkpoints and keep the selected one's predictions beside the record."""
         run = self.run
-        found: dict[str, Any] = choose_oracle(run, self.model, lambda m: self.measure(m).metrics)
+        oracle: dict[str, Any] = choose_oracle(run, self.model, lambda m: self.measure(m).metrics)
         models = trained_models(run, self.model)
         measured = {name: self.measure(model) for name, model in models.items()}
         kept = measured["selected"]
         save_arrays(run.folder / PREDICTIONS, dict(kept.predictions()))
         write_text(run.folder / SCHEMA, run.dataset.schema.to_json())
-        return found | {
+        return oracle | {
             "metrics": {name: each.metrics for name, each in measured.items()},
             "per_attribute": kept.per_attribute,
             "artefacts": artefacts(run.folder),

@@ -78,7 +78,7 @@ def test_a_result_comes_back_as_it_was(tmp_path):
     assert StudyResult.load(file) == result
     assert results(tmp_path, "smoke") == [result]
     file.write_text('{"study": 3}')
-    with pytest.raises(UserError, match="not a study's result"):
+    with pytest.raises(UserError, match="not a study"):
         StudyResult.load(file)
 
 

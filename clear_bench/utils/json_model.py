@@ -1,0 +1,32 @@
+"""JSON files that follow a schema: one reader, one kind of error."""
+
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from clear_bench.utils.errors import UserError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_model(model: type[Model], file: Path, kind: str, advice: str) -> Model:
+    """Return what a file holds.
+
+    Args:
+        model: Its schema.
+        file: The file.
+        kind: What it is, for messages.
+        advice: What to do if it is not there.
+
+    Raises:
+        UserError: If the file is missing, is not JSON, or breaks the schema.
+    """
+    try:
+        return model.model_validate_json(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{file}: no such {kind}; {advice}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UserError(f"{file}: not a {kind}: {where} {first['msg']}") from None
