@@ -5,9 +5,9 @@ with pictures like ``0002_c1s1_000451_03.jpg`` (identity, camera, sequence, fram
 ``market_attribute.mat`` beside them or in ``attribute/``.
 
 - *Labels* are per identity; see `clear_bench.data.sets.market1501_labels` for the label sets
-  ``30``, ``27`` and ``39``.  A binary field is 1 where the file has code 2, so columns agree with published
-  work that subtracts one.  The train and the test struct order their fields differently; columns
-  are therefore found by name and put in the order of the schema.
+  ``30``, ``27`` and ``39``.  A binary field is 1 where the file has code 2, so columns agree with
+  published work that subtracts one.  The train and the test struct order their fields differently;
+  columns are therefore found by name and put in the order of the schema.
 - *Splits*: test is ``bounding_box_test`` and ``query`` together.  The release has no validation
   part: ``ids6`` holds out a sixth of the training identities, see `held_out_sixth`.
 - *Dropped pictures* are those of the identities in `DROPPED`, and no others.

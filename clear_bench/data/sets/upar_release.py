@@ -1,8 +1,8 @@
 """UPAR's first release: pictures, labels and nine partitions in one file, ``dataset_all.pkl``.
 
 The file is a pickle and is read by `clear_bench.data.reading.plain_pickle`, which runs nothing of
-it.  What its parts are called was taken from the class that the release ships to read it (``UPAR.py``); no
-copy was at hand.
+it.  What its parts are called was taken from the class that the release ships to read it
+(``UPAR.py``); no copy was at hand.
 """
 
 from pathlib import Path
