@@ -12,12 +12,12 @@ from clear_bench.report.figures.labels import place, shared_area
 from clear_bench.report.figures.pairs import corrected, win_shares
 from clear_bench.report.figures.rankings import (
     LEVELS,
-    kept,
     order,
     precision_at_recall,
     principal_plane,
 )
 from clear_bench.report.figures.studies import position
+from clear_bench.results.predictions import arrays_of
 from clear_bench.results.statistics import holm
 
 
@@ -68,7 +68,7 @@ def test_precision_at_recall(ties):
 @pytest.mark.parametrize("protocol", ["clear-bench"])
 def test_rankings_give_the_average_precision_of_the_record(tmp_path, protocol):
     record = fake_run(tmp_path, "clear", "retrieval", protocol=protocol)
-    kept_arrays = kept(tmp_path / "default/synthped/clear" / record.run_id)
+    kept_arrays = arrays_of(tmp_path / "default/synthped/clear" / record.run_id)
     ranks = order(kept_arrays, 0, len(kept_arrays["queries"]), record.config["protocol"]["ties"])
     for q, row in enumerate(ranks):
         hits = kept_arrays["category"][row] == kept_arrays["query_category"][q]

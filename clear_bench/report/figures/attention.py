@@ -14,8 +14,8 @@ from clear_bench.report.figures.images import check_terms
 from clear_bench.report.figures.material import Material
 from clear_bench.report.figures.picture import NotDrawn, Picture
 from clear_bench.report.figures.qualitative import SHOWN, sheet
-from clear_bench.report.figures.rankings import BROKEN
 from clear_bench.report.figures.style import WIDE
+from clear_bench.results.predictions import BROKEN
 from clear_bench.utils.errors import UserError
 
 ROWS = {

@@ -16,9 +16,10 @@ from clear_bench.data.schema import Schema
 from clear_bench.report.figures.images import check_terms, dataset_of, read_rows
 from clear_bench.report.figures.material import Leaderboard, Material
 from clear_bench.report.figures.picture import NotDrawn, Picture
-from clear_bench.report.figures.rankings import EMBEDDED, Arrays, embedded, kept, order
+from clear_bench.report.figures.rankings import EMBEDDED, embedded, order
 from clear_bench.report.figures.style import GREEN, RED, WIDE
 from clear_bench.results.groups import Loaded
+from clear_bench.results.predictions import Arrays, arrays_of
 from clear_bench.text.descriptions import describe
 from clear_bench.utils.errors import UserError
 
@@ -75,7 +76,8 @@ def _best_and_worst(
 ) -> Iterator[Picture]:
     """Draw the two pictures of a leaderboard."""
     check_terms(material, board.dataset)
-    both = [Ranked(board.title(m), board.runs(m)[0], kept(board.runs(m)[0].folder)) for m in pair]
+    runs = [board.runs(m)[0] for m in pair]
+    both = [Ranked(board.title(m), r, arrays_of(r.folder)) for m, r in zip(pair, runs, strict=True)]
     one, other = (r.arrays for r in both)
     if not all(np.array_equal(one[k], other[k]) for k in ("rows", "vectors")):
         raise UserError(f"{both[1].run.record.run_id}: other gallery or queries than {pair[0]}")
@@ -93,8 +95,8 @@ def _best_and_worst(
             f"images. A green solid frame and a tick: a person of exactly these attributes; a red "
             f"dashed one and a cross: another. Protocol: {board.protocol}"
         )
-        runs = tuple(r.run.record.run_id for r in both)
-        yield Picture(f"{board.stem}-{word}", figure, caption, runs)
+        run_ids = tuple(run.record.run_id for run in runs)
+        yield Picture(f"{board.stem}-{word}", figure, caption, run_ids)
 
 
 def _draw(

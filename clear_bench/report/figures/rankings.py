@@ -1,10 +1,7 @@
 """Rankings out of the embeddings that runs keep, and the figures made of them."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,39 +12,12 @@ from clear_bench.report.figures.material import Leaderboard, Material
 from clear_bench.report.figures.picture import NotDrawn, Picture
 from clear_bench.report.figures.style import COLUMN, LINES, MARKERS, PALETTE, canvas
 from clear_bench.results.groups import Loaded
-from clear_bench.runs.files import PREDICTIONS
-from clear_bench.utils.errors import UserError
+from clear_bench.results.predictions import Arrays, arrays_of, opened
 
-Arrays = dict[str, NDArray[Any]]
 CHUNK = 64
 WORDY = 24  # letters of a name that leave no room for a second column
 LEVELS = np.linspace(0, 1, 101)
-BROKEN = (OSError, ValueError, EOFError, BadZipFile)
-"""What numpy raises for a file that is no ``.npz``, or half of one."""
-
 EMBEDDED = "the embeddings of a retrieval run (predictions.npz)"
-
-
-@contextmanager
-def _opened(folder: Path) -> Iterator[Any]:
-    """Open what a run keeps of its predictions; raise a `UserError` if it cannot be read."""
-    file = folder / PREDICTIONS
-    try:
-        with np.load(file, allow_pickle=False) as content:
-            yield content
-    except BROKEN as error:
-        cause = str(error).partition("\n")[0]
-        raise UserError(f"{file}: no predictions in it ({cause}); train the run again") from None
-
-
-def kept(folder: Path) -> Arrays:
-    """Return what a run keeps of its predictions.
-
-    Raises:
-        UserError: If the file is missing or is no ``.npz`` file.
-    """
-    with _opened(folder) as content:
-        return {name: content[name] for name in content.files}
 
 
 def embeds(run: Loaded) -> bool:
@@ -56,8 +26,8 @@ def embeds(run: Loaded) -> bool:
     Raises:
         UserError: If its predictions cannot be read.
     """
-    with _opened(run.folder) as content:
-        return {"queries", "images"} <= set(content.files)
+    with opened(run.folder) as kept:
+        return {"queries", "images"} <= set(kept.files)
 
 
 def embedded(board: Leaderboard) -> list[str]:
@@ -78,7 +48,7 @@ def order(arrays: Arrays, start: int, stop: int, ties: str) -> NDArray[np.intp]:
     """Return the images of some queries in order of rank ``(stop - start, N)``, best first.
 
     Args:
-        arrays: Of a retrieval run, from `kept`.
+        arrays: Of a retrieval run, from `clear_bench.results.predictions.arrays_of`.
         start: First query.
         stop: The one after the last.
         ties: ``index`` or ``reversed``, see `clear_bench.metrics.retrieval.metrics_of_scores`.
@@ -97,7 +67,7 @@ def precision_at_recall(arrays: Arrays, ties: Ties) -> NDArray[np.float64]:
     without positives are left out.
 
     Args:
-        arrays: Of a retrieval run, from `kept`.
+        arrays: Of a retrieval run, from `clear_bench.results.predictions.arrays_of`.
         ties: See `order`.
     """
     asked = arrays["query_category"]
@@ -139,7 +109,7 @@ def precision_recall(
         axis = axes[0, 0]
         for number, method in enumerate(shown):
             curves = np.array([
-                precision_at_recall(kept(r.folder), r.record.config["protocol"]["ties"])
+                precision_at_recall(arrays_of(r.folder), r.record.config["protocol"]["ties"])
                 for r in board.runs(method)
             ])  # fmt: skip
             color = PALETTE[number % len(PALETTE)]
@@ -176,7 +146,7 @@ def space(material: Material, method: str, categories: int = 8) -> Iterator[Pict
             continue
         drawn = True
         run = board.runs(method)[0]
-        arrays = kept(run.folder)
+        arrays = arrays_of(run.folder)
         points, share = principal_plane(np.concatenate([arrays["queries"], arrays["images"]]))
         queries, images = np.split(points, [len(arrays["queries"])])
         sizes = np.bincount(arrays["category"], minlength=arrays["query_category"].max() + 1)
