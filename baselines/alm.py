@@ -155,13 +155,13 @@ class Alm(PerAttributeModel):
 
     def pyramid(self, stages: list[Tensor]) -> list[Tensor]:
         """Join the stages' laterals from the top; the finest level comes first."""
-        found: list[Tensor] = []
+        levels: list[Tensor] = []
         for lateral, maps in zip(reversed(self.laterals), reversed(stages), strict=True):
             level = lateral(maps)
-            if found:
-                level = torch.cat([level, F.interpolate(found[0], size=level.shape[2:])], dim=1)
-            found.insert(0, level)
-        return found
+            if levels:
+                level = torch.cat([level, F.interpolate(levels[0], size=level.shape[2:])], dim=1)
+            levels.insert(0, level)
+        return levels
 
     def look(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Map images to the global feature ``(B, D)`` and the largest logits ``(B, A)``."""

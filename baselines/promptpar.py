@@ -195,8 +195,8 @@ class PromptPar(PerAttributeModel):
         """Map text ``(A, d)`` and image tokens ``(B, S, d)`` to logits ``(B, A)``."""
         said = (text + self.text_mark).expand(len(seen), -1, -1)
         fused = self.norm(self.block(torch.cat([said, seen + self.image_mark], dim=1)))
-        own = fused[:, : self.attributes]
-        return self.logit_norm((own * self.weight).sum(dim=2))
+        attribute_tokens = fused[:, : self.attributes]
+        return self.logit_norm((attribute_tokens * self.weight).sum(dim=2))
 
     def alike(self, text: Tensor, seen: Tensor) -> Tensor:
         """Return the global-local similarity of image and attributes, logits ``(B, A)``."""

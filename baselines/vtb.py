@@ -73,8 +73,8 @@ class Vtb(PerAttributeModel):
         seen = trunk.blocks[:-1](self.vit.embed(images)) + self.image_mark
         text = (self.read(self.phrases) + self.text_mark).expand(len(images), -1, -1)
         fused = trunk.norm(trunk.blocks[-1](torch.cat([text, seen], dim=1)))
-        own = fused[:, : self.attributes]
-        logits = self.norm((own * self.weight).sum(dim=2))
+        attribute_tokens = fused[:, : self.attributes]
+        logits = self.norm((attribute_tokens * self.weight).sum(dim=2))
         return fused[:, self.attributes], logits
 
 
