@@ -167,11 +167,11 @@ def test_checkpoints_are_compared_as_they_are_named(tmp_path):
     assert dialog["cells"][int(place)]["values"] == ["+1.0000"] * 3
 
 
-def test_protocols_have_boards_of_their_own(made):
+def test_protocols_have_tables_of_their_own(made):
     tables, _ = read(made[1])
-    boards = [key for key in tables if key.startswith("table-synthped-retrieval_main")]
-    assert len(boards) == 2
-    assert [sum(r[0][0].startswith("asmr") for r in tables[key]) for key in boards] == [1, 1]
+    keys = [key for key in tables if key.startswith("table-synthped-retrieval_main")]
+    assert len(keys) == 2
+    assert [sum(r[0][0].startswith("asmr") for r in tables[key]) for key in keys] == [1, 1]
     tabs = re.findall(
         r'id="table-synthped-retrieval_main[-2]*-tab"[^>]*>([^<]*)<', made[1].read_text()
     )
