@@ -91,11 +91,11 @@ class Aihm(JointSpace):
         """Return ``(B, K, A)`` negatives: each own category with one or two groups exchanged."""
         batch, count = len(category), int(self.groups.max()) + 1
         shape = (batch * self.negatives, count)
-        own = self.vectors[category].repeat_interleave(self.negatives, dim=0)
-        donors = self.vectors[torch.randint(len(self.vectors), shape[:1]).to(own.device)]
+        vectors = self.vectors[category].repeat_interleave(self.negatives, dim=0)
+        donors = self.vectors[torch.randint(len(self.vectors), shape[:1]).to(vectors.device)]
         order = torch.rand(shape).argsort(dim=1)
         exchanged = order < torch.randint(1, 3, (shape[0], 1))
-        mixed = self.mix(own, donors, exchanged.to(own.device))
+        mixed = self.mix(vectors, donors, exchanged.to(vectors.device))
         return mixed.view(batch, self.negatives, -1)
 
     def loss(self, features: Tensor, category: Tensor) -> dict[str, Tensor]:

@@ -32,7 +32,7 @@ Learning rate 8e-3 in ``default``, from the search that every method had
 Cost: 1.3 M parameters and 140 MFLOPs an image of 128x64 (35 attributes) in ``default``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -115,35 +115,30 @@ class Alm(PerAttributeModel):
     """A feature pyramid with an attribute localization module at each of its three levels.
 
     Args:
-        attributes: See `RecognitionModel`.
-        image_size: See `RecognitionModel`.
-        positive_ratio: See `RecognitionModel`.
-        augment: See `RecognitionModel`.
         resnet: timm's name and arguments.
         pretrained: Whether timm's published weights are loaded.
         lateral: Channels of each lateral.
         reduction: See `Localization`.
+        common: See `RecognitionModel`.
     """
 
     def __init__(
         self,
-        attributes: int,
-        image_size: Sequence[int],
-        positive_ratio: Sequence[float],
-        augment: dict[str, Any],
+        *,
         resnet: Mapping[str, Any],
         pretrained: bool,
         lateral: int,
         reduction: int,
+        **common: Any,
     ) -> None:
-        super().__init__(attributes, image_size, positive_ratio, augment)
+        super().__init__(**common)
         self.trunk = ResidualNetwork(self.image_size, pretrained, levels=3, **resnet)
         self.summary_dim = self.trunk.widths[-1]
         self.laterals = nn.ModuleList(nn.Conv2d(w, lateral, 1) for w in self.trunk.widths)
         self.levels = nn.ModuleList(
-            Localization(attributes, joined * lateral, reduction) for joined in (3, 2, 1)
+            Localization(self.attributes, joined * lateral, reduction) for joined in (3, 2, 1)
         )
-        self.head = nn.Linear(self.summary_dim, attributes)
+        self.head = nn.Linear(self.summary_dim, self.attributes)
 
     def outputs(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Map images to the summary ``(B, D)`` and the four outputs' logits ``(4, B, A)``."""
@@ -155,13 +150,13 @@ class Alm(PerAttributeModel):
 
     def pyramid(self, stages: list[Tensor]) -> list[Tensor]:
         """Join the stages' laterals from the top; the finest level comes first."""
-        found: list[Tensor] = []
+        levels: list[Tensor] = []
         for lateral, maps in zip(reversed(self.laterals), reversed(stages), strict=True):
             level = lateral(maps)
-            if found:
-                level = torch.cat([level, F.interpolate(found[0], size=level.shape[2:])], dim=1)
-            found.insert(0, level)
-        return found
+            if levels:
+                level = torch.cat([level, F.interpolate(levels[0], size=level.shape[2:])], dim=1)
+            levels.insert(0, level)
+        return levels
 
     def look(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Map images to the global feature ``(B, D)`` and the largest logits ``(B, A)``."""

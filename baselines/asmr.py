@@ -122,12 +122,12 @@ def group_patterns(vectors: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:
         ``(C, P)`` float of 0 and 1, each row with one 1 a group, and ``(P,)`` the group of each
         column.
     """
-    found, owner = [], []
+    columns, owner = [], []
     for group in range(int(groups.max()) + 1):
         _, pattern = vectors[:, groups == group].unique(dim=0, return_inverse=True)
-        found.append(F.one_hot(pattern).float())
-        owner += [group] * found[-1].shape[1]
-    return torch.cat(found, dim=1), torch.tensor(owner)
+        columns.append(F.one_hot(pattern).float())
+        owner += [group] * columns[-1].shape[1]
+    return torch.cat(columns, dim=1), torch.tensor(owner)
 
 
 METHOD = Method(

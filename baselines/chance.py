@@ -4,7 +4,6 @@ What a method must leave behind before anything is said about it.  An untrained 
 after its seed is set, so each seed draws its own numbers.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -21,14 +20,8 @@ class CoinFlip(RecognitionModel):
 
     feature_dim = 1
 
-    def __init__(
-        self,
-        attributes: int,
-        image_size: Sequence[int],
-        positive_ratio: Sequence[float],
-        augment: dict[str, Any],
-    ) -> None:
-        super().__init__(attributes, image_size, positive_ratio, augment)
+    def __init__(self, **common: Any) -> None:
+        super().__init__(**common)
         self.generator = torch.Generator().manual_seed(torch.initial_seed())
 
     def features(self, images: Tensor) -> Tensor:

@@ -37,11 +37,8 @@ class ClipImages(RecognitionModel):
     """CLIP's image tower with its projection; its probabilities are the label prior.
 
     Args:
-        attributes: See `RecognitionModel`.
-        image_size: See `RecognitionModel`.
-        positive_ratio: See `RecognitionModel`.
-        augment: See `RecognitionModel`.
         source: Hugging Face id or folder of a CLIP model.
+        common: See `RecognitionModel`.
 
     Raises:
         UserError: If the model cannot be had.
@@ -49,15 +46,8 @@ class ClipImages(RecognitionModel):
 
     to_pixels: Tensor
 
-    def __init__(
-        self,
-        attributes: int,
-        image_size: Sequence[int],
-        positive_ratio: Sequence[float],
-        augment: dict[str, Any],
-        source: str,
-    ) -> None:
-        super().__init__(attributes, image_size, positive_ratio, augment)
+    def __init__(self, *, source: str, **common: Any) -> None:
+        super().__init__(**common)
         clip = pretrained(source)
         self.tower, self.projection = clip.vision_model, clip.visual_projection
         self.requires_grad_(False)

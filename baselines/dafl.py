@@ -94,16 +94,13 @@ class Dafl(PerAttributeModel):
     """A cascade of semantic queries over a residual network.
 
     Args:
-        attributes: See `RecognitionModel`.
-        image_size: See `RecognitionModel`.
-        positive_ratio: See `RecognitionModel`.
-        augment: See `RecognitionModel`.
         resnet: timm's name and arguments.
         pretrained: Whether timm's published weights are loaded.
         dim: Width of the queries.
         layers: Layers of the cascade.
         merge: Weight of the group attention merging.
         groups: Group of each attribute; a run fills an empty list from the schema.
+        common: See `RecognitionModel`.
 
     Raises:
         UserError: If there is not one group an attribute.
@@ -113,32 +110,30 @@ class Dafl(PerAttributeModel):
 
     def __init__(
         self,
-        attributes: int,
-        image_size: Sequence[int],
-        positive_ratio: Sequence[float],
-        augment: dict[str, Any],
+        *,
         resnet: Mapping[str, Any],
         pretrained: bool,
         dim: int,
         layers: int,
         merge: float,
         groups: Sequence[int],
+        **common: Any,
     ) -> None:
-        super().__init__(attributes, image_size, positive_ratio, augment)
-        if len(groups) != attributes or min(groups) < 0:
+        super().__init__(**common)
+        if len(groups) != self.attributes or min(groups) < 0:
             raise UserError(
-                f"recognition.model.groups: {len(groups)} values, must be {attributes} numbers "
-                "from 0, one an attribute"
+                f"recognition.model.groups: {len(groups)} values, must be {self.attributes} "
+                "numbers from 0, one an attribute"
             )
         self.trunk = ResidualNetwork(self.image_size, pretrained, **resnet)
         self.summary_dim = self.trunk.widths[-1]
         height, width = self.trunk.grid
         self.project = nn.Linear(self.summary_dim, dim)
         self.position = nn.Parameter(0.02 * torch.randn(height * width, dim))
-        self.queries = nn.Parameter(torch.randn(attributes, dim))
+        self.queries = nn.Parameter(torch.randn(self.attributes, dim))
         self.cascade = nn.ModuleList(SemanticAttention(dim) for _ in range(layers))
-        self.weight = nn.Parameter(torch.randn(attributes, dim) / dim**0.5)
-        self.bias = nn.Parameter(torch.zeros(attributes))
+        self.weight = nn.Parameter(torch.randn(self.attributes, dim) / dim**0.5)
+        self.bias = nn.Parameter(torch.zeros(self.attributes))
         self.merge = merge
         self.register_buffer("groups", torch.tensor(list(groups)), persistent=False)
 

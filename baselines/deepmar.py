@@ -16,7 +16,7 @@ Learning rate 8e-3 in ``default``, from the search that every method had
 Cost: 1.2 M parameters and 137 MFLOPs an image of 128x64 in ``default``; CLEAR has 2.9 M and 143.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from mmengine.registry import MODELS
@@ -32,29 +32,24 @@ class DeepMar(RecognitionModel):
     """A residual network, dropout and one linear layer.
 
     Args:
-        attributes: See `RecognitionModel`.
-        image_size: See `RecognitionModel`.
-        positive_ratio: See `RecognitionModel`.
-        augment: See `RecognitionModel`.
         resnet: timm's name and arguments.
         pretrained: Whether timm's published weights are loaded.
         dropout: On the pooled feature.
+        common: See `RecognitionModel`.
     """
 
     def __init__(
         self,
-        attributes: int,
-        image_size: Sequence[int],
-        positive_ratio: Sequence[float],
-        augment: dict[str, Any],
+        *,
         resnet: Mapping[str, Any],
         pretrained: bool,
         dropout: float,
+        **common: Any,
     ) -> None:
-        super().__init__(attributes, image_size, positive_ratio, augment)
+        super().__init__(**common)
         self.trunk = ResidualNetwork(self.image_size, pretrained, **resnet)
         self.feature_dim = self.trunk.widths[-1]
-        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.feature_dim, attributes))
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.feature_dim, self.attributes))
 
     def features(self, images: Tensor) -> Tensor:
         """Map images ``(B, 3, H, W)`` to the pooled maps ``(B, feature_dim)``."""

@@ -24,7 +24,7 @@ Learning rate 2e-3 in ``default``, from the search that every method had
 Cost: 1.5 M parameters and 154 MFLOPs an image of 128x64 (35 attributes) in ``default``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -71,10 +71,6 @@ class Label2Label(PerAttributeModel):
     """Attribute queries, then a masked language model over their answers.
 
     Args:
-        attributes: See `RecognitionModel`.
-        image_size: See `RecognitionModel`.
-        positive_ratio: See `RecognitionModel`.
-        augment: See `RecognitionModel`.
         resnet: timm's name and arguments.
         pretrained: Whether timm's published weights are loaded.
         dim: Width of both decoders.
@@ -82,14 +78,12 @@ class Label2Label(PerAttributeModel):
         heads: Attention heads.
         mask: Probability that a word is masked in training.
         weight: Weight of the language model's loss.
+        common: See `RecognitionModel`.
     """
 
     def __init__(
         self,
-        attributes: int,
-        image_size: Sequence[int],
-        positive_ratio: Sequence[float],
-        augment: dict[str, Any],
+        *,
         resnet: Mapping[str, Any],
         pretrained: bool,
         dim: int,
@@ -97,19 +91,20 @@ class Label2Label(PerAttributeModel):
         heads: int,
         mask: float,
         weight: float,
+        **common: Any,
     ) -> None:
-        super().__init__(attributes, image_size, positive_ratio, augment)
+        super().__init__(**common)
         self.trunk = ResidualNetwork(self.image_size, pretrained, **resnet)
         self.summary_dim = self.trunk.widths[-1]
         height, width = self.trunk.grid
         self.project = nn.Linear(self.summary_dim, dim)
         self.position = nn.Parameter(0.02 * torch.randn(height * width, dim))
-        self.queries = nn.Parameter(0.02 * torch.randn(attributes, dim))
-        self.query_decoder = AttributeDecoder(attributes, dim, layers, heads)
-        self.words = nn.Parameter(0.02 * torch.randn(attributes, 2, dim))
-        self.places = nn.Parameter(0.02 * torch.randn(attributes, dim))
+        self.queries = nn.Parameter(0.02 * torch.randn(self.attributes, dim))
+        self.query_decoder = AttributeDecoder(self.attributes, dim, layers, heads)
+        self.words = nn.Parameter(0.02 * torch.randn(self.attributes, 2, dim))
+        self.places = nn.Parameter(0.02 * torch.randn(self.attributes, dim))
         self.mask_word = nn.Parameter(0.02 * torch.randn(dim))
-        self.language_model = AttributeDecoder(attributes, dim, layers, heads)
+        self.language_model = AttributeDecoder(self.attributes, dim, layers, heads)
         self.mask, self.weight = mask, weight
 
     def see(self, images: Tensor) -> tuple[Tensor, Tensor]:

@@ -32,7 +32,7 @@ learning rate (8e-3, the fusion's) serves the prompts too, which the code gives 
 Cost: 1.2 M parameters and 110 MFLOPs an image of 128x64 (35 attributes) in ``default``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -106,10 +106,6 @@ class PromptPar(PerAttributeModel):
     """Prompted image and text towers and a block that fuses them.
 
     Args:
-        attributes: See `RecognitionModel`.
-        image_size: See `RecognitionModel`.
-        positive_ratio: See `RecognitionModel`.
-        augment: See `RecognitionModel`.
         vit: timm's name and arguments of the image tower.
         fusion: The same of the network whose last block fuses.
         pretrained: Whether both have timm's published weights, and are then frozen.
@@ -120,6 +116,7 @@ class PromptPar(PerAttributeModel):
         threshold: See `aggregate`.
         similarity: Weight of the global-local similarity loss.
         phrases: File of the attributes' text embeddings.
+        common: See `RecognitionModel`.
     """
 
     phrases: Tensor
@@ -127,10 +124,7 @@ class PromptPar(PerAttributeModel):
 
     def __init__(
         self,
-        attributes: int,
-        image_size: Sequence[int],
-        positive_ratio: Sequence[float],
-        augment: dict[str, Any],
+        *,
         vit: Mapping[str, Any],
         fusion: Mapping[str, Any],
         pretrained: bool,
@@ -141,8 +135,9 @@ class PromptPar(PerAttributeModel):
         threshold: float,
         similarity: float,
         phrases: str,
+        **common: Any,
     ) -> None:
-        super().__init__(attributes, image_size, positive_ratio, augment)
+        super().__init__(**common)
         self.vit = ViTBranch(self.image_size, pretrained, **vit)
         trunk: Any = self.vit.trunk
         seen = self.vit.width
@@ -154,14 +149,14 @@ class PromptPar(PerAttributeModel):
         inside = bands(trunk.patch_embed.grid_size, regions, margin)
         mask = sight(trunk.num_prefix_tokens, inside, prompts)
         self.register_buffer("mask", mask, persistent=False)
-        self.register_buffer("phrases", read_phrases(phrases, attributes))
+        self.register_buffer("phrases", read_phrases(phrases, self.attributes))
         self.read = nn.Linear(self.phrases.shape[1], width)
         self.show = nn.Linear(seen, width)
         self.text_prompts = nn.Parameter(0.02 * torch.randn(text_prompts, width))
         self.text_mark = nn.Parameter(0.02 * torch.randn(width))
         self.image_mark = nn.Parameter(0.02 * torch.randn(width))
         self.scale = nn.Parameter(torch.tensor(10.0))
-        self.weight = nn.Parameter(torch.randn(attributes, width) / width**0.5)
+        self.weight = nn.Parameter(torch.randn(self.attributes, width) / width**0.5)
         self.logit_norm = logit_norm(self.positive_ratio)
         self.threshold, self.similarity = threshold, similarity
         if pretrained:
@@ -195,8 +190,8 @@ class PromptPar(PerAttributeModel):
         """Map text ``(A, d)`` and image tokens ``(B, S, d)`` to logits ``(B, A)``."""
         said = (text + self.text_mark).expand(len(seen), -1, -1)
         fused = self.norm(self.block(torch.cat([said, seen + self.image_mark], dim=1)))
-        own = fused[:, : self.attributes]
-        return self.logit_norm((own * self.weight).sum(dim=2))
+        attribute_tokens = fused[:, : self.attributes]
+        return self.logit_norm((attribute_tokens * self.weight).sum(dim=2))
 
     def alike(self, text: Tensor, seen: Tensor) -> Tensor:
         """Return the global-local similarity of image and attributes, logits ``(B, A)``."""

@@ -26,7 +26,7 @@ Learning rate 8e-3 in ``default``, from the search that every method had
 Cost: 1.2 M parameters and 138 MFLOPs an image of 128x64 (35 attributes) in ``default``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -85,42 +85,37 @@ class Ssc(PerAttributeModel):
     """Attention maps of attributes on a residual network, with both regularisers.
 
     Args:
-        attributes: See `RecognitionModel`.
-        image_size: See `RecognitionModel`.
-        positive_ratio: See `RecognitionModel`.
-        augment: See `RecognitionModel`.
         resnet: timm's name and arguments.
         pretrained: Whether timm's published weights are loaded.
         momentum: Of the memories.
         soft: Whether a positive enters a memory with its probability as weight.
         spatial: Weight of SPAC.
         semantic: Weight of SEMC.
+        common: See `RecognitionModel`.
     """
 
     def __init__(
         self,
-        attributes: int,
-        image_size: Sequence[int],
-        positive_ratio: Sequence[float],
-        augment: dict[str, Any],
+        *,
         resnet: Mapping[str, Any],
         pretrained: bool,
         momentum: float,
         soft: bool,
         spatial: float,
         semantic: float,
+        **common: Any,
     ) -> None:
-        super().__init__(attributes, image_size, positive_ratio, augment)
+        super().__init__(**common)
         self.trunk = ResidualNetwork(self.image_size, pretrained, **resnet)
         self.summary_dim = self.trunk.widths[-1]
-        self.attention = nn.Conv2d(self.summary_dim, attributes, 1)
+        self.attention = nn.Conv2d(self.summary_dim, self.attributes, 1)
         self.weight = nn.Parameter(
-            torch.randn(attributes, self.summary_dim) / self.summary_dim**0.5
+            torch.randn(self.attributes, self.summary_dim) / self.summary_dim**0.5
         )
-        self.bias = nn.Parameter(torch.zeros(attributes))
+        self.bias = nn.Parameter(torch.zeros(self.attributes))
         height, width = self.trunk.grid
-        self.maps = Memory(attributes, height * width, momentum)
-        self.vectors = Memory(attributes, self.summary_dim, momentum)
+        self.maps = Memory(self.attributes, height * width, momentum)
+        self.vectors = Memory(self.attributes, self.summary_dim, momentum)
         self.soft, self.spatial, self.semantic = soft, spatial, semantic
 
     def attend(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:

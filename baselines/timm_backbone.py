@@ -12,7 +12,6 @@ recipe of "Rethinking of PAR".
 Cost: 0.2 M parameters and 20 MFLOPs an image of 128x64 in ``default``, a seventh of CLEAR's.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -31,29 +30,18 @@ class TimmBackbone(RecognitionModel):
     """A timm network and one linear layer.
 
     Args:
-        attributes: See `RecognitionModel`.
-        image_size: See `RecognitionModel`.
-        positive_ratio: See `RecognitionModel`.
-        augment: See `RecognitionModel`.
         backbone: timm's name, with or without a weight tag.
         pretrained: Whether timm's published weights are loaded.
+        common: See `RecognitionModel`.
 
     Raises:
         UserError: If timm has no such network, or it cannot see images of that size.
     """
 
-    def __init__(
-        self,
-        attributes: int,
-        image_size: Sequence[int],
-        positive_ratio: Sequence[float],
-        augment: dict[str, Any],
-        backbone: str,
-        pretrained: bool,
-    ) -> None:
-        super().__init__(attributes, image_size, positive_ratio, augment)
+    def __init__(self, *, backbone: str, pretrained: bool, **common: Any) -> None:
+        super().__init__(**common)
         self.trunk, self.feature_dim = self._try(backbone, pretrained)
-        self.head = nn.Linear(self.feature_dim, attributes)
+        self.head = nn.Linear(self.feature_dim, self.attributes)
 
     @torch.no_grad()
     def _try(self, name: str, pretrained: bool) -> tuple[nn.Module, int]:

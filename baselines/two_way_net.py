@@ -83,11 +83,11 @@ class TwoWayNet(JointSpace):
             x: ``(B, D)`` centred features.
             masks: What to multiply each hidden layer with; None for nothing.
         """
-        found = [x]
+        layers = [x]
         for layer, norm in enumerate(self.x_norm):
-            linear = F.linear(found[-1], self.weights[layer], self.x_bias[layer])
-            found.append(self._activate(norm(linear), masks[layer]))
-        return [*found[1:], F.linear(found[-1], self.weights[-1], self.x_bias[-1])]
+            linear = F.linear(layers[-1], self.weights[layer], self.x_bias[layer])
+            layers.append(self._activate(norm(linear), masks[layer]))
+        return [*layers[1:], F.linear(layers[-1], self.weights[-1], self.x_bias[-1])]
 
     def channel_y(self, y: Tensor, masks: Sequence[Tensor | None]) -> list[Tensor]:
         """Return hidden layers, image side first too, and then the features made of attributes.
@@ -96,11 +96,11 @@ class TwoWayNet(JointSpace):
             y: ``(B, A)`` centred attribute vectors.
             masks: As in `channel_x`.
         """
-        found = [y]
+        layers = [y]
         for layer in reversed(range(len(self.y_norm))):
-            linear = F.linear(found[0], self.weights[layer + 1].T, self.y_bias[layer + 1])
-            found.insert(0, self._activate(self.y_norm[layer](linear), masks[layer]))
-        return [*found[:-1], F.linear(found[0], self.weights[0].T, self.y_bias[0])]
+            linear = F.linear(layers[0], self.weights[layer + 1].T, self.y_bias[layer + 1])
+            layers.insert(0, self._activate(self.y_norm[layer](linear), masks[layer]))
+        return [*layers[:-1], F.linear(layers[0], self.weights[0].T, self.y_bias[0])]
 
     def embed_queries(self, vectors: Tensor, one_hot: Tensor, text: Tensor) -> Tensor:
         """Map attribute vectors to unit vectors ``(Q, w)``, whose cosine is a correlation."""

@@ -18,7 +18,7 @@ Cost: 0.9 M parameters and 75 MFLOPs an image of 128x64 (35 attributes) in ``def
 encoder not counted (it runs once).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -36,35 +36,30 @@ class Vtb(PerAttributeModel):
     """A ViT whose last block fuses image tokens and one text token an attribute.
 
     Args:
-        attributes: See `RecognitionModel`.
-        image_size: See `RecognitionModel`.
-        positive_ratio: See `RecognitionModel`.
-        augment: See `RecognitionModel`.
         vit: timm's name and arguments; at least two blocks.
         pretrained: Whether timm's published weights are loaded.
         phrases: File of the attributes' text embeddings.
+        common: See `RecognitionModel`.
     """
 
     phrases: Tensor
 
     def __init__(
         self,
-        attributes: int,
-        image_size: Sequence[int],
-        positive_ratio: Sequence[float],
-        augment: dict[str, Any],
+        *,
         vit: Mapping[str, Any],
         pretrained: bool,
         phrases: str,
+        **common: Any,
     ) -> None:
-        super().__init__(attributes, image_size, positive_ratio, augment)
+        super().__init__(**common)
         self.vit = ViTBranch(self.image_size, pretrained, **vit)
         self.summary_dim = width = self.vit.width
-        self.register_buffer("phrases", read_phrases(phrases, attributes))
+        self.register_buffer("phrases", read_phrases(phrases, self.attributes))
         self.read = nn.Linear(self.phrases.shape[1], width)
         self.text_mark = nn.Parameter(0.02 * torch.randn(width))
         self.image_mark = nn.Parameter(0.02 * torch.randn(width))
-        self.weight = nn.Parameter(torch.randn(attributes, width) / width**0.5)
+        self.weight = nn.Parameter(torch.randn(self.attributes, width) / width**0.5)
         self.norm = logit_norm(self.positive_ratio)
 
     def look(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -73,8 +68,8 @@ class Vtb(PerAttributeModel):
         seen = trunk.blocks[:-1](self.vit.embed(images)) + self.image_mark
         text = (self.read(self.phrases) + self.text_mark).expand(len(images), -1, -1)
         fused = trunk.norm(trunk.blocks[-1](torch.cat([text, seen], dim=1)))
-        own = fused[:, : self.attributes]
-        logits = self.norm((own * self.weight).sum(dim=2))
+        attribute_tokens = fused[:, : self.attributes]
+        logits = self.norm((attribute_tokens * self.weight).sum(dim=2))
         return fused[:, self.attributes], logits
 
 

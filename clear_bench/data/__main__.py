@@ -72,21 +72,21 @@ def verify(
 
     dataset = load_dataset(name, data_root, split, label_set, images=not annotation_only)
     official = find_source(name).official.get(f"{dataset.split_name}/{dataset.label_set}", {})
-    found = check(dataset, official, images=not annotation_only)
+    findings = check(dataset, official, images=not annotation_only)
     title = f"{name}, split {dataset.split_name}, label set {dataset.label_set}"
     table = Table("fact", "here", "official", title=title)
-    for fact, count in found.facts.items():
+    for fact, count in findings.facts.items():
         table.add_row(fact, str(count), str(official.get(fact, "")))
     positives = Table("attribute", "train", "val", "test", title="positive images")
-    for row in found.attributes.itertuples():
+    for row in findings.attributes.itertuples():
         positives.add_row(*(str(value) for value in row))
     console = Console()
     console.print(table, positives)
-    for line in [*found.notes, *found.wrong]:
+    for line in [*findings.notes, *findings.wrong]:
         console.print(line, highlight=False, soft_wrap=True)
-    if found.wrong:
-        raise UserError(f"{dataset.root}: {len(found.wrong)} things are wrong, see above")
-    print(f"{dataset.root}: nothing is wrong; {len(found.notes)} things to know")
+    if findings.wrong:
+        raise UserError(f"{dataset.root}: {len(findings.wrong)} things are wrong, see above")
+    print(f"{dataset.root}: nothing is wrong; {len(findings.notes)} things to know")
 
 
 @app.command()

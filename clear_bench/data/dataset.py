@@ -73,8 +73,8 @@ class Dataset:
         if not self.query_folder:
             return np.ones(len(rows), bool)
         folder = f"{self.query_folder}/"
-        found = self.manifest["path"].iloc[rows].str.startswith(folder).to_numpy(dtype=bool)
-        return found if found.any() else np.ones(len(rows), bool)
+        is_query = self.manifest["path"].iloc[rows].str.startswith(folder).to_numpy(dtype=bool)
+        return is_query if is_query.any() else np.ones(len(rows), bool)
 
     @cached_property
     def checksum(self) -> str:

@@ -82,11 +82,11 @@ class PictureFiles:
 
     def __getitem__(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
         """Return ``(R, H, W, 3)`` uint8 pixels of some rows."""
-        found = np.zeros((len(rows), *self.size, 3), np.uint8)
+        pixels = np.zeros((len(rows), *self.size, 3), np.uint8)
         for place, row in enumerate(rows):
             if self.readable[row]:
-                found[place] = read_image(self.paths[row], self.size)
-        return found
+                pixels[place] = read_image(self.paths[row], self.size)
+        return pixels
 
 
 def open_array(file: str | Path) -> Any:
@@ -117,10 +117,10 @@ def image_store(
         UserError: If files cannot be read; all of them are listed in ``unreadable.txt`` of
             ``folder``, the first ones in the message.
     """
-    words = [dataset.fingerprint, size, RESAMPLING, skip_unreadable]
+    identity = [dataset.fingerprint, size, RESAMPLING, skip_unreadable]
     if not keep:
-        words.append(str(dataset.root.resolve()))  # the pictures are read from there again
-    key = hashlib.sha256(json.dumps(words).encode()).hexdigest()[:24]
+        identity.append(str(dataset.root.resolve()))  # the pictures are read from there again
+    key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:24]
 
     def make(target: Path) -> None:
         causes = _decode(dataset, size, target, keep=keep)

@@ -60,10 +60,10 @@ class Schema:
     @cached_property
     def groups(self) -> list[list[int]]:
         """Columns of each group, in order of first appearance; a lone attribute is its own."""
-        found: dict[str, list[int]] = {}
+        columns_of: dict[str, list[int]] = {}
         for column, attribute in enumerate(self.attributes):
-            found.setdefault(attribute.group or f"\0{attribute.name}", []).append(column)
-        return list(found.values())
+            columns_of.setdefault(attribute.group or f"\0{attribute.name}", []).append(column)
+        return list(columns_of.values())
 
     def index(self, name: str) -> int:
         """Return the column of an attribute.

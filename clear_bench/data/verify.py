@@ -49,19 +49,19 @@ def facts(dataset: Dataset) -> dict[str, int]:
     split = dataset.manifest["split"]
     person = dataset.manifest["person"]
     _, category = categories(dataset.labels)
-    found = {"images": len(split), "persons": person.nunique()}
-    found["categories"] = len(np.unique(category))
+    counts = {"images": len(split), "persons": person.nunique()}
+    counts["categories"] = len(np.unique(category))
     for name, splits in PARTS.items():
         rows = split.isin(splits).to_numpy()
-        found[f"images {name}"] = int(rows.sum())
-        found[f"persons {name}"] = person[rows].nunique()
-        found[f"categories {name}"] = len(np.unique(category[rows]))
-    test, known = (split == "test").to_numpy(), (split != "test").to_numpy()
-    shared = person[test].isin(person[known])
-    found["images test, person in train+val"] = int(shared.sum())
-    unseen = np.setdiff1d(category[test], category[known])
-    found["categories test, not in train+val"] = len(unseen)
-    return found
+        counts[f"images {name}"] = int(rows.sum())
+        counts[f"persons {name}"] = person[rows].nunique()
+        counts[f"categories {name}"] = len(np.unique(category[rows]))
+    test, trained = (split == "test").to_numpy(), (split != "test").to_numpy()
+    shared = person[test].isin(person[trained])
+    counts["images test, person in train+val"] = int(shared.sum())
+    unseen = np.setdiff1d(category[test], category[trained])
+    counts["categories test, not in train+val"] = len(unseen)
+    return counts
 
 
 def verify(dataset: Dataset, official: dict[str, int], *, images: bool = True) -> Findings:
@@ -73,24 +73,24 @@ def verify(dataset: Dataset, official: dict[str, int], *, images: bool = True) -
         images: Whether to read and decode every image file; without, counts of images are not
             compared either.
     """
-    found = facts(dataset)
+    counts = facts(dataset)
     compared = {n: c for n, c in official.items() if images or not n.startswith("images")}
     wrong = [
-        f"{name}: {found[name]}, the official release has {count}"
+        f"{name}: {counts[name]}, the official release has {count}"
         for name, count in compared.items()
-        if found[name] != count
+        if counts[name] != count
     ]
     labels = pd.DataFrame(dataset.labels, columns=dataset.schema.names)
     positives = labels.groupby(dataset.manifest["split"]).sum().reindex(SPLITS, fill_value=0).T
-    notes = [*_overlaps(dataset, found), *_constant(dataset, positives)]
+    notes = [*_overlaps(dataset, counts), *_constant(dataset, positives)]
     if images:
         digests, unreadable = _digests(dataset)
         wrong += unreadable
         notes += _duplicates(dataset, digests)
-    return Findings(found, positives, wrong, notes)
+    return Findings(counts, positives, wrong, notes)
 
 
-def _overlaps(dataset: Dataset, found: dict[str, int]) -> list[str]:
+def _overlaps(dataset: Dataset, counts: dict[str, int]) -> list[str]:
     """Return a line for each two splits that share persons."""
     persons = dataset.manifest.groupby("split")["person"].agg(set)
     lines = []
@@ -98,9 +98,9 @@ def _overlaps(dataset: Dataset, found: dict[str, int]) -> list[str]:
         shared = len(persons[one] & persons[other])
         if shared:
             lines.append(f"{shared} persons are in both {one} and {other}")
-    known, test = found["images test, person in train+val"], found["images test"]
-    if known:
-        share = 100 * known / test
+    repeated, test = counts["images test, person in train+val"], counts["images test"]
+    if repeated:
+        share = 100 * repeated / test
         lines.append(f"{share:.1f} % of the test images show a person who is in train+val")
     return lines
 
@@ -131,12 +131,12 @@ def _digests(dataset: Dataset) -> tuple[pd.Series, list[str]]:
             return "", str(error)
 
     starts = range(0, len(paths), BLOCK)
-    found: list[tuple[str, str]] = []
+    outcomes: list[tuple[str, str]] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # decoding and hashing leave Python's lock
         for start in track(starts, f"read {dataset.name}"):
-            found += pool.map(one, range(start, min(start + BLOCK, len(paths))))
-    digests = pd.Series([digest or None for digest, _ in found], dtype=object)
-    return digests, [cause for _, cause in found if cause]
+            outcomes += pool.map(one, range(start, min(start + BLOCK, len(paths))))
+    digests = pd.Series([digest or None for digest, _ in outcomes], dtype=object)
+    return digests, [cause for _, cause in outcomes if cause]
 
 
 def _duplicates(dataset: Dataset, digests: pd.Series) -> list[str]:

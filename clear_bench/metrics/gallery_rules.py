@@ -77,9 +77,9 @@ def removed_images(
     if rule == "none":
         return np.zeros(len(category), bool)
     candidates = np.flatnonzero(query)
-    found, first = np.unique(category[candidates], return_index=True)
+    present, first = np.unique(category[candidates], return_index=True)
     stands_for = np.full(int(category.max()) + 1, -1)
-    stands_for[found] = candidates[first]
-    own = stands_for[category]
-    same = (person == person[own]) & (camera == camera[own]) & (camera != "")
-    return (own >= 0) & (same | (own == np.arange(len(category))))
+    stands_for[present] = candidates[first]
+    represented_by = stands_for[category]
+    same = (person == person[represented_by]) & (camera == camera[represented_by]) & (camera != "")
+    return (represented_by >= 0) & (same | (represented_by == np.arange(len(category))))

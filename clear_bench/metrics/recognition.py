@@ -85,7 +85,7 @@ def per_attribute(
     """
     predicted, actual = _decide(probabilities, labels, threshold)
     positives = actual.sum(axis=0)
-    found = (predicted & actual).sum(axis=0)
+    true_positives = (predicted & actual).sum(axis=0)
     tpr, tnr = _rates(predicted, actual)
     columns = zip(np.asarray(probabilities).T, actual.T, strict=True)
     return {
@@ -93,9 +93,9 @@ def per_attribute(
         "tpr": tpr,
         "tnr": tnr,
         "mA": (tpr + tnr) / 2,
-        "precision": _ratio(found, predicted.sum(axis=0), np.nan),
+        "precision": _ratio(true_positives, predicted.sum(axis=0), np.nan),
         "recall": tpr.copy(),
-        "f1": _ratio(2 * found, predicted.sum(axis=0) + positives, np.nan),
+        "f1": _ratio(2 * true_positives, predicted.sum(axis=0) + positives, np.nan),
         "ap": np.array([_average_precision(column, truth) for column, truth in columns]),
     }
 

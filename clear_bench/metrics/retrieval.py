@@ -104,15 +104,15 @@ def dot_products(queries: NDArray[np.float32], images: NDArray[np.float32]) -> S
 
     def score(start: int, stop: int) -> NDArray[np.float32]:
         asked = np.asarray(queries[start:stop], np.float64)
-        found = np.empty((len(asked), len(images)), np.float32)
+        scores = np.empty((len(asked), len(images)), np.float32)
         room = np.empty(len(asked) * min(BLOCK, len(images)))  # fresh memory costs more than sums
         for first in range(0, len(images), BLOCK):
             some = np.asarray(gallery[first : first + BLOCK], np.float64)
             product = room[: len(asked) * len(some)].reshape(len(asked), len(some))
             np.matmul(asked, some.T, out=product)
-            found[:, first : first + BLOCK] = product
+            scores[:, first : first + BLOCK] = product
             _give_back(images)
-        return found
+        return scores
 
     return score
 

@@ -48,18 +48,18 @@ def look(model: Any, pixels: NDArray[np.uint8]) -> Arrays:
         batch = {"images": torch.from_numpy(np.ascontiguousarray(pixels))}
         model.features(model.data_preprocessor(batch, False)["images"])
     grids = {s: grid_of(branch) for s, branch in zip(sides, trunk.branches, strict=True)}
-    found = {}
+    maps = {}
     blocks = [seen[name] for name in watched if name.startswith("block")]
     if blocks:
         branch = trunk.branches[sides.index("vit")]
-        found["vit"] = rollout(blocks)[:, branch.trunk.num_prefix_tokens :]
+        maps["vit"] = rollout(blocks)[:, branch.trunk.num_prefix_tokens :]
     for side in range(len(sides)):
         if f"cross{side}" in seen:
             name = "swin" if sides[1 - side] == "swin" else "vit_cross"
-            found[name] = seen[f"cross{side}"].mean(axis=1)[:, 1:]  # one query a head
+            maps[name] = seen[f"cross{side}"].mean(axis=1)[:, 1:]  # one query a head
     return {
         name: _shares(weights).reshape(len(pixels), *grids[name.split("_")[0]])
-        for name, weights in found.items()
+        for name, weights in maps.items()
     }
 
 
@@ -103,7 +103,7 @@ def recorded(watched: Mapping[str, nn.Module]) -> Iterator[Arrays]:
         Name to ``(N, heads, queries, keys)`` float32, or without the third axis where a head has
         one query; filled while the modules run.
     """
-    found: Arrays = {}
+    attention: Arrays = {}
     running: list[str] = []
 
     class Watch(TorchFunctionMode):
@@ -113,7 +113,7 @@ def recorded(watched: Mapping[str, nn.Module]) -> Iterator[Arrays]:
             self, func: Any, types: Any, args: Any = (), kwargs: Any = None
         ) -> Any:
             if func is F.scaled_dot_product_attention and running:
-                found[running[-1]] = _weights(args[0], args[1], (kwargs or {}).get("scale"))
+                attention[running[-1]] = _weights(args[0], args[1], (kwargs or {}).get("scale"))
             return func(*args, **(kwargs or {}))
 
     def _weights(query: Tensor, key: Tensor, scale: float | None) -> NDArray[np.float32]:
@@ -129,7 +129,7 @@ def recorded(watched: Mapping[str, nn.Module]) -> Iterator[Arrays]:
         ]
     try:
         with Watch():
-            yield found
+            yield attention
     finally:
         for hook in hooks:
             hook.remove()

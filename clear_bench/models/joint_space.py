@@ -36,17 +36,17 @@ class JointSpace(RetrievalModel):
         """Return ``(N, D)`` features without their training mean, some dropped in training."""
         return self.feature_dropout(features - self.feature_mean)
 
-    def mix(self, own: Tensor, donors: Tensor, take: Tensor) -> Tensor:
+    def mix(self, vectors: Tensor, donors: Tensor, take: Tensor) -> Tensor:
         """Return attribute vectors some of whose groups come from donors.
 
         Whole groups change hands, so exclusive attributes stay exclusive.
 
         Args:
-            own: ``(N, A)``.
+            vectors: ``(N, A)``.
             donors: ``(N, A)``.
             take: ``(N, G)`` bool, which groups each row takes from its donor.
         """
-        return torch.where(take[:, self.groups], donors, own)
+        return torch.where(take[:, self.groups], donors, vectors)
 
 
 def mlp(widths: Sequence[int], *, norm: bool = False) -> nn.Sequential:
@@ -68,6 +68,6 @@ def fixed(module: nn.Module, inputs: Tensor) -> Tensor:
     training = module.training
     module.eval()
     constant = {name: p.detach() for name, p in module.named_parameters()}
-    found = functional_call(module, constant, (inputs,))
+    output = functional_call(module, constant, (inputs,))
     module.train(training)
-    return found
+    return output

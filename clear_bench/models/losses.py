@@ -163,5 +163,5 @@ def contrastive(cosine: Tensor, target: Tensor, *, scale: float) -> Tensor:
     same = target[:, None] == target[None, :]
     same.fill_diagonal_(False)
     logits = logits.masked_fill(same, -torch.inf)
-    own = torch.arange(len(target), device=target.device)
-    return (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
+    diagonal = torch.arange(len(target), device=target.device)
+    return (F.cross_entropy(logits, diagonal) + F.cross_entropy(logits.T, diagonal)) / 2

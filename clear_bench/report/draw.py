@@ -11,7 +11,7 @@ from pathlib import Path
 
 from clear_bench.config import plugins
 from clear_bench.report.figures.material import Material
-from clear_bench.report.figures.page import Figure, Gap, Page
+from clear_bench.report.figures.picture import FigureSpec, NotDrawn, Picture
 from clear_bench.report.figures.style import style, write
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.files import write_text
@@ -68,30 +68,32 @@ def draw(name: str, material: Material, out: Path) -> list[Drawn]:
         UserError: If there is no figure of that name.
     """
     module = plugins.load("figure", name)
-    spec: Figure = module.FIGURE
+    spec: FigureSpec = module.FIGURE
     caption = " ".join(inspect.cleandoc(module.__doc__ or "").split())
-    found = []
+    rows = []
     with style():
-        for page in _pages(spec, material):
-            stem = "-".join(filter(None, [name, page.stem]))
-            if isinstance(page, Gap):
-                found.append(Drawn(name, spec.title, stem, note=page.reason))
+        for picture in _pictures(spec, material):
+            stem = "-".join(filter(None, [name, picture.stem]))
+            if isinstance(picture, NotDrawn):
+                rows.append(Drawn(name, spec.title, stem, note=picture.reason))
                 continue
-            files = tuple(file.name for file in write(page.canvas, out / stem))
-            width, height = (round(float(x), 2) for x in page.canvas.get_size_inches())
-            text = f"{caption} {page.caption}"
-            found.append(
-                Drawn(name, spec.title, stem, text, page.runs, files, width, height, spec.persons)
+            files = tuple(file.name for file in write(picture.canvas, out / stem))
+            width, height = (round(float(x), 2) for x in picture.canvas.get_size_inches())
+            text = f"{caption} {picture.caption}"
+            rows.append(
+                Drawn(
+                    name, spec.title, stem, text, picture.runs, files, width, height, spec.persons
+                )
             )
-    return found
+    return rows
 
 
-def _pages(spec: Figure, material: Material) -> Iterator[Page | Gap]:
+def _pictures(spec: FigureSpec, material: Material) -> Iterator[Picture | NotDrawn]:
     """Yield a figure's pictures; a file that cannot be read ends them with a gap."""
     try:
         yield from spec.draw(material, **spec.options)
     except UserError as error:
-        yield Gap("", str(error))
+        yield NotDrawn("", str(error))
 
 
 def draw_all(
@@ -133,13 +135,13 @@ def drawing(
 
 def _finish(material: Material, out: Path, figures: list[list[Drawn]]) -> list[Drawn]:
     """Write the index of figures, remove pictures that it no longer lists, and return its rows."""
-    found = [Drawn("", "Runs", "", note=line) for line in material.left_out]
-    found += [drawn for figure in figures for drawn in figure]
-    now = {file for drawn in found for file in drawn.files}
+    rows = [Drawn("", "Runs", "", note=line) for line in material.left_out]
+    rows += [drawn for figure in figures for drawn in figure]
+    now = {file for drawn in rows for file in drawn.files}
     for file in _drawn_before(out) - now:
         (out / file).unlink(missing_ok=True)
-    write_text(out / INDEX, json.dumps([asdict(d) for d in found], indent=1) + "\n")
-    return found
+    write_text(out / INDEX, json.dumps([asdict(d) for d in rows], indent=1) + "\n")
+    return rows
 
 
 _received: list[tuple[Material, Path]] = []

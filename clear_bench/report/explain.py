@@ -27,25 +27,25 @@ def explain(results: Results, name: str, row: str, column: str) -> list[str]:
         UserError: If there is no such cell, or its record and its predictions disagree.
     """
     table = _one(chosen(results, name), name)
-    found, place = find_row(table, row), find_column(table, column)
-    cell, head = found.cells[place], table.columns[place]
+    chosen_row, place = find_row(table, row), find_column(table, column)
+    cell, head = chosen_row.cells[place], table.columns[place]
     head = replace(head, metric=cell.metric or head.metric)
-    lines = [f"{table.stem}, {found.label}, {head.head}: {number(cell, head)}"]
-    lines += [f"  note: {note}" for note in found.notes]
+    lines = [f"{table.stem}, {chosen_row.label}, {head.head}: {number(cell, head)}"]
+    lines += [f"  note: {note}" for note in chosen_row.notes]
     runs = [results.by_id[run_id] for run_id in cell.runs]
     if not runs:
-        known = "published, or made of the cells beside it" if cell.n else "no run"
-        return [*lines, f"  behind it: {known}"]
+        source = "published, or made of the cells beside it" if cell.n else "no run"
+        return [*lines, f"  behind it: {source}"]
     lines += [f"  protocol: {cell.protocol}", f"  checkpoint: {cell.checkpoint}"]
-    values, words = _values(runs, cell, head)
-    lines += words
+    values, value_lines = _values(runs, cell, head)
+    lines += value_lines
     others: list[float] = []
     if cell.against:
         reference = [results.by_id[run_id] for run_id in cell.against]
         lines.append("  minus, of the same seeds:")
         subtracted = replace(cell, checkpoint=cell.against_checkpoint)
-        others, words = _values(reference, subtracted, head)
-        lines += words
+        others, value_lines = _values(reference, subtracted, head)
+        lines += value_lines
     return [*lines, *_summary(values, others, cell, head), *_origin(results, cell)]
 
 
@@ -72,8 +72,8 @@ def _values(runs: Sequence[Loaded], cell: Cell, column: Column) -> tuple[list[fl
                 f"{run.folder}: its record says {column.metric} = {value:.8f}, its predictions "
                 f"give {again:.8f}; evaluate it again: python -m clear_bench.evaluate {run.folder}"
             )
-        words = f"from its predictions {again:.8f}" if again is not None else why
-        lines.append(f"  {run.record.run_id}: record {value:.8f}, {words}")
+        check = f"from its predictions {again:.8f}" if again is not None else why
+        lines.append(f"  {run.record.run_id}: record {value:.8f}, {check}")
         values.append(value if again is None else again)
     return values, lines
 
@@ -101,38 +101,38 @@ def _again(run: Loaded, cell: Cell, column: Column) -> tuple[float | None, str]:
     if cell.attribute:
         value = attribute_again(run.folder, run.record, cell.attribute, column.metric)
         return (None, "undefined") if isnan(value) else (value, "")
-    found = metrics_again(run.folder, run.record)
-    if column.metric not in found:
+    metrics = metrics_again(run.folder, run.record)
+    if column.metric not in metrics:
         return None, "its predictions keep too little to compute it"
-    return found[column.metric], ""
+    return metrics[column.metric], ""
 
 
 def _summary(
     values: Sequence[float], others: Sequence[float], cell: Cell, column: Column
 ) -> list[str]:
     """Return the mean that follows, and whether it is what the table shows."""
-    known = [value for value in values if not isnan(value)]
-    if not known:
+    defined = [value for value in values if not isnan(value)]
+    if not defined:
         return ["  undefined in every run"]
-    found = difference(values, others) if others else estimate(known)
+    summary = difference(values, others) if others else estimate(defined)
     k, digits = column.scale, column.digits + 2
-    line = f"  mean {k * found.mean:.{digits}f}"
-    if found.n > 1:
-        line += f", std {k * found.std:.{digits}f} (n - 1), 95 % CI {k * found.low:.{digits}f}"
-        line += f" to {k * found.high:.{digits}f}"
-    line += f", n = {found.n}"
-    same = isclose(k * found.mean, cell.value, abs_tol=abs(k) * TOLERANCE)
+    line = f"  mean {k * summary.mean:.{digits}f}"
+    if summary.n > 1:
+        line += f", std {k * summary.std:.{digits}f} (n - 1), 95 % CI {k * summary.low:.{digits}f}"
+        line += f" to {k * summary.high:.{digits}f}"
+    line += f", n = {summary.n}"
+    same = isclose(k * summary.mean, cell.value, abs_tol=abs(k) * TOLERANCE)
     return [line, f"  {'equals' if same else 'is NOT'} the cell's {cell.value:.{digits}f}"]
 
 
 def _origin(results: Results, cell: Cell) -> list[str]:
     """Return where the runs come from."""
     group = next(g for g in results.all_groups if cell.runs[0] in g.run_ids)
-    found = origin(group)
-    changed = ", ".join(f"{k}={v}" for k, v in (found.changes or {}).items()) or "none"
+    made_by = origin(group)
+    changed = ", ".join(f"{k}={v}" for k, v in (made_by.changes or {}).items()) or "none"
     return [
-        f"  commit: {', '.join(found.commits)}",
-        f"  differs from the recipe: {'not recorded' if found.changes is None else changed}",
-        f"  again: {found.command}",
+        f"  commit: {', '.join(made_by.commits)}",
+        f"  differs from the recipe: {'not recorded' if made_by.changes is None else changed}",
+        f"  again: {made_by.command}",
         "  MLflow: experiment clear-bench, run names as the ids above",
     ]

@@ -19,13 +19,13 @@ def write(result: StudyResult, root: Path, out: Path) -> None:
     from clear_bench.report.tables.write import show, write_forms
     from clear_bench.results.load import Results
 
-    found = Results.load(root, result.profile).of_study(result)
+    of_this_study = Results.load(root, result.profile).of_study(result)
     folder = out / result.profile / f"{result.dataset}-{result.study}"
     files = []
-    for table in build(found, "ablation"):
+    for table in build(of_this_study, "ablation"):
         files += write_forms(table, folder)
         show(table)
-    for drawn in draw_all(Material(found), folder, ("deltas", "curves", "search")):
+    for drawn in draw_all(Material(of_this_study), folder, ("deltas", "curves", "search")):
         files += [folder / name for name in drawn.files]
     kept = result_file(root, result.study, result.profile, result.dataset)
     print("\n".join(f"wrote {file}" for file in [*files, kept]))

@@ -73,21 +73,22 @@ def write_all(
         publish: See `clear_bench.report.figures.material.Material`.
     """
     for profile in sorted({run.record.profile for run in results.runs}):
-        own = results.of_profile(profile)
+        of_profile = results.of_profile(profile)
         folder = out / profile
-        material = Material(own, publish=publish)
+        material = Material(of_profile, publish=publish)
         if figures:
             print("\n".join(map(str, draw_all(material, folder / "figures", figures))))
             continue
         with drawing(material, folder / "figures", workers=os.cpu_count() or 1) as wait:
-            tables = _write_tables(own, folder)
+            tables = _write_tables(of_profile, folder)
             drawn = wait()
         print("\n".join(str(d) for d in drawn if d.note))
         write_inputs(tables, folder)
-        page = write_page(own, profile, out, tables)
-        say_gaps(own)
+        page = write_page(of_profile, profile, out, tables)
+        say_gaps(of_profile)
         count = sum(len(d.files) > 0 for d in drawn)
-        print(f"{folder}: {len(tables)} tables and {count} figures of {len(own.runs)} runs; {page}")
+        made = f"{len(tables)} tables and {count} figures of {len(of_profile.runs)} runs"
+        print(f"{folder}: {made}; {page}")
 
 
 def _write_tables(results: Results, folder: Path) -> list[Table]:

@@ -25,6 +25,8 @@ from clear_bench.runs.files import (
     SELECTED,
     STUDIES,
     TABLE,
+    find_folder,
+    place,
 )
 from clear_bench.runs.record import Record
 from clear_bench.runs.study_result import SUFFIX, StudyResult, result_file
@@ -37,7 +39,9 @@ VERSION = 1
 LIGHT = (RECORD, PREDICTIONS, SCHEMA)
 HEAVY = (SELECTED, LAST, TABLE, PHRASES)
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@+-]*")
-DEPTH = 5  # profile/dataset/method/run/file; a study's runs and results lie below studies/
+DEPTH = len(place("profile", "dataset", "method", "run").parts)
+"""Of a run's folder; a study's result lies in that of its data set, two above."""
+
 WHEN = (1980, 1, 1, 0, 0, 0)
 
 
@@ -128,16 +132,16 @@ def _unpack(archive: zipfile.ZipFile, staging: Path, file: Path) -> list[str]:
     """Unpack what the manifest names, verified, and return the names."""
     sums = _manifest(archive, file)
     inside = [info.filename for info in archive.infolist()]
-    odd = sorted({*inside} ^ {MANIFEST, *sums})
-    if odd or len(inside) != len(set(inside)):
-        raise UserError(f"{file}: its manifest and its files differ ({', '.join(odd[:3])})")
+    unlisted = sorted({*inside} ^ {MANIFEST, *sums})
+    if unlisted or len(inside) != len(set(inside)):
+        raise UserError(f"{file}: its manifest and its files differ ({', '.join(unlisted[:3])})")
     for name in sums:
         _check_name(name, file)
     for name, wanted in track(sorted(sums.items()), "import"):
-        place = staging / name
-        place.parent.mkdir(parents=True, exist_ok=True)
+        unpacked = staging / name
+        unpacked.parent.mkdir(parents=True, exist_ok=True)
         digest = hashlib.sha256()
-        with archive.open(name) as source, place.open("wb") as target:
+        with archive.open(name) as source, unpacked.open("wb") as target:
             while block := source.read(1 << 20):
                 digest.update(block)
                 target.write(block)
@@ -149,8 +153,8 @@ def _unpack(archive: zipfile.ZipFile, staging: Path, file: Path) -> list[str]:
 def _manifest(archive: zipfile.ZipFile, file: Path) -> dict[str, str]:
     """Return the checksums of an archive's files."""
     try:
-        found = json.loads(archive.read(MANIFEST))
-        version, sums = found["version"], {str(k): str(v) for k, v in found["files"].items()}
+        manifest = json.loads(archive.read(MANIFEST))
+        version, sums = manifest["version"], {str(k): str(v) for k, v in manifest["files"].items()}
     except (KeyError, ValueError, TypeError, AttributeError):
         raise UserError(
             f"{file}: no archive of runs; make one with python -m clear_bench.record export"
@@ -160,23 +164,28 @@ def _manifest(archive: zipfile.ZipFile, file: Path) -> dict[str, str]:
     return sums
 
 
+def _where(name: str) -> tuple[str, Path, str]:
+    """Return where a file lies: below `STUDIES` or "", its folder there, and what it is called."""
+    folder, _, what = name.rpartition("/")
+    under = STUDIES if name.startswith(f"{STUDIES}/") else ""
+    return under, Path(folder.removeprefix(f"{STUDIES}/")), what
+
+
 def _check_name(name: str, file: Path) -> None:
     """Raise a `UserError` for a path that no run or study has; above all one that leads outside."""
-    parts = name.split("/")
-    study = len(parts) == DEPTH - 1 and parts[0] == STUDIES and parts[-1].endswith(SUFFIX)
-    run = len(parts) == DEPTH + (parts[0] == STUDIES) and parts[-1] in (*LIGHT, *HEAVY)
-    if not (study or run) or not all(NAME.fullmatch(part) for part in parts):
+    under, folder, what = _where(name)
+    study = under == STUDIES and len(folder.parts) == DEPTH - 2 and what.endswith(SUFFIX)
+    run = len(folder.parts) == DEPTH and what in (*LIGHT, *HEAVY)
+    if not (study or run) or not all(NAME.fullmatch(part) for part in name.split("/")):
         raise UserError(f"{file}: {name!r} is no place of a run; nothing was taken from it")
 
 
 def _check_content(staging: Path, names: list[str], file: Path) -> None:
     """Raise a `UserError` for records and studies that are broken or lie in another's place."""
-    folders = {name.rpartition("/")[0] for name in names if not name.endswith(SUFFIX)}
-    for folder in sorted(folders):
-        record = Record.load(staging / folder)
-        place = (record.profile, record.dataset, record.method, record.run_id)
-        if "/".join(place) != folder.removeprefix(f"{STUDIES}/"):
-            raise UserError(f"{file}: {folder} holds the record of {record.run_id}")
+    for under, folder in sorted({_where(n)[:2] for n in names if not n.endswith(SUFFIX)}):
+        record = Record.load(staging / under / folder)
+        if folder != place(record.profile, record.dataset, record.method, record.run_id):
+            raise UserError(f"{file}: {Path(under) / folder} holds the record of {record.run_id}")
     for name in (n for n in names if n.endswith(SUFFIX)):
         study = StudyResult.load(staging / name)
         if result_file(staging, study.study, study.profile, study.dataset) != staging / name:
@@ -185,24 +194,23 @@ def _check_content(staging: Path, names: list[str], file: Path) -> None:
 
 def _home(root: Path, name: str) -> Path:
     """Return where a file goes: beside its run, which may be here as a study's or a method's."""
-    other = name.removeprefix(f"{STUDIES}/") if name.startswith(STUDIES) else f"{STUDIES}/{name}"
-    here = not name.endswith(SUFFIX) and (root / other).parent.is_dir()
-    return root / (other if here and not (root / name).parent.is_dir() else name)
+    under, folder, what = _where(name)
+    return root / name if what.endswith(SUFFIX) else find_folder(root, folder, under) / what
 
 
 def _settle(staging: Path, root: Path, names: list[str], file: Path) -> tuple[int, int]:
     """Move what is new to its place, after looking for what differs; see `import_runs`."""
     homes = {name: _home(root, name) for name in names}
-    known = [name for name in names if homes[name].exists()]
-    for name in known:
+    present = [name for name in names if homes[name].exists()]
+    for name in present:
         if file_sha256(homes[name]) != file_sha256(staging / name):
-            *_, owner, what = name.split("/")
-            owner = what.removesuffix(SUFFIX) if what.endswith(SUFFIX) else owner
+            _, folder, what = _where(name)
+            owner = what.removesuffix(SUFFIX) if what.endswith(SUFFIX) else folder.name
             raise UserError(
                 f"{owner}: {homes[name]} is here with other content than in {file}; nothing was "
                 "imported, move one of them away first"
             )
-    new = sorted(set(names) - set(known), key=lambda n: (n.endswith((RECORD, SUFFIX)), n))
+    new = sorted(set(names) - set(present), key=lambda n: (n.endswith((RECORD, SUFFIX)), n))
     for name in new:
         homes[name].parent.mkdir(parents=True, exist_ok=True)
         (staging / name).replace(homes[name])

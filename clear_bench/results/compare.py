@@ -34,13 +34,13 @@ def compare_roots(results: Results, other: Path, profile: str | None, where: Cho
     both = [key for key in now if key in before]
     moved, within, equal = [], 0, 0
     for key in both:
-        for metric, was, found in _pairs(before[key], now[key]):
-            if was.mean == found.mean:
+        for metric, was, current in _pairs(before[key], now[key]):
+            if was.mean == current.mean:
                 equal += 1
-            elif was.n > 1 and was.low <= found.mean <= was.high:
+            elif was.n > 1 and was.low <= current.mean <= was.high:
                 within += 1
             else:
-                moved.append(_moved(key, metric, was, found))
+                moved.append(_moved(key, metric, was, current))
     changed = [line for key in both for line in _other_settings(key, before[key], now[key])]
     lines = [f"{len(both)} methods in both: {equal} numbers equal, {within} within the 95 % "
              f"interval of {other}, {len(moved)} beyond it"]  # fmt: skip
@@ -59,29 +59,29 @@ def _by_key(results: Results) -> dict[Key, Group]:
 def _pairs(before: Group, now: Group) -> Iterator[tuple[str, Estimate, Estimate]]:
     """Yield each test metric that both have, with both estimates."""
     for metric in now.runs[0].record.metrics.get("selected", {}).get("test", {}):
-        was, found = before.estimate(metric), now.estimate(metric)
-        if metric != COUNTS and was and found:
-            yield metric, was, found
+        was, current = before.estimate(metric), now.estimate(metric)
+        if metric != COUNTS and was and current:
+            yield metric, was, current
 
 
-def _moved(key: Key, metric: str, was: Estimate, found: Estimate) -> str:
+def _moved(key: Key, metric: str, was: Estimate, current: Estimate) -> str:
     """Return the line of a number that moved, in per cent."""
-    known = "one seed, no interval" if was.n == 1 else (
+    interval = "one seed, no interval" if was.n == 1 else (
         f"95 % CI {100 * was.low:.2f} to {100 * was.high:.2f}, n = {was.n}"
     )  # fmt: skip
-    change = 100 * (found.mean - was.mean)
+    change = 100 * (current.mean - was.mean)
     return (
-        f"moved: {_name(key)}: {metric} {100 * was.mean:.2f} ({known}) -> "
-        f"{100 * found.mean:.2f} (n = {found.n}), {change:+.2f}"
+        f"moved: {_name(key)}: {metric} {100 * was.mean:.2f} ({interval}) -> "
+        f"{100 * current.mean:.2f} (n = {current.n}), {change:+.2f}"
     )
 
 
 def _other_settings(key: Key, before: Group, now: Group) -> list[str]:
     """Return a line if the settings of a method are not what they were."""
     old, new = before.runs[0].settings, now.runs[0].settings
-    odd = [k for k in sorted({*old, *new}) if old.get(k) != new.get(k)]
-    words = ", ".join(f"{k} {old.get(k)} -> {new.get(k)}" for k in odd)
-    return [f"other settings: {_name(key)}: {words}"] if odd else []
+    changed = [k for k in sorted({*old, *new}) if old.get(k) != new.get(k)]
+    changes = ", ".join(f"{k} {old.get(k)} -> {new.get(k)}" for k in changed)
+    return [f"other settings: {_name(key)}: {changes}"] if changed else []
 
 
 def _name(key: Key) -> str:

@@ -106,8 +106,10 @@ class Group:
         self, metric: str, checkpoint: str = "selected", split: str = "test"
     ) -> dict[int, float]:
         """Return seed -> value of a metric, a fraction of 1, where a run has it."""
-        found = {r.record.seed: r.record.metrics.get(checkpoint, {}) for r in self.runs}
-        return {s: m[split][metric] for s, m in found.items() if metric in m.get(split, {})}
+        metrics_by_seed = {r.record.seed: r.record.metrics.get(checkpoint, {}) for r in self.runs}
+        return {
+            s: m[split][metric] for s, m in metrics_by_seed.items() if metric in m.get(split, {})
+        }
 
     def estimate(
         self, metric: str, checkpoint: str = "selected", split: str = "test"
@@ -135,16 +137,16 @@ def groups_of(runs: Iterable[Loaded]) -> list[Group]:
     A stale or failed run is a gap of the group that has its method, protocol and changes, unless
     another run of its seed has taken its place; without such a group it makes one of gaps alone.
     """
-    found: dict[tuple[Place, str], list[Loaded]] = defaultdict(list)
+    members_of: dict[tuple[Place, str], list[Loaded]] = defaultdict(list)
     rest = []
     for run in runs:
         if run.usable:
-            found[_place(run), settings_key(run)].append(run)
+            members_of[_place(run), settings_key(run)].append(run)
         else:
             rest.append(run)
-    labels = _labels(found)
+    labels = _labels(members_of)
     groups = []
-    for key, members in found.items():
+    for key, members in members_of.items():
         ordered = tuple(sorted(members, key=lambda m: m.record.seed))
         groups.append(Group(*key[0], labels[key], ordered, (), members[0].changes))
     for run in sorted(
@@ -160,14 +162,16 @@ def _place(run: Loaded) -> Place:
     return r.profile, r.dataset, r.task, r.protocol, r.method
 
 
-def _labels(found: Mapping[tuple[Place, str], Sequence[Loaded]]) -> dict[tuple[Place, str], str]:
+def _labels(
+    members_of: Mapping[tuple[Place, str], Sequence[Loaded]],
+) -> dict[tuple[Place, str], str]:
     """Return the name of each group: the method and its changes, or all that tells it apart."""
     families: dict[Place, list[str]] = defaultdict(list)
-    for place, key in found:
+    for place, key in members_of:
         families[place].append(key)
     labels: dict[tuple[Place, str], str] = {}
     for place, keys in families.items():
-        first = [found[place, key][0] for key in keys]
+        first = [members_of[place, key][0] for key in keys]
         names = [_name(place[-1], run.changes) + _mark(run) for run in first]
         if len(set(names)) < len(names):
             names = _told_apart(place[-1], [json.loads(key) for key in keys])
@@ -178,17 +182,17 @@ def _labels(found: Mapping[tuple[Place, str], Sequence[Loaded]]) -> dict[tuple[P
 def _told_apart(method: str, kinds: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the names of several settings of one method by all that differs among them."""
     keys = sorted({key for kind in kinds for key in kind})
-    odd = [key for key in keys if len({json.dumps(kind.get(key)) for kind in kinds}) > 1]
-    return [_name(method, {key: kind.get(key) for key in odd}) for kind in kinds]
+    differing = [key for key in keys if len({json.dumps(kind.get(key)) for kind in kinds}) > 1]
+    return [_name(method, {key: kind.get(key) for key in differing}) for kind in kinds]
 
 
 def _name(method: str, changes: Mapping[str, Any] | None) -> str:
     """Return a method with what is special about it, but for what its protocol says already."""
-    own = {k: v for k, v in (changes or {}).items() if k.split(".")[0] != "protocol"}
+    unsaid = {k: v for k, v in (changes or {}).items() if k.split(".")[0] != "protocol"}
     for said in ("data.split", "data.label_set", "data.image_size", "data.identities"):
-        own.pop(said, None)
-    words = ", ".join(f"{k}={_word(v)}" for k, v in sorted(own.items()))
-    return f"{method} ({words})" if words else method
+        unsaid.pop(said, None)
+    text = ", ".join(f"{k}={_word(v)}" for k, v in sorted(unsaid.items()))
+    return f"{method} ({text})" if text else method
 
 
 def _mark(run: Loaded) -> str:

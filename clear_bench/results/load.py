@@ -67,12 +67,14 @@ class Results:
         """
         folders = [root / profile] if profile else sorted(_profiles(root))
         places = _with_studies(root, folders)
-        found = {r.run_id: (f, r) for folder in places for f, r in records(folder)}
-        if not found:
+        run_by_id = {r.run_id: (f, r) for folder in places for f, r in records(folder)}
+        if not run_by_id:
             place = root / profile if profile else root
             raise UserError(f"{place}: no runs; train one first: python -m clear_bench.train")
-        known = {run_id: record for run_id, (_, record) in found.items()}
-        runs = tuple(_loaded(f, r, known, stale(r), show_stale) for f, r in found.values())
+        record_by_id = {run_id: record for run_id, (_, record) in run_by_id.items()}
+        runs = tuple(
+            _loaded(f, r, record_by_id, stale(r), show_stale) for f, r in run_by_id.values()
+        )
         names = [folder.name for folder in folders]
         studies = tuple(study for name in names for study in results(root, name))
         everything = cls(root, runs, studies, expected)
@@ -159,17 +161,17 @@ class Results:
 
         The protocol of most methods comes first: only its numbers may be compared with each other.
         """
-        found: dict[tuple[str, str], list[Group]] = {}
+        by_rules: dict[tuple[str, str], list[Group]] = {}
         for profile in sorted({r.record.profile for r in self.runs}):
-            own = [g for g in self.groups(dataset, task) if g.profile == profile]
-            for group in complete(own, self.expected):
-                found.setdefault((profile, group.protocol), []).append(group)
-        return [found[key] for key in sorted(found, key=lambda k: (-len(found[k]), k))]
+            of_profile = [g for g in self.groups(dataset, task) if g.profile == profile]
+            for group in complete(of_profile, self.expected):
+                by_rules.setdefault((profile, group.protocol), []).append(group)
+        return [by_rules[key] for key in sorted(by_rules, key=lambda k: (-len(by_rules[k]), k))]
 
     def variant(self, study: StudyResult, variant: VariantResult) -> Group:
         """Return the group of a study's variant: its runs, and a gap for each seed without one."""
-        found = {seed: self.by_id.get(run_id) for seed, run_id in variant.runs.items()}
-        usable = tuple(run for _, run in sorted(found.items()) if run and run.usable)
+        run_by_seed = {seed: self.by_id.get(run_id) for seed, run_id in variant.runs.items()}
+        usable = tuple(run for _, run in sorted(run_by_seed.items()) if run and run.usable)
         have = {run.record.seed for run in usable}
         gaps = [_gap_of(study, variant, seed) for seed in study.seeds if seed not in have]
         return Group(
@@ -194,15 +196,15 @@ def _with_studies(root: Path, folders: Iterable[Path]) -> Iterable[Path]:
 def _loaded(
     folder: Path,
     record: Record,
-    known: Mapping[str, Record],
+    record_by_id: Mapping[str, Record],
     stale: str,
     show: bool,
 ) -> Loaded:
     """Return a run with what is derived of its record and its parent's."""
-    above = known.get(record.parent)
-    own = (above.overrides if above else {}), record.overrides
-    changed = None if None in own else {**(own[0] or {}), **(own[1] or {})}
-    return Loaded(folder, record, stale, settings(record, known), changed, show)
+    parent = record_by_id.get(record.parent)
+    overrides = (parent.overrides if parent else {}), record.overrides
+    changed = None if None in overrides else {**(overrides[0] or {}), **(overrides[1] or {})}
+    return Loaded(folder, record, stale, settings(record, record_by_id), changed, show)
 
 
 def _gap_of(study: StudyResult, variant: VariantResult, seed: int) -> Gap:

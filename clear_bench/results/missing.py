@@ -41,10 +41,10 @@ class Expected:
             UserError: If it is not what `Expected` needs.
         """
         try:
-            found = yaml.safe_load(file.read_text(encoding="utf-8"))
-            bench = found["bench"]
+            content = yaml.safe_load(file.read_text(encoding="utf-8"))
+            bench = content["bench"]
             return cls(
-                str(found["profile"]), tuple(found["datasets"]), tuple(bench["method"]),
+                str(content["profile"]), tuple(content["datasets"]), tuple(bench["method"]),
                 int(bench["seeds"]),
             )  # fmt: skip
         except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
@@ -62,29 +62,29 @@ def complete(groups: Iterable[Group], expected: Expected | None) -> list[Group]:
     another method lacks it.  A planned method without any run is a group of gaps, in the protocol
     that most methods have.
     """
-    found = list(groups)
-    if not found:
+    completed = list(groups)
+    if not completed:
         return []
-    first = found[0]
-    protocols = [g.protocol for g in found]
+    first = completed[0]
+    protocols = [g.protocol for g in completed]
     main = max(sorted(set(protocols)), key=protocols.count)
     asked = expected if expected and expected.covers(first) else None
     if asked:
-        have = {g.method for g in found}
-        found += [
+        have = {g.method for g in completed}
+        completed += [
             Group(first.profile, first.dataset, first.task, main, name, name)
             for name in asked.methods
             if name not in have and first.task in tasks_of(name)
         ]
-    seeds = {p: {s for g in found if g.protocol == p for s in g.seeds} for p in set(protocols)}
+    seeds = {p: {s for g in completed if g.protocol == p for s in g.seeds} for p in set(protocols)}
     if asked:
         seeds[main] |= set(range(asked.seeds))
-    return [_with_missing(g, seeds[g.protocol]) for g in found]
+    return [_with_missing(g, seeds[g.protocol]) for g in completed]
 
 
 def _with_missing(group: Group, seeds: set[int]) -> Group:
     """Return a group with a gap for each of the seeds that it knows nothing of."""
-    known = {*group.seeds, *(gap.seed for gap in group.gaps)}
-    more = [Gap(seed, "missing", NOT_RUN) for seed in sorted(seeds - known)]
+    accounted = {*group.seeds, *(gap.seed for gap in group.gaps)}
+    more = [Gap(seed, "missing", NOT_RUN) for seed in sorted(seeds - accounted)]
     gaps = sorted([*group.gaps, *more], key=lambda gap: gap.seed)
     return replace(group, gaps=tuple(gaps))

@@ -59,13 +59,13 @@ def command(group: Group) -> str:
     An older record does not say its changes; then those of its own command line are taken.
     """
     seeds = sorted({*group.seeds, *(gap.seed for gap in group.gaps)}) or [0]
-    words = ["python", "-m", "clear_bench.train", "--method", group.method]
-    words += ["--dataset", group.dataset, "--profile", group.profile]
+    arguments = ["python", "-m", "clear_bench.train", "--method", group.method]
+    arguments += ["--dataset", group.dataset, "--profile", group.profile]
     for seed in seeds:
-        words += ["--seed", str(seed)]
+        arguments += ["--seed", str(seed)]
     for pair in _pairs(group):
-        words += ["--set", pair]
-    return shlex.join(words)
+        arguments += ["--set", pair]
+    return shlex.join(arguments)
 
 
 def _pairs(group: Group) -> Sequence[str]:
@@ -84,8 +84,8 @@ def _value(value: Any) -> str:
 
 def _given(run: Loaded) -> list[str]:
     """Return what followed ``--set`` on the command line of a run."""
-    words = run.record.provenance.get("command", "").split()
-    return [after for word, after in pairwise(words) if word == "--set"]
+    arguments = run.record.provenance.get("command", "").split()
+    return [after for argument, after in pairwise(arguments) if argument == "--set"]
 
 
 def _commit(provenance: Mapping[str, Any]) -> str:

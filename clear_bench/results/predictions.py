@@ -1,7 +1,10 @@
 """A run's test metrics from its kept predictions, not from its record.  No torch."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,21 +18,30 @@ from clear_bench.utils.errors import UserError
 Arrays = dict[str, NDArray[Any]]
 TOLERANCE = 1e-6
 POSITIVE = "positive"
+BROKEN = (OSError, ValueError, EOFError, BadZipFile)
+"""What numpy raises for a file that is no ``.npz``, or half of one."""
 
 
-def arrays_of(folder: Path) -> Arrays:
-    """Return the arrays of ``predictions.npz``.
+@contextmanager
+def opened(folder: Path) -> Iterator[Any]:
+    """Open ``predictions.npz``, whose arrays are read as the body asks for them.
 
     Raises:
-        UserError: If the run keeps none, or they cannot be read.
+        UserError: If the run keeps none, they cannot be read, or one that is asked for lacks.
     """
     file = folder / PREDICTIONS
     try:
         with np.load(file, allow_pickle=False) as kept:
-            return {name: kept[name] for name in kept.files}
-    except (OSError, ValueError, EOFError) as error:
-        cause = str(error).splitlines()[0]
+            yield kept
+    except (*BROKEN, KeyError) as error:
+        cause = str(error).partition("\n")[0]
         raise UserError(f"{file}: no predictions in it ({cause}); train the run again") from None
+
+
+def arrays_of(folder: Path) -> Arrays:
+    """Return the arrays of ``predictions.npz``, see `opened`."""
+    with opened(folder) as kept:
+        return {name: kept[name] for name in kept.files}
 
 
 def metrics_again(folder: Path, record: Record) -> dict[str, float]:
@@ -55,7 +67,7 @@ def metrics_again(folder: Path, record: Record) -> dict[str, float]:
             return retrieval_metrics(*arrays, **rule).metrics
         return {"mAP": float(np.nanmean(kept["average_precision"]))}
     except KeyError as error:
-        raise UserError(f"{folder / 'predictions.npz'}: keeps no {error}; train again") from None
+        raise UserError(f"{folder / PREDICTIONS}: keeps no {error}; train again") from None
 
 
 def attribute_again(folder: Path, record: Record, attribute: str, metric: str) -> float:
@@ -73,4 +85,4 @@ def attribute_again(folder: Path, record: Record, attribute: str, metric: str) -
         threshold = record.config["protocol"]["threshold"]
         return float(per_attribute(kept["test_probabilities"], labels, threshold)[metric][place])
     except KeyError as error:
-        raise UserError(f"{folder / 'predictions.npz'}: keeps no {error}; train again") from None
+        raise UserError(f"{folder / PREDICTIONS}: keeps no {error}; train again") from None

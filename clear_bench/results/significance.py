@@ -41,30 +41,30 @@ def compare(groups: Iterable[Group], reference: Group) -> Comparison:
     A unit's score is the mean over the seeds of a group; it is each image's F1 (recognition) or
     each query's average precision (retrieval).
     """
-    found = Comparison(reference.label)
+    comparison = Comparison(reference.label)
     try:
         units, target = group_scores(reference)
     except UserError as error:
-        found.untested[reference.label] = str(error)
-        return found
+        comparison.untested[reference.label] = str(error)
+        return comparison
     labels, scores = [], []
     for group in groups:
         if group.label == reference.label or not group.runs:
             continue
         try:
-            own, score = group_scores(group)
+            units_of_group, score = group_scores(group)
         except UserError as error:
-            found.untested[group.label] = str(error)
+            comparison.untested[group.label] = str(error)
             continue
-        if not np.array_equal(own, units):
-            found.untested[group.label] = f"measured on other units than {reference.label}"
+        if not np.array_equal(units_of_group, units):
+            comparison.untested[group.label] = f"measured on other units than {reference.label}"
             continue
         labels.append(group.label)
         scores.append(score)
     if labels:
         raw: Sequence[float] = paired_tests(np.array(scores), target).tolist()
-        found.p_values.update(zip(labels, holm(raw), strict=True))
-    return found
+        comparison.p_values.update(zip(labels, holm(raw), strict=True))
+    return comparison
 
 
 def group_scores(group: Group) -> tuple[NDArray[Any], NDArray[np.float64]]:
@@ -75,7 +75,7 @@ def group_scores(group: Group) -> tuple[NDArray[Any], NDArray[np.float64]]:
     """
     pairs = [unit_scores(run.folder, run.record) for run in group.runs]
     units = pairs[0][0]
-    if any(not np.array_equal(units, own) for own, _ in pairs[1:]):
+    if any(not np.array_equal(units, others) for others, _ in pairs[1:]):
         raise UserError(f"{group.label}: its seeds were measured on unlike units")
     return units, np.mean([score for _, score in pairs], axis=0)
 

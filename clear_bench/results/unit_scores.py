@@ -2,15 +2,13 @@
 
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clear_bench.metrics.recognition import instance_scores
-from clear_bench.runs.files import PREDICTIONS
+from clear_bench.results.predictions import opened
 from clear_bench.runs.record import Record
-from clear_bench.utils.errors import UserError
 
 UNIT_METRIC = {"recognition": "f1_instance", "retrieval": "mAP"}
 """What the mean of the units' scores is; mA is no mean over images."""
@@ -31,14 +29,9 @@ def unit_scores(folder: Path, record: Record) -> tuple[NDArray[Any], NDArray[np.
     Raises:
         UserError: If the run keeps no predictions.
     """
-    file = folder / PREDICTIONS
-    try:
-        with np.load(file, allow_pickle=False) as kept:
-            if record.task == "retrieval":
-                return kept["vectors"], kept["average_precision"].astype(np.float64)
-            threshold = record.config["protocol"]["threshold"]
-            found = instance_scores(kept["test_probabilities"], kept["test_labels"], threshold)
-            return kept["test_rows"], found["f1"]
-    except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
-        cause = str(error).partition("\n")[0]
-        raise UserError(f"{file}: no predictions in it ({cause}); train the run again") from None
+    with opened(folder) as kept:
+        if record.task == "retrieval":
+            return kept["vectors"], kept["average_precision"].astype(np.float64)
+        threshold = record.config["protocol"]["threshold"]
+        scores = instance_scores(kept["test_probabilities"], kept["test_labels"], threshold)
+        return kept["test_rows"], scores["f1"]

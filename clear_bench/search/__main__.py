@@ -59,12 +59,12 @@ def search(
         raise UserError(f"--out {out}: lies in the gallery, where the sheet would be an image too")
     engine = open_engine(run, runs_root, cache)
     asked, embedded = understand(engine, attributes, text, unspecified)
-    found = scan(gallery)
-    if found.others:
-        print(f"{found.others} files of {gallery} are no pictures by name and are left out")
-    index = engine.index(found, skip_unreadable=skip_unreadable)
+    scanned = scan(gallery)
+    if scanned.others:
+        print(f"{scanned.others} files of {gallery} are no pictures by name and are left out")
+    index = engine.index(scanned, skip_unreadable=skip_unreadable)
     say_unreadable(index)
-    hits = ranking(engine, index, found.names, engine.score(index, asked, embedded))
+    hits = ranking(engine, index, scanned.names, engine.score(index, asked, embedded))
     title = f"{text or attributes}  ({engine.record.run_id}, {len(hits)} images)"
     sheet, table = out / f"sheet.{form}", out / "ranking.csv"
     write_sheet(hits[:top], gallery, title, sheet)
@@ -90,7 +90,7 @@ def understand(
     asked = complete(said, table["vectors"], table["counts"], table["groups"], unspecified)
     reads_code = engine.record.config["retrieval"]["model"].get("embedding") != "soft"
     if not text:
-        print(f"query: {spell(schema, said)}; {asked.words}")
+        print(f"query: {spell(schema, said)}; {asked.reading}")
     elif not engine.encoder and not said:
         raise UserError(
             f"--text: {engine.record.method} reads no text, and no attribute of its schema was "
@@ -98,7 +98,7 @@ def understand(
         )
     else:
         soft = "the sentence as it is" if engine.encoder else "none, the method reads no text"
-        hard = f"recognised in the words: {spell(schema, said) or 'nothing'}; {asked.words}"
+        hard = f"recognised in the words: {spell(schema, said) or 'nothing'}; {asked.reading}"
         print(f"soft part: {soft}; hard part: {hard if reads_code else 'none'}")
     return asked, embeddings(engine, asked, text)
 
@@ -118,9 +118,9 @@ def embeddings(engine: "Engine", asked: "Completions", text: str) -> "NDArray[np
         return engine.table["text"][asked.rows]
     template = engine.record.config["retrieval"]["text"]["template"]
     phrasings = describe_all(engine.schema, asked.vectors, template)
-    found = text_of(engine, [sentence for sentences in phrasings for sentence in sentences])
+    embedded = text_of(engine, [sentence for sentences in phrasings for sentence in sentences])
     ends = np.cumsum([len(sentences) for sentences in phrasings])
-    return np.stack([part.mean(axis=0) for part in np.split(found, ends[:-1])])
+    return np.stack([part.mean(axis=0) for part in np.split(embedded, ends[:-1])])
 
 
 def ranking(

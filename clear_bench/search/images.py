@@ -2,11 +2,9 @@
 
 import hashlib
 import os
-import sqlite3
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,10 +17,10 @@ from clear_bench.data.images import read_image
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.hashing import digest
 from clear_bench.utils.progress import track
+from clear_bench.utils.vector_store import VectorStore, open_store
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 BLOCK = 256  # images between two commits: what a kill costs at most
-VARIABLES = 500  # of one SQL statement
 
 
 @dataclass(frozen=True)
@@ -94,17 +92,17 @@ def scan(root: Path) -> Gallery:
 
 def encode_gallery(
     gallery: Gallery,
-    store: Path,
+    file: Path,
     size: tuple[int, int],
     load: Callable[[], Any],
     *,
     skip_unreadable: bool,
 ) -> Encoded:
-    """Return features and probabilities of a gallery; only images new to the store are encoded.
+    """Return features and probabilities of a gallery; only images new to the file are encoded.
 
     Args:
         gallery: The images.
-        store: SQLite file for one trained model, image size and code.
+        file: SQLite file for one trained model, image size and code.
         size: (height, width) in pixels that the model reads.
         load: Gives the `RecognitionModel`; called if an image is new.
         skip_unreadable: Leave out files that cannot be read instead of raising.
@@ -112,18 +110,14 @@ def encode_gallery(
     Raises:
         UserError: If files cannot be read; each gets a line on stderr.
     """
-    store.parent.mkdir(parents=True, exist_ok=True)
     causes: list[str] = []
-    with closing(sqlite3.connect(store, timeout=600)) as base:
-        base.execute(
-            "CREATE TABLE IF NOT EXISTS image (key TEXT PRIMARY KEY, feature BLOB, share BLOB)"
-        )
-        known = _stored(base, gallery.keys, "key")
-        todo = [row for row, key in enumerate(gallery.keys) if key not in known]
+    with open_store(file, "image", "key", ("feature", "share")) as store:
+        stored = store.stored(gallery.keys)
+        todo = [row for row, key in enumerate(gallery.keys) if key not in stored]
         model = load() if todo else None
         blocks = [todo[start : start + BLOCK] for start in range(0, len(todo), BLOCK)]
         for block in track(blocks, f"encode {gallery.root.name}"):
-            causes += _encode_block(base, gallery, block, size, model)
+            causes += _encode_block(store, gallery, block, size, model)
         if causes and not skip_unreadable:
             for cause in causes:
                 print(cause, file=sys.stderr)
@@ -131,11 +125,11 @@ def encode_gallery(
                 f"{gallery.root}: {len(causes)} of {len(gallery.names)} images cannot be read, see "
                 "above; take them out, or leave them out with --skip-unreadable"
             )
-        found = _stored(base, gallery.keys, "key, feature, share")
-    rows = [row for row, key in enumerate(gallery.keys) if key in found]
+        vectors = store.read(gallery.keys)
+    rows = [row for row, key in enumerate(gallery.keys) if key in vectors]
     if not rows:
         raise UserError(f"{gallery.root}: none of its {len(gallery.names)} images can be read")
-    columns = [np.stack([found[gallery.keys[row]][k] for row in rows]) for k in (0, 1)]
+    columns = [np.stack([vectors[gallery.keys[row]][k] for row in rows]) for k in (0, 1)]
     return Encoded(columns[0], columns[1], np.array(rows), causes)
 
 
@@ -154,22 +148,8 @@ def _stop(error: OSError) -> None:
     raise error
 
 
-def _stored(
-    base: sqlite3.Connection, keys: Sequence[str], columns: str
-) -> dict[str, list[NDArray[np.float32]]]:
-    """Return key -> vectors of those images that are in the store."""
-    found = {}
-    for start in range(0, len(keys), VARIABLES):
-        part = keys[start : start + VARIABLES]
-        marks = ",".join("?" * len(part))
-        query = f"SELECT {columns} FROM image WHERE key IN ({marks})"  # noqa: S608
-        for key, *vectors in base.execute(query, part):
-            found[key] = [np.frombuffer(vector, np.float32) for vector in vectors]
-    return found
-
-
 def _encode_block(
-    base: sqlite3.Connection, gallery: Gallery, rows: list[int], size: tuple[int, int], model: Any
+    store: VectorStore, gallery: Gallery, rows: list[int], size: tuple[int, int], model: Any
 ) -> list[str]:
     """Decode and encode some images and store what comes out; return why others cannot be read."""
     from clear_bench.engine.inference import encode
@@ -186,10 +166,5 @@ def _encode_block(
     if good:
         pixels = np.stack([image for _, image in good])
         features, probabilities = encode(model, pixels, np.arange(len(pixels)))
-        entries = [
-            (gallery.keys[row], feature.tobytes(), share.tobytes())
-            for (row, _), feature, share in zip(good, features, probabilities, strict=True)
-        ]
-        with base:
-            base.executemany("INSERT OR REPLACE INTO image VALUES (?, ?, ?)", entries)
+        store.add([gallery.keys[row] for row, _ in good], features, probabilities)
     return [d for d in decoded if isinstance(d, str)]

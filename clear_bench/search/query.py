@@ -30,13 +30,13 @@ class Completions:
         vectors: ``(K, A)`` uint8.
         weights: ``(K,)`` float32, they sum to 1.
         rows: ``(K,)`` which training category each is; empty if they are none.
-        words: What was done, for the user.
+        reading: What was done, for the user.
     """
 
     vectors: NDArray[np.uint8]
     weights: NDArray[np.float32]
     rows: NDArray[np.intp]
-    words: str
+    reading: str
 
 
 def parse(schema: Schema, text: str) -> Said:
@@ -124,8 +124,8 @@ def complete(
     if unspecified == "absent":
         vector = np.zeros((1, vectors.shape[1]), np.uint8)
         vector[0, columns] = values
-        words = f"the {left} attributes not said count as absent"
-        return Completions(vector, np.ones(1, np.float32), nowhere, words)
+        reading = f"the {left} attributes not said count as absent"
+        return Completions(vector, np.ones(1, np.float32), nowhere, reading)
     equal = vectors[:, columns] == values
     things = groups[columns]
     fit = [equal[:, things == thing].all(axis=1) for thing in np.unique(things)]
@@ -133,21 +133,21 @@ def complete(
     rows = np.flatnonzero(agreement == agreement.max())
     weights = counts[rows].astype(np.float64)
     if agreement.max() == len(fit):
-        words = (
+        reading = (
             f"the {left} attributes not said: averaged over the {len(rows)} training categories "
             f"that fit ({int(weights.sum())} images)"
         )
-        return Completions(vectors[rows].astype(np.uint8), _shares(weights), rows, words)
+        return Completions(vectors[rows].astype(np.uint8), _shares(weights), rows, reading)
     changed = vectors[rows].astype(np.uint8)
     changed[:, columns] = values
     distinct, place = np.unique(changed, axis=0, return_inverse=True)
     images = np.bincount(place.ravel(), weights)
     kept = np.sort(np.argsort(-images, kind="stable")[:NEAREST])
-    words = (
+    reading = (
         f"no training category has all that was said: the {left} attributes not said are averaged "
         f"over {len(kept)} that have {agreement.max()} of the {len(fit)} things said"
     )
-    return Completions(distinct[kept], _shares(images[kept]), nowhere, words)
+    return Completions(distinct[kept], _shares(images[kept]), nowhere, reading)
 
 
 def _shares(weights: NDArray[np.number]) -> NDArray[np.float32]:
@@ -185,8 +185,8 @@ def _read(schema: Schema, name: str, value: str) -> Said:
         if word not in GENDERS:
             raise unknown("value of gender", value, GENDERS)
         return {c: int(a.present == GENDERS[word]) for c, a in nouns.items()}
-    known = {a.group for a in schema.attributes} - {""} | ({"gender"} if nouns else set())
-    raise unknown("attribute", name, [*schema.names, *known])
+    group_names = {a.group for a in schema.attributes} - {""} | ({"gender"} if nouns else set())
+    raise unknown("attribute", name, [*schema.names, *group_names])
 
 
 def _member(schema: Schema, members: list[int], name: str, value: str) -> Said:
@@ -194,8 +194,8 @@ def _member(schema: Schema, members: list[int], name: str, value: str) -> Said:
     if value.lower() in ("none", *NO):
         return dict.fromkeys(members, 0)
     key = _plain(value)
-    own = [c for c in members if key in (_plain(schema.names[c]), _plain(_phrase(schema, c)))]
-    fits = own or [
+    exact = [c for c in members if key in (_plain(schema.names[c]), _plain(_phrase(schema, c)))]
+    fits = exact or [
         c
         for c in members
         if key and (value.lower() in _phrase(schema, c).split()

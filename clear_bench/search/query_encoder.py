@@ -40,8 +40,8 @@ class QueryTower:
         """Apply an adapter: linear layers with GELU between them, or none at all."""
         from scipy.special import erf
 
-        found = [k.split(".")[1] for k in self.weights if k.startswith(f"{name}.") and "weig" in k]
-        for place, number in enumerate(sorted(found, key=int)):
+        layers = [k.split(".")[1] for k in self.weights if k.startswith(f"{name}.") and "weig" in k]
+        for place, number in enumerate(sorted(layers, key=int)):
             if place:
                 inputs = inputs * 0.5 * (1 + erf(inputs / np.float32(np.sqrt(2))))
             weight, bias = (self.weights[f"{name}.{number}.{k}"] for k in ("weight", "bias"))

@@ -91,8 +91,8 @@ class Engine:
         Raises:
             UserError: If a checkpoint does not fit, or an image cannot be read.
         """
-        own = _weights(self.run)
-        key = [*self.identity, own, gallery.digest, skip_unreadable]
+        weights = _weights(self.run)
+        key = [*self.identity, weights, gallery.digest, skip_unreadable]
 
         def make(target: Path) -> None:
             self._make(target, gallery, skip_unreadable)
@@ -156,19 +156,19 @@ class Engine:
             lambda: self.run.recogniser.model,
             skip_unreadable=skip_unreadable,
         )
-        found: dict[str, NDArray[Any]] = {
+        arrays: dict[str, NDArray[Any]] = {
             "rows": encoded.rows,
             "probabilities": encoded.probabilities,
         }
         if self.run.model.embeds:
             split = {k: self.table[k] for k in ("vectors", "one_hot", "text")}
             split |= {"features": encoded.features, "probabilities": encoded.probabilities}
-            found["queries"], found["images"] = embed(self.run.model, split)
+            arrays["queries"], arrays["images"] = embed(self.run.model, split)
             if type(self.run.model).__name__ == KIND:
                 np.savez(target / TOWER, **export_tower(self.run.model))  # type: ignore[arg-type]
         else:
-            found["features"] = encoded.features
-        for name, values in found.items():
+            arrays["features"] = encoded.features
+        for name, values in arrays.items():
             np.save(target / f"{name}.npy", values)
         (target / "unreadable.json").write_text(json.dumps(encoded.causes), encoding="utf-8")
 

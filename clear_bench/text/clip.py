@@ -74,12 +74,12 @@ class ClipText:
                     f"CLIP {self.source}: reads {self.length} tokens, a description has "
                     f"{len(ids)} ({text[:60]}...); choose text.template=positives"
                 )
-        found = []
+        vectors = []
         for start in track(range(0, len(texts), BATCH), "embed descriptions"):
             batch = texts[start : start + BATCH]
             filled = batch + [batch[0]] * (BATCH - len(batch))
-            found.append(self._batch(filled)[: len(batch)])
-        return np.concatenate(found)
+            vectors.append(self._batch(filled)[: len(batch)])
+        return np.concatenate(vectors)
 
     def _batch(self, texts: list[str]) -> NDArray[np.float32]:
         """Return the embeddings of a full batch."""

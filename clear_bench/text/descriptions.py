@@ -110,9 +110,9 @@ def _excluded(attribute: Attribute, taken: set[str]) -> bool:
 def _person(slots: dict[str, list[str]]) -> str:
     """Return the head of the sentence: "a young woman", or "a person"."""
     noun = " and ".join(slots["person"]) or "person"
-    words = f"{', '.join(slots['age'])} {noun}".strip()
-    article = "an" if words[0] in "aeiou" else "a"
-    return f"{article} {words}"
+    described = f"{', '.join(slots['age'])} {noun}".strip()
+    article = "an" if described[0] in "aeiou" else "a"
+    return f"{article} {described}"
 
 
 def _join(phrases: Sequence[str]) -> str:
@@ -192,8 +192,8 @@ def random(schema: Schema, vector: Vector) -> list[str]:
 
 def _generator(salt: str, vector: Vector) -> np.random.Generator:
     """Return a generator that depends on a vector and nothing else."""
-    words = salt.encode() + np.asarray(vector, np.uint8).tobytes()
-    return np.random.default_rng(int.from_bytes(hashlib.sha256(words).digest()[:8], "big"))
+    salted = salt.encode() + np.asarray(vector, np.uint8).tobytes()
+    return np.random.default_rng(int.from_bytes(hashlib.sha256(salted).digest()[:8], "big"))
 
 
 TEMPLATES: dict[str, Callable[[Schema, Vector], list[str]]] = {

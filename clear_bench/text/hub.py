@@ -23,8 +23,8 @@ def unavailable(source: str) -> str:
         source: Hub id or folder.
     """
     if Path(source).is_dir():
-        found = (Path(source) / "config.json").is_file()
-        return "" if found else "cannot be loaded (a folder without config.json)"
+        loadable = (Path(source) / "config.json").is_file()
+        return "" if loadable else "cannot be loaded (a folder without config.json)"
     if kept(source):
         return ""
     reason = asked(source)

@@ -86,13 +86,13 @@ class WordVectors:
         Raises:
             UserError: If a sentence has no known word.
         """
-        found = []
+        vectors = []
         for sentence in sentences:
             rows = self.split(sentence)
             if not rows:
                 raise UserError(f"text encoder: knows no word of '{sentence}'")
-            found.append(self.table[rows].mean(axis=0))
-        return np.stack(found)
+            vectors.append(self.table[rows].mean(axis=0))
+        return np.stack(vectors)
 
 
 class UniversalSentenceEncoder:

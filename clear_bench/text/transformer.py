@@ -98,14 +98,14 @@ class Transformer:
         batches = [
             rows[start : start + BATCH]
             for size in sorted(set(padded))
-            for rows in [[row for row, own in enumerate(padded) if own == size]]
+            for rows in [[row for row, tokens in enumerate(padded) if tokens == size]]
             for start in range(0, len(rows), BATCH)
         ]
-        found = np.zeros((len(texts), self.dim), np.float32)
+        vectors = np.zeros((len(texts), self.dim), np.float32)
         for rows in track(batches, "embed descriptions"):
             filled = [texts[row] for row in rows] + [texts[rows[0]]] * (BATCH - len(rows))
-            found[rows] = self._batch(filled, padded[rows[0]])[: len(rows)]
-        return found
+            vectors[rows] = self._batch(filled, padded[rows[0]])[: len(rows)]
+        return vectors
 
     def _batch(self, texts: list[str], length: int) -> NDArray[np.float32]:
         """Return the embeddings of a full batch."""

@@ -1,6 +1,6 @@
 """Where the two branches of CLEAR's cross-transformer look."""
 
 from clear_bench.report.figures.attention import maps
-from clear_bench.report.figures.page import Figure
+from clear_bench.report.figures.picture import FigureSpec
 
-FIGURE = Figure(title="Attention", draw=maps, persons=True)
+FIGURE = FigureSpec(title="Attention", draw=maps, persons=True)

@@ -1,13 +1,13 @@
 """All methods side by side, on every metric that papers print."""
 
 from clear_bench.report.figures.methods import comparison
-from clear_bench.report.figures.page import Figure
+from clear_bench.report.figures.picture import FigureSpec
 
-FIGURE = Figure(
+FIGURE = FigureSpec(
     title="Methods",
     draw=comparison,
     options={
-        "own": ("clear", "clear_soft", "clear_hard"),
+        "featured": ("clear", "clear_soft", "clear_hard"),
         "metrics": {
             "recognition": ("mA", "f1", "accuracy"),
             "retrieval": ("mAP", "rank1", "rank10"),

@@ -1,9 +1,9 @@
 """Which method beats which, image by image or query by query."""
 
-from clear_bench.report.figures.page import Figure
 from clear_bench.report.figures.pairs import wins
+from clear_bench.report.figures.picture import FigureSpec
 
-FIGURE = Figure(
+FIGURE = FigureSpec(
     title="Pairs of methods",
     draw=wins,
     options={},

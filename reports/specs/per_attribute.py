@@ -1,10 +1,10 @@
 """The accuracy of each attribute, of CLEAR and of the best baseline."""
 
 from clear_bench.report.figures.methods import per_attribute
-from clear_bench.report.figures.page import Figure
+from clear_bench.report.figures.picture import FigureSpec
 
-FIGURE = Figure(
+FIGURE = FigureSpec(
     title="Attributes",
     draw=per_attribute,
-    options={"method": "clear", "own": ("clear", "clear_soft", "clear_hard")},
+    options={"method": "clear", "featured": ("clear", "clear_soft", "clear_hard")},
 )

@@ -1,10 +1,10 @@
 """Precision at every recall of attribute retrieval."""
 
-from clear_bench.report.figures.page import Figure
+from clear_bench.report.figures.picture import FigureSpec
 from clear_bench.report.figures.rankings import precision_recall
 
-FIGURE = Figure(
+FIGURE = FigureSpec(
     title="Precision and recall",
     draw=precision_recall,
-    options={"own": ("clear", "clear_soft", "clear_hard")},
+    options={"featured": ("clear", "clear_soft", "clear_hard")},
 )

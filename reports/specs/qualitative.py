@@ -1,11 +1,11 @@
 """What CLEAR and the best baseline find for a query, where CLEAR is best and where it is worst."""
 
-from clear_bench.report.figures.page import Figure
-from clear_bench.report.figures.qualitative import pages
+from clear_bench.report.figures.picture import FigureSpec
+from clear_bench.report.figures.qualitative import queries_and_answers
 
-FIGURE = Figure(
+FIGURE = FigureSpec(
     title="Queries",
-    draw=pages,
-    options={"method": "clear", "own": ("clear", "clear_soft", "clear_hard")},
+    draw=queries_and_answers,
+    options={"method": "clear", "featured": ("clear", "clear_soft", "clear_hard")},
     persons=True,
 )

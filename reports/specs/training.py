@@ -1,10 +1,10 @@
 """How the methods learn: their metric on val and their loss by epoch."""
 
 from clear_bench.report.figures.history import training
-from clear_bench.report.figures.page import Figure
+from clear_bench.report.figures.picture import FigureSpec
 
-FIGURE = Figure(
+FIGURE = FigureSpec(
     title="Training",
     draw=training,
-    options={"own": ("clear", "clear_soft", "clear_hard")},
+    options={"featured": ("clear", "clear_soft", "clear_hard")},
 )

@@ -18,16 +18,16 @@ def test_every_study_runs(tmp_path, monkeypatch, capsys):
     write_market(tmp_path / "market", train=48, test=12)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    words = ["--study=all", "--dataset=market1501", "--profile=smoke", "--data-root=market",
+    options = ["--study=all", "--dataset=market1501", "--profile=smoke", "--data-root=market",
              "--seeds=1", "--workers=2", "--set=protocol.val_identities=all"]  # fmt: skip
-    monkeypatch.setattr(sys, "argv", ["ablate", *words])
+    monkeypatch.setattr(sys, "argv", ["ablate", *options])
     with pytest.raises(SystemExit) as end:
         main(ablate.app)
     said = capsys.readouterr()
     assert end.value.code == 0, said.err[-2000:]
-    found = {r.study.rpartition("-")[0]: r for r in results(tmp_path / "runs", "smoke")}
-    assert set(found) == set(plugins.available("study"))
-    for name, result in found.items():
+    result_of = {r.study.rpartition("-")[0]: r for r in results(tmp_path / "runs", "smoke")}
+    assert set(result_of) == set(plugins.available("study"))
+    for name, result in result_of.items():
         ran = [v for v in result.variants if v.status == "finished"]
         rest = {v.label: v.reason for v in result.variants if v.status != "finished"}
         assert len(ran) > 1, (name, rest)

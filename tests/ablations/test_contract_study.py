@@ -58,10 +58,10 @@ def test_reference_is_the_methods_own_run(key):
     study = STUDIES[key]
     (reference,) = (v for v in study.variants() if v.reference)
     for profile in ("smoke", "default"):
-        own = for_task(compose(study.base, "synthped", profile), study.task)
+        composed = for_task(compose(study.base, "synthped", profile), study.task)
         if key == "data_size" and profile == "smoke":  # which trains on a share of its own
-            own["data"]["identities"] = 1.0
-        assert digest(config_of(study, reference, profile)) == digest(own)
+            composed["data"]["identities"] = 1.0
+        assert digest(config_of(study, reference, profile)) == digest(composed)
 
 
 def test_no_fusion_and_no_layers_are_the_same_run():

@@ -40,14 +40,14 @@ def test_every_variant_is_a_configuration_of_its_own(name):
     asked = study(name)
     (factor,) = asked.factors
     section = factor.split(".")[1:]
-    found = []
+    levels = []
     for variant in asked.variants():
         config = compose("clear", "synthped", "default", 0, variant.overrides)["retrieval"]
-        found.append(config[section[0]][section[1]])
+        levels.append(config[section[0]][section[1]])
         assert config["model"]["embedding"] == ("soft" if name.endswith("soft") else "both")
         encoders.unavailable(config["text"]["encoder"])  # no misspelt name
-        assert variant.reference == (found[-1] in ("minilm", "positives"))
-    assert len(set(found)) == len(found)
+        assert variant.reference == (levels[-1] in ("minilm", "positives"))
+    assert len(set(levels)) == len(levels)
     assert asked.metrics[0] == "mAP"
 
 
@@ -57,8 +57,8 @@ def test_every_template_is_in_the_study():
 
 def test_most_encoders_of_the_study_can_be_had():
     labels = {v.label: v.overrides["retrieval.text.encoder"] for v in study("lm_choice").variants()}
-    there = {label for label, encoder in labels.items() if not encoders.unavailable(encoder)}
-    assert there >= {"smollm2", "minilm", "use", "wordllama", "glove", "none"}
+    available = {label for label, encoder in labels.items() if not encoders.unavailable(encoder)}
+    assert available >= {"smollm2", "minilm", "use", "wordllama", "glove", "none"}
 
 
 @pytest.fixture(scope="module")
@@ -101,9 +101,9 @@ def test_each_sentence_is_embedded_once_and_the_cache_changes_no_bit(world, monk
         {"retrieval.text.encoder": "none"},
     ]
     cache = Cache(Path("cache"))
-    found = [execute(planned(**variant), cache) for variant in chosen]
-    assert len({recognition.run_id for recognition, _ in found}) == 1
-    assert len({retrieval.run_id for _, retrieval in found}) == len(chosen)
+    records = [execute(planned(**variant), cache) for variant in chosen]
+    assert len({recognition.run_id for recognition, _ in records}) == 1
+    assert len({retrieval.run_id for _, retrieval in records}) == len(chosen)
 
     dataset = planned()[0].dataset
     for name, templates in (("wordllama", ("positives", "list")), ("glove", ("positives",))):
@@ -120,7 +120,7 @@ def test_each_sentence_is_embedded_once_and_the_cache_changes_no_bit(world, monk
     assert (len(loaded), len(asked)) == before
 
     fresh = execute(planned(runs="others", **chosen[3]), Cache(Path("fresh")))
-    assert [r.metrics for r in fresh] == [r.metrics for r in found[3]]
+    assert [r.metrics for r in fresh] == [r.metrics for r in records[3]]
     places = [planned(runs=root, **chosen[3])[1].folder for root in ("runs", "others")]
     one, other = (np.load(place / "predictions.npz") for place in places)
     for key in one.files:

@@ -74,8 +74,8 @@ def test_likelihood_is_a_naive_sum(tmp_path):
     y = rng.integers(0, 2, (3, 4))
     p = rng.random((5, 4))
     expected = [[np.log(np.where(q, x, 1 - x)).sum() for x in p] for q in y]
-    found = model.scores(torch.tensor(y), torch.zeros(5, 3), torch.tensor(p))
-    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-9)
+    scores = model.scores(torch.tensor(y), torch.zeros(5, 3), torch.tensor(p))
+    np.testing.assert_allclose(scores.numpy(), expected, rtol=1e-9)
 
 
 @pytest.mark.parametrize("key", sorted(available("method")))

@@ -51,26 +51,26 @@ def test_resizing_is_pillows_bicubic(source):
     model: ClipImages = build({"type": "ClipImages", "source": source, **FACTS})
     pixels = np.random.default_rng(0).integers(0, 256, (64, 32, 3), dtype=np.uint8)
     normal = torch.tensor((pixels / 255 - MEAN) / STD).permute(2, 0, 1)[None].float()
-    found = model.squared(normal)[0].permute(1, 2, 0).numpy() * CLIP_STD + CLIP_MEAN
+    resized = model.squared(normal)[0].permute(1, 2, 0).numpy() * CLIP_STD + CLIP_MEAN
     expected = np.array(Image.fromarray(pixels).resize((16, 32), Image.Resampling.BICUBIC)) / 255
-    np.testing.assert_allclose(found[:, 8:24], expected, atol=0.01)
-    np.testing.assert_allclose(found[:, [0, 7, 24, 31]], 0, atol=1e-6)
+    np.testing.assert_allclose(resized[:, 8:24], expected, atol=0.01)
+    np.testing.assert_allclose(resized[:, [0, 7, 24, 31]], 0, atol=1e-6)
 
 
 def test_text_is_what_transformers_gives(source):
     sentences = ["a man with a red top", "a woman", "a man with long hair"]
     encoder = load(f"{source}@clip")
-    found = encoder.encode(sentences)
+    vectors = encoder.encode(sentences)
     clip, tokenizer = (
         CLIPModel.from_pretrained(source).eval(),
         CLIPTokenizer.from_pretrained(source),
     )
     with torch.inference_mode():
-        for sentence, vector in zip(sentences, found, strict=True):
+        for sentence, vector in zip(sentences, vectors, strict=True):
             alone = tokenizer([sentence], return_tensors="pt")
             expected = clip.text_projection(clip.text_model(**alone).pooler_output)[0].numpy()
             np.testing.assert_allclose(vector, expected, rtol=1e-4, atol=1e-5)
-    assert np.array_equal(encoder.encode(sentences[1:2])[0], found[1])  # whatever else is asked
+    assert np.array_equal(encoder.encode(sentences[1:2])[0], vectors[1])  # whatever else is asked
     with pytest.raises(UserError, match="reads 400 tokens"):
         encoder.encode(["a " * 500])
 

@@ -55,14 +55,14 @@ def test_same_seed_same_loss_and_a_saved_model_predicts_the_same_bits(key, tmp_p
     images, labels = batch(4)
     first, second = (build_method(key, tmp_path, seed=7) for _ in range(2))
     if key in TRAINED:
-        found = []
+        values = []
         for model in (first, second):
             torch.manual_seed(3)
             losses = model.loss(images, labels)
-            found.append({k: v.item() for k, v in losses.items()})
-        assert found[0] == found[1]
+            values.append({k: v.item() for k, v in losses.items()})
+        assert values[0] == values[1]
         another = build_method(key, tmp_path, seed=8).loss(images, labels)
-        assert {k: v.item() for k, v in another.items()} != found[0]
+        assert {k: v.item() for k, v in another.items()} != values[0]
     torch.save({"state_dict": first.state_dict()}, tmp_path / "saved.pth")
     loaded = load(config_of(key, tmp_path), tmp_path / "saved.pth")
     with torch.inference_mode():

@@ -200,9 +200,9 @@ def test_ssc_attention_equals_a_loop_and_pulls_only_present_attributes(tmp_path)
     weight, bias = model.attention.weight[:, :, 0, 0], model.attention.bias
     for i in range(3):
         for a in range(8):
-            own = torch.sigmoid((weight[a, :, None, None] * x[i]).sum(dim=0) + bias[a])
-            torch.testing.assert_close(maps[i, a], own.flatten())
-            torch.testing.assert_close(vectors[i, a], (own * x[i]).mean(dim=(1, 2)))
+            looked = torch.sigmoid((weight[a, :, None, None] * x[i]).sum(dim=0) + bias[a])
+            torch.testing.assert_close(maps[i, a], looked.flatten())
+            torch.testing.assert_close(vectors[i, a], (looked * x[i]).mean(dim=(1, 2)))
     for memory in (model.maps, model.vectors):
         memory.met.fill_(True)
         memory.mean.fill_(0.3)

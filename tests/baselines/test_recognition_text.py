@@ -110,6 +110,6 @@ def test_the_phrases_of_the_cache_are_those_of_the_encoder(tmp_path):
     from clear_bench.text import encoders
 
     settings = {"encoder": "wordllama", "template": "person"}
-    found = Cache(tmp_path).phrases(schema_of(3), settings)
+    phrases = Cache(tmp_path).phrases(schema_of(3), settings)
     sentences = [f"A person wearing thing {k}." for k in range(3)]
-    np.testing.assert_array_equal(found, encoders.load("wordllama").encode(sentences))
+    np.testing.assert_array_equal(phrases, encoders.load("wordllama").encode(sentences))

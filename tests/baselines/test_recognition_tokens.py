@@ -32,9 +32,9 @@ def with_gradient(model: torch.nn.Module) -> set[str]:
 def test_phrases_are_centred_and_checked(tmp_path):
     text = np.random.default_rng(0).normal(3, 2, size=(8, 5)).astype(np.float32)
     np.savez(tmp_path / PHRASES, text=text)
-    found = read_phrases(str(tmp_path / PHRASES), 8)
+    phrases = read_phrases(str(tmp_path / PHRASES), 8)
     expected = (text - text.mean(axis=0)) / np.sqrt(((text - text.mean(axis=0)) ** 2).mean())
-    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(phrases.numpy(), expected, rtol=1e-4, atol=1e-6)
     with pytest.raises(UserError, match="8 phrases, must be 9"):
         read_phrases(str(tmp_path / PHRASES), 9)
     with pytest.raises(UserError, match="no phrases in it"):
@@ -80,12 +80,12 @@ def test_label2label_sentence_is_made_of_states_places_and_masks(tmp_path):
     model = build_method("label2label", tmp_path).eval()
     logits = torch.randn(3, 8)
     masked = torch.rand(3, 8) < 0.5
-    found = model.sentence(logits, masked)
+    sentence = model.sentence(logits, masked)
     for i in range(3):
         for a in range(8):
             word = model.words[a, int(logits[i, a] > 0)]
             word = model.mask_word if masked[i, a] else word
-            torch.testing.assert_close(found[i, a], word + model.places[a])
+            torch.testing.assert_close(sentence[i, a], word + model.places[a])
     image = torch.randn(3, 8, model.places.shape[1])
     hidden = torch.ones(3, 8, dtype=torch.bool)
     blind = [model.language_model(model.sentence(x, hidden), image) for x in (logits, -logits)]
@@ -123,20 +123,20 @@ def test_dafl_attention_equals_a_loop_and_attributes_do_not_meet():
     torch.manual_seed(0)
     layer = SemanticAttention(6)
     queries, image = torch.randn(2, 3, 6), torch.randn(2, 5, 6)
-    found, maps = layer(queries, image)
+    vectors, maps = layer(queries, image)
     for i in range(2):
         for a in range(3):
             scores = [queries[i, a] @ layer.key(image[i, n]) / math.sqrt(6) for n in range(5)]
             weights = torch.stack(scores).exp() / torch.stack(scores).exp().sum()
             torch.testing.assert_close(maps[i, a], weights)
             seen = sum(w * layer.value(x) for w, x in zip(weights, image[i], strict=True))
-            own = layer.norm(queries[i, a] + layer.out(seen))
-            torch.testing.assert_close(found[i, a], own + layer.feed(own))
+            normed = layer.norm(queries[i, a] + layer.out(seen))
+            torch.testing.assert_close(vectors[i, a], normed + layer.feed(normed))
     changed = queries.clone()
     changed[:, 0] += 1
     moved = layer(changed, image)[0]
-    assert not torch.allclose(moved[:, 0], found[:, 0])
-    torch.testing.assert_close(moved[:, 1:], found[:, 1:])
+    assert not torch.allclose(moved[:, 0], vectors[:, 0])
+    torch.testing.assert_close(moved[:, 1:], vectors[:, 1:])
 
 
 def naive_merging(maps, labels, groups):
@@ -166,8 +166,8 @@ def test_dafl_merging_equals_a_loop_in_value_and_gradient():
 
 def test_dafl_takes_the_groups_of_the_schema_or_those_it_is_given(tmp_path):
     config = compose("dafl", "synthped", "smoke")
-    found = recognition_config(config, schema_of(10, grouped=True), tmp_path)
-    assert found["groups"] == [0] * 5 + [1] * 5
+    model = recognition_config(config, schema_of(10, grouped=True), tmp_path)
+    assert model["groups"] == [0] * 5 + [1] * 5
     assert recognition_config(config, schema_of(3), tmp_path)["groups"] == [0, 1, 2]
     mine = compose("dafl", "synthped", overrides={"recognition.model.groups": [0, 0, 1]})
     assert recognition_config(mine, schema_of(3), tmp_path)["groups"] == [0, 0, 1]
@@ -191,8 +191,8 @@ def test_promptpar_sight_equals_its_rules():
         for b, target in enumerate(kinds):
             allowed = target != "region"
             if looker == "region":
-                own = target == "patch" and bool(inside[a - 9, b - 1])
-                allowed = own or a == b or target == "prompt"
+                in_region = target == "patch" and bool(inside[a - 9, b - 1])
+                allowed = in_region or a == b or target == "prompt"
             assert mask[a, b] == (0 if allowed else -math.inf)
 
 

@@ -43,8 +43,8 @@ def test_every_retrieval_method_is_tested_here():
 @pytest.mark.parametrize("key", RETRIEVAL)
 def test_composes_in_every_profile(key):
     for profile in PROFILES:
-        found = compose(key, "synthped", profile)["retrieval"]
-        assert found["model"]["type"] == load("method", key).METHOD.retrieval["model"]["type"]
+        section = compose(key, "synthped", profile)["retrieval"]
+        assert section["model"]["type"] == load("method", key).METHOD.retrieval["model"]["type"]
 
 
 @pytest.mark.parametrize("key", LEARNED)
@@ -207,21 +207,21 @@ def test_text_is_needed_where_nothing_else_is_read(world, monkeypatch):
 def test_sal_killed_among_its_adversaries_resumes_to_the_same_bits(world, monkeypatch):
     """One optimiser holds the state of all parts, and the stage follows from the epoch."""
     monkeypatch.chdir(world)
-    words = {"retrieval.train.epochs": 6, "retrieval.train.batch_size": 16}
+    settings = {"retrieval.train.epochs": 6, "retrieval.train.batch_size": 16}
     execute(start("likelihood"), Cache(Path("cache")))  # the parent
-    reference, killed = (start("sal", root, words) for root in ("runs", "killed"))
+    reference, killed = (start("sal", root, settings) for root in ("runs", "killed"))
     expected = execute(reference, Cache(Path("cache")))[-1]
     shutil.copytree(reference[0].folder, killed[0].folder)
     steps = 5 * -(-expected.data["train_images"] // 16) + 1  # inside the last epoch
     script = Path(killer.__file__)
     command = [sys.executable, str(script), "step", str(steps), "--method=sal", "--profile=smoke",
                "--dataset=market1501", "--data-root=market", "--runs=killed", "--cache=cache",
-               *(f"--set={k}={v}" for k, v in words.items())]  # fmt: skip
+               *(f"--set={k}={v}" for k, v in settings.items())]  # fmt: skip
     died = subprocess.run(command, capture_output=True, text=True)
     assert died.returncode == -9, died.stderr
-    found = execute(killed, Cache(Path("cache")))[-1]
-    assert found.run_id == expected.run_id
-    assert found.metrics == expected.metrics
+    resumed = execute(killed, Cache(Path("cache")))[-1]
+    assert resumed.run_id == expected.run_id
+    assert resumed.metrics == expected.metrics
     for name in ("selected.pth", "last.pth"):
         a, b = (torch.load(r[-1].folder / name, weights_only=True) for r in (reference, killed))
         assert all(torch.equal(a["state_dict"][k], b["state_dict"][k]) for k in a["state_dict"])

@@ -24,16 +24,16 @@ def test_rules_of_recognition_as_retrieval(tmp_path, key):
     }[key]
     queries, probabilities = split["vectors"], split["probabilities"].astype(np.float64)
     expected = [[rule(q, p) for p in probabilities] for q in queries]
-    found = scores(key, tmp_path, queries, probabilities)
-    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-9)
+    ranked = scores(key, tmp_path, queries, probabilities)
+    np.testing.assert_allclose(ranked.numpy(), expected, rtol=1e-9)
 
 
 def test_agreement_is_strict_and_ties_exactly(tmp_path):
     split = write_table(tmp_path)
     half = np.full((2, 12), 0.5)
-    found = scores("agreement", tmp_path, split["vectors"], half)
-    assert torch.equal(found[:, 0], found[:, 1])
-    assert found[0, 0] == (split["vectors"][0] == 0).sum()
+    agreement = scores("agreement", tmp_path, split["vectors"], half)
+    assert torch.equal(agreement[:, 0], agreement[:, 1])
+    assert agreement[0, 0] == (split["vectors"][0] == 0).sum()
 
 
 # ASMR
@@ -57,10 +57,10 @@ def test_asmr_regulariser_is_a_double_loop(tmp_path):
             wanted.append(1 / (1 + math.exp(-(1 - distance / len(groups)))))
     mean = sum(cosines) / len(cosines)
     terms = [(c - mean - w) ** 2 for c, w in zip(cosines, wanted, strict=True)]
-    found = model.regulariser(prototypes, torch.arange(count))
-    assert float(found.detach()) == pytest.approx(sum(terms) / len(terms), rel=1e-4)
+    regulariser = model.regulariser(prototypes, torch.arange(count))
+    assert float(regulariser.detach()) == pytest.approx(sum(terms) / len(terms), rel=1e-4)
     shuffled = model.regulariser(prototypes, torch.randperm(count))
-    torch.testing.assert_close(shuffled, found)
+    torch.testing.assert_close(shuffled, regulariser)
 
 
 def test_asmr_aligns_by_arcface_over_prototypes(tmp_path):
@@ -70,12 +70,12 @@ def test_asmr_aligns_by_arcface_over_prototypes(tmp_path):
     images = model.embed_images(features, features)
     prototypes = model.embed_queries(model.vectors, model.one_hot, model.text)
     total = 0.0
-    for image, own in zip(images, category, strict=True):
+    for image, true in zip(images, category, strict=True):
         logits = []
         for k, prototype in enumerate(prototypes):
             angle = math.acos(float((image @ prototype).detach()))
-            logits.append(12 * math.cos(angle + (0.2 if k == own else 0)))
-        total += math.log(sum(map(math.exp, logits))) - logits[own]
+            logits.append(12 * math.cos(angle + (0.2 if k == true else 0)))
+        total += math.log(sum(map(math.exp, logits))) - logits[true]
     losses = model.loss(features, category)
     assert float(losses["loss_alignment"].detach()) == pytest.approx(total / len(images), rel=1e-4)
     rows = torch.arange(len(prototypes))
@@ -105,15 +105,15 @@ def test_cmce_compares_with_buffers_both_ways(tmp_path):
     images = model.embed_images(features[batch], features[batch]).detach()
     queries = model.embed_queries(model.vectors, model.one_hot, model.text).detach()
     shown = category[batch].tolist()
-    for place, own in reversed(list(enumerate(shown))):
-        old_images[own], old_queries[own] = images[place], queries[own]
+    for place, true in reversed(list(enumerate(shown))):
+        old_images[true], old_queries[true] = images[place], queries[true]
     expected = {"loss_images": 0.0, "loss_queries": 0.0}
-    for place, own in enumerate(shown):
+    for place, true in enumerate(shown):
         pairs = {"loss_images": (images[place], old_queries),
-                 "loss_queries": (queries[own], old_images)}  # fmt: skip
+                 "loss_queries": (queries[true], old_images)}  # fmt: skip
         for name, (sample, buffer) in pairs.items():
             affinity = [16 * float(sample @ buffer[k]) for k in range(len(buffer))]
-            expected[name] += math.log(sum(map(math.exp, affinity))) - affinity[own]
+            expected[name] += math.log(sum(map(math.exp, affinity))) - affinity[true]
     losses = model.loss(features[batch], category[batch])
     for name, total in expected.items():
         assert float(losses[name].detach()) == pytest.approx(total / 3, rel=1e-4)
@@ -171,9 +171,9 @@ def test_aihm_negatives_are_near_misses_that_keep_groups_exclusive(tmp_path):
     made = model.augment(category)
     groups = schema(12, (4, 3)).groups
     changed = 0
-    for image, own in enumerate(category):
+    for image, true in enumerate(category):
         for negative in made[image]:
-            different = [c for c in groups if (negative[c] != model.vectors[own][c]).any()]
+            different = [c for c in groups if (negative[c] != model.vectors[true][c]).any()]
             assert len(different) <= 2
             changed += bool(different)
             assert all(negative[c].sum() <= 1 for c in groups if len(c) > 1)
@@ -192,15 +192,15 @@ def test_aihm_negatives_enter_the_softmax(tmp_path, monkeypatch):
     total, local = 0.0, 0.0
     unit = torch.nn.functional.normalize
     values = unit(model.values_local, dim=2)
-    for i, own in enumerate(category):
-        others = [n for n in made[i] if not torch.equal(n, model.vectors[own])]
+    for i, true in enumerate(category):
+        others = [n for n in made[i] if not torch.equal(n, model.vectors[true])]
         negatives = model.embed_queries(torch.stack(others), None, None)
         logits = [16 * float((images[i] @ q).detach()) for q in (*queries, *negatives)]
-        total += math.log(sum(map(math.exp, logits))) - logits[own]
+        total += math.log(sum(map(math.exp, logits))) - logits[true]
         v = unit(model.visual_local(features[i] - model.feature_mean).view(12, -1), dim=1)
         for a in range(12):
             pair = [16 * float((v[a] @ values[a, value]).detach()) for value in (0, 1)]
-            local += math.log(sum(map(math.exp, pair))) - pair[int(model.vectors[own, a])]
+            local += math.log(sum(map(math.exp, pair))) - pair[int(model.vectors[true, a])]
     losses = model.loss(features, category)
     assert float(losses["loss_match"].detach()) == pytest.approx(total / 32, rel=1e-4)
     assert float(losses["loss_local"].detach()) == pytest.approx(local / 32 / 12, rel=1e-4)

@@ -125,10 +125,10 @@ def test_a_fixed_network_passes_the_gradient_and_keeps_none():
     network[1].running_mean.normal_()
     before = {k: v.clone() for k, v in network.state_dict().items()}
     inputs = torch.randn(5, 4, requires_grad=True)
-    found = fixed(network, inputs)
-    found.sum().backward()
+    outputs = fixed(network, inputs)
+    outputs.sum().backward()
     assert network.training
     assert all(p.grad is None for p in network.parameters())
     assert (inputs.grad != 0).any()
     assert all(torch.equal(v, before[k]) for k, v in network.state_dict().items())
-    torch.testing.assert_close(found, network.eval()(inputs))
+    torch.testing.assert_close(outputs, network.eval()(inputs))

@@ -22,15 +22,15 @@ def test_total_correlation_is_that_of_eigenvalues_and_of_sklearn():
     both = torch.from_numpy(np.concatenate([x, y], axis=1))
     sums = torch.tensor(400.0, dtype=torch.float64), both.sum(0), both.T @ both
     correlation, first, second = whitened(*sums, ridge=0.0)
-    found = torch.linalg.svdvals(correlation).numpy()
+    canonical = torch.linalg.svdvals(correlation).numpy()
     c = np.cov(np.concatenate([x, y], axis=1).T, bias=True)
     s11, s12, s22 = c[:3, :3], c[:3, 3:], c[3:, 3:]
     product = np.linalg.solve(s11, s12) @ np.linalg.solve(s22, s12.T)
     eigenvalues = np.sort(np.linalg.eigvals(product).real)[::-1]
-    np.testing.assert_allclose(found, np.sqrt(eigenvalues), rtol=1e-8)
+    np.testing.assert_allclose(canonical, np.sqrt(eigenvalues), rtol=1e-8)
     a, b = CCA(n_components=3, max_iter=5000, tol=1e-12).fit_transform(x, y)
     sklearn = [np.corrcoef(a[:, k], b[:, k])[0, 1] for k in range(3)]
-    np.testing.assert_allclose(found, sklearn, rtol=1e-5)
+    np.testing.assert_allclose(canonical, sklearn, rtol=1e-5)
     np.testing.assert_allclose((first @ first.T).numpy(), s11, rtol=1e-9)
     np.testing.assert_allclose((second @ second.T).numpy(), s22, rtol=1e-9)
 
@@ -72,11 +72,11 @@ def test_deep_cca_ranks_along_canonical_directions(tmp_path):
     projected = [(s - m) @ d for s, m, d in
                  zip((images, queries), mean.split(4), directions, strict=True)]  # fmt: skip
     cosine = torch.nn.functional.cosine_similarity(projected[1][:, None], projected[0][None], dim=2)
-    found = (
+    ranked = (
         model.embed_queries(model.vectors, model.one_hot, model.text)
         @ model.embed_images(features, features).T
     )
-    torch.testing.assert_close(found.double(), cosine, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(ranked.double(), cosine, rtol=1e-3, atol=1e-4)
 
 
 # 2WayNet

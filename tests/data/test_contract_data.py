@@ -74,11 +74,11 @@ def test_reads_every_split_and_label_set(copies, name, split, labels):
         assert (root / path).is_file()
     assert dataset.manifest[["path", "split", "person"]].notna().all(axis=None)
     assert (dataset.manifest["person"] != "").all()
-    found = verify(dataset, facts(dataset))
-    assert found.wrong == []
-    assert len(found.attributes) == len(dataset.schema)
+    findings = verify(dataset, facts(dataset))
+    assert findings.wrong == []
+    assert len(findings.attributes) == len(dataset.schema)
     for fact in source.official.get(f"{split}/{labels}", {}):
-        assert fact in found.facts
+        assert fact in findings.facts
     assert source.read(root, split, labels).checksum == dataset.checksum
 
 
@@ -103,10 +103,10 @@ def test_every_value_has_english(copies, name, labels):
     schema = find_source(name).read(copies(name), find_source(name).splits[0], labels).schema
     assert schema.from_json(schema.to_json()) == schema
     for attribute in schema.attributes:
-        for words in (attribute.present, attribute.absent):
-            assert words.strip() == words
-            assert "  " not in words
-            assert words.split()[0] != attribute.slot  # the template says "wearing" itself
+        for phrase in (attribute.present, attribute.absent):
+            assert phrase.strip() == phrase
+            assert "  " not in phrase
+            assert phrase.split()[0] != attribute.slot  # the template says "wearing" itself
         assert attribute.present != attribute.absent
     for vector in [*np.eye(len(schema), dtype=np.uint8), np.zeros(len(schema), np.uint8)]:
         for template in TEMPLATES:

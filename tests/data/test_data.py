@@ -147,22 +147,22 @@ def test_verify_counts_and_complains(root):
         (root / dataset.manifest["path"][rows["train"][0]]).read_bytes()
     )
     (root / dataset.manifest["path"][rows["val"][0]]).write_bytes(b"")
-    found = verify(dataset, {"images": 41, "images test": len(rows["test"])})
-    assert found.facts["images train+val"] == len(rows["train"]) + len(rows["val"])
+    findings = verify(dataset, {"images": 41, "images test": len(rows["test"])})
+    assert findings.facts["images train+val"] == len(rows["train"]) + len(rows["val"])
     trained = set(dataset.manifest["person"][[*rows["train"], *rows["val"]]])
     shared = sum(p in trained for p in dataset.manifest["person"][rows["test"]])
-    assert found.facts["images test, person in train+val"] == shared
-    assert len(found.wrong) == 2
-    assert "official release has 41" in found.wrong[0]
-    twins = [note for note in found.notes if "is the same file as" in note]
+    assert findings.facts["images test, person in train+val"] == shared
+    assert len(findings.wrong) == 2
+    assert "official release has 41" in findings.wrong[0]
+    twins = [note for note in findings.notes if "is the same file as" in note]
     assert twins == [
         f"{dataset.manifest['path'][rows['test'][0]]} (test) is the same file as "
         f"{dataset.manifest['path'][rows['train'][0]]} (train)"
     ]
     people = [set(dataset.manifest["person"][rows[part]]) for part in ("train", "test")]
-    assert f"{len(people[0] & people[1])} persons are in both train and test" in found.notes
+    assert f"{len(people[0] & people[1])} persons are in both train and test" in findings.notes
     column = dataset.labels[rows["val"]].sum(axis=0)
-    assert (found.attributes["val"].to_numpy() == column).all()
+    assert (findings.attributes["val"].to_numpy() == column).all()
 
 
 def test_grey_and_transparent_images_become_rgb(tmp_path):
@@ -179,9 +179,9 @@ def test_real_peta_shows_the_official_counts():
 
     for split in ("random0", "random3"):
         dataset = peta.read_peta(REAL, split, "35")
-        found = facts(dataset)
+        counts = facts(dataset)
         official = peta.SOURCE.official[f"{split}/35"]
-        assert {name: found[name] for name in official} == official
+        assert {name: counts[name] for name in official} == official
     first = facts(peta.read_peta(REAL, "random0", "35"))
     assert round(first["images test, person in train+val"] / first["images test"], 3) == 0.577
 

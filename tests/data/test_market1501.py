@@ -190,7 +190,7 @@ def test_official_annotation_alone_passes(labels):
     from clear_bench.data.verify import verify
 
     dataset = load_dataset("market1501", OFFICIAL.parent, label_set=labels, images=False)
-    found = verify(dataset, market1501.SOURCE.official[f"ids6/{labels}"], images=False)
-    assert found.wrong == []
-    assert (found.facts["categories train+val"], found.facts["categories test"]) == (508, 484)
-    assert "test: nobody has downpurple; their mA is undefined there" in found.notes
+    findings = verify(dataset, market1501.SOURCE.official[f"ids6/{labels}"], images=False)
+    assert findings.wrong == []
+    assert (findings.facts["categories train+val"], findings.facts["categories test"]) == (508, 484)
+    assert "test: nobody has downpurple; their mA is undefined there" in findings.notes

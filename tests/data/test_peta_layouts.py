@@ -134,13 +134,13 @@ def test_real_sal200_is_sals_own_split():
     dataset = peta.read_peta(REAL, "sal200", "105")
     whole = peta.read_peta(REAL, "random0", "105")
     train, test = sal_by_loop(whole.labels)
-    known = np.concatenate([dataset.rows("train"), dataset.rows("val")])
-    assert {tuple(v) for v in dataset.labels[known].tolist()} == train
+    trained = np.concatenate([dataset.rows("train"), dataset.rows("val")])
+    assert {tuple(v) for v in dataset.labels[trained].tolist()} == train
     assert {tuple(v) for v in dataset.labels[dataset.rows("test")].tolist()} == test
-    found = facts(dataset)
+    counts = facts(dataset)
     official = peta.SOURCE.official["sal200/105"]
-    assert {name: found[name] for name in official} == official
-    assert found["images test, person in train+val"] == 0
+    assert {name: counts[name] for name in official} == official
+    assert counts["images test, person in train+val"] == 0
 
 
 @needs_real

@@ -52,14 +52,14 @@ def test_reads_the_fields_own_form(easydict, tmp_path, protocol):
     content = field_file(easydict)
     path = tmp_path / "dataset_zs_run0.pkl"
     path.write_bytes(pickle.dumps(content, protocol))
-    found = read_data_pickle(path)
-    assert found["image_name"] == content.image_name
-    assert (found["label"] == content.label).all()
-    assert list(found["label_idx"]["extra"]) == [1, 2]
+    arrays = read_data_pickle(path)
+    assert arrays["image_name"] == content.image_name
+    assert (arrays["label"] == content.label).all()
+    assert list(arrays["label_idx"]["extra"]) == [1, 2]
     for part in ("train", "val", "test", "trainval"):
-        assert found["partition"][part].tolist() == content.partition[part].tolist()
-    assert found["weight_train"][0].tolist() == [1, 1, 1]
-    assert float(found["weight_train"][1]) == 0.5
+        assert arrays["partition"][part].tolist() == content.partition[part].tolist()
+    assert arrays["weight_train"][0].tolist() == [1, 1, 1]
+    assert float(arrays["weight_train"][1]) == 0.5
     stems = [f"{k + 1:05d}" for k in range(20)]
     split = zero_shot_split(tmp_path, stems)
     assert split.tolist() == ["train"] * 10 + ["val"] * 4 + ["test"] * 6

@@ -90,6 +90,6 @@ def test_the_full_set_has_its_counts(tmp_path):
     root = tmp_path / "full"
     root.mkdir()
     synthped.generate(root, 0)
-    found = verify(synthped.SOURCE.read(root, "ids6", "30"), synthped.SOURCE.official["ids6/30"])
-    assert not found.wrong
-    assert not found.notes
+    findings = verify(synthped.SOURCE.read(root, "ids6", "30"), synthped.SOURCE.official["ids6/30"])
+    assert not findings.wrong
+    assert not findings.notes

@@ -53,9 +53,9 @@ def attribute_by_loop(values, truth, threshold):
             fn, tn = fn + (t == 1), tn + (t == 0)
     ap, recall = 0.0, 0.0
     for level in sorted(set(values.tolist()), reverse=True):
-        found = [t for v, t in zip(values, truth, strict=True) if v >= level]
-        new = sum(map(int, found)) / (tp + fn) if tp + fn else math.nan
-        ap += (new - recall) * sum(map(int, found)) / len(found)
+        retrieved = [t for v, t in zip(values, truth, strict=True) if v >= level]
+        new = sum(map(int, retrieved)) / (tp + fn) if tp + fn else math.nan
+        ap += (new - recall) * sum(map(int, retrieved)) / len(retrieved)
         recall = new
     return {
         "tpr": tp / (tp + fn) if tp + fn else math.nan,
@@ -96,11 +96,11 @@ def test_everything_equals_its_loop(arrays, threshold):
             with pytest.raises(UserError, match="undefined=half"):
                 recognition_metrics(*arrays, threshold, undefined)
         else:
-            found = recognition_metrics(*arrays, threshold, undefined)
-            assert found == pytest.approx(expected, abs=1e-12)
-    found = instance_scores(*arrays, threshold)
+            scores = recognition_metrics(*arrays, threshold, undefined)
+            assert scores == pytest.approx(expected, abs=1e-12)
+    scores = instance_scores(*arrays, threshold)
     for name, values in images_by_loop(*arrays, threshold).items():
-        np.testing.assert_allclose(found[name], values, atol=1e-12)
+        np.testing.assert_allclose(scores[name], values, atol=1e-12)
     table = per_attribute(*arrays, threshold)
     for a, (values, truth) in enumerate(zip(arrays[0].T, arrays[1].T, strict=True)):
         row = attribute_by_loop(values, truth, threshold)
@@ -124,30 +124,32 @@ def test_order_of_images_and_attributes_does_not_matter(arrays, seed):
 def test_sklearn_agrees(threshold):
     probabilities, labels = data()
     predicted = (probabilities > threshold).astype(int)
-    found = recognition_metrics(probabilities, labels, threshold)
+    metrics = recognition_metrics(probabilities, labels, threshold)
     per = {"average": "samples", "zero_division": 0}
     balanced = [sk.balanced_accuracy_score(t, p) for t, p in zip(labels.T, predicted.T)]  # noqa: B905
-    assert found["mA"] == pytest.approx(np.mean(balanced))
-    assert found["accuracy"] == pytest.approx(sk.jaccard_score(labels, predicted, **per))
-    assert found["precision"] == pytest.approx(sk.precision_score(labels, predicted, **per))
-    assert found["recall"] == pytest.approx(sk.recall_score(labels, predicted, **per))
-    assert found["f1_instance"] == pytest.approx(sk.f1_score(labels, predicted, **per))
+    assert metrics["mA"] == pytest.approx(np.mean(balanced))
+    assert metrics["accuracy"] == pytest.approx(sk.jaccard_score(labels, predicted, **per))
+    assert metrics["precision"] == pytest.approx(sk.precision_score(labels, predicted, **per))
+    assert metrics["recall"] == pytest.approx(sk.recall_score(labels, predicted, **per))
+    assert metrics["f1_instance"] == pytest.approx(sk.f1_score(labels, predicted, **per))
     table = per_attribute(probabilities, labels, threshold)
     np.testing.assert_allclose(table["mA"], balanced)
-    each = {"average": None, "zero_division": np.nan}
-    np.testing.assert_allclose(table["f1"], sk.f1_score(labels, predicted, **each))
-    np.testing.assert_allclose(table["precision"], sk.precision_score(labels, predicted, **each))
-    np.testing.assert_allclose(table["recall"], sk.recall_score(labels, predicted, **each))
+    per_column = {"average": None, "zero_division": np.nan}
+    np.testing.assert_allclose(table["f1"], sk.f1_score(labels, predicted, **per_column))
+    np.testing.assert_allclose(
+        table["precision"], sk.precision_score(labels, predicted, **per_column)
+    )
+    np.testing.assert_allclose(table["recall"], sk.recall_score(labels, predicted, **per_column))
 
 
 @given(arrays=tied())
 def test_sklearn_agrees_on_tied_average_precision(arrays):
     ap = per_attribute(*arrays)["ap"]
-    for found, values, truth in zip(ap, arrays[0].T, arrays[1].T, strict=True):
+    for ours, values, truth in zip(ap, arrays[0].T, arrays[1].T, strict=True):
         if truth.any():
-            assert found == pytest.approx(sk.average_precision_score(truth, values))
+            assert ours == pytest.approx(sk.average_precision_score(truth, values))
         else:
-            assert math.isnan(found)
+            assert math.isnan(ours)
 
 
 def test_attribute_without_positives():
@@ -171,9 +173,9 @@ def test_nothing_predicted():
     _, labels = data()
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # no division by zero on the way
-        found = recognition_metrics(np.zeros(labels.shape, np.float32), labels)
+        metrics = recognition_metrics(np.zeros(labels.shape, np.float32), labels)
     nothing = dict.fromkeys(("accuracy", "precision", "recall", "f1", "f1_instance"), 0.0)
-    assert found == {"mA": 0.5, **nothing}
+    assert metrics == {"mA": 0.5, **nothing}
 
 
 def test_image_without_attributes_counts_as_zero_even_if_right():
@@ -184,9 +186,9 @@ def test_image_without_attributes_counts_as_zero_even_if_right():
 
 
 def test_single_image():
-    found = recognition_metrics(np.array([[0.9, 0.8, 0.1]]), np.array([[1, 0, 1]], np.uint8))
+    metrics = recognition_metrics(np.array([[0.9, 0.8, 0.1]]), np.array([[1, 0, 1]], np.uint8))
     expected = {"mA": 0.5 / 3, "accuracy": 1 / 3, "precision": 0.5, "recall": 0.5}
-    assert found == pytest.approx({**expected, "f1": 0.5, "f1_instance": 0.5})
+    assert metrics == pytest.approx({**expected, "f1": 0.5, "f1_instance": 0.5})
 
 
 def test_threshold_is_strict():
@@ -198,9 +200,9 @@ def test_threshold_is_strict():
 def test_f1_of_means_is_not_the_mean_of_f1():
     probabilities = np.array([[1, 1, 1, 1], [1, 0, 0, 0]], float)
     labels = np.array([[1, 0, 0, 0], [1, 1, 1, 1]], np.uint8)
-    found = recognition_metrics(probabilities, labels)
-    assert found["f1"] == pytest.approx(0.625)  # P = R = (1/4 + 1) / 2
-    assert found["f1_instance"] == pytest.approx(0.4)
+    metrics = recognition_metrics(probabilities, labels)
+    assert metrics["f1"] == pytest.approx(0.625)  # P = R = (1/4 + 1) / 2
+    assert metrics["f1_instance"] == pytest.approx(0.4)
 
 
 def test_users_mistakes():

@@ -54,10 +54,10 @@ def ranking_by_loop(scores, positive, ap):
     total = sum(hits)
     if not total:
         return None
-    area, found, old_recall, old_precision = 0.0, 0, 0.0, 1.0
+    area, count, old_recall, old_precision = 0.0, 0, 0.0, 1.0
     for rank, hit in enumerate(hits, start=1):  # compute_AP.m of Market-1501, both conventions
-        found += hit
-        recall, precision = found / total, found / rank
+        count += hit
+        recall, precision = count / total, count / rank
         height = precision if ap == "mean" else (old_precision + precision) / 2
         area += (recall - old_recall) * height
         old_recall, old_precision = recall, precision
@@ -102,18 +102,18 @@ def test_per_query_results(arrays):
         for s, c in zip(scores, query, strict=True)
     ]
     if any(rows):
-        found = of_matrix(*arrays, no_positives="skip")
+        result = of_matrix(*arrays, no_positives="skip")
         ap = [row[0] if row else math.nan for row in rows]
-        np.testing.assert_allclose(found.average_precision, ap, atol=1e-12)
+        np.testing.assert_allclose(result.average_precision, ap, atol=1e-12)
         np.testing.assert_array_equal(
-            found.rank_of_first, [row[1] if row else math.nan for row in rows]
+            result.rank_of_first, [row[1] if row else math.nan for row in rows]
         )
-    found = of_matrix(*arrays, no_positives="zero")
+    result = of_matrix(*arrays, no_positives="zero")
     np.testing.assert_allclose(
-        found.average_precision, [row[0] if row else 0 for row in rows], atol=1e-12
+        result.average_precision, [row[0] if row else 0 for row in rows], atol=1e-12
     )
     np.testing.assert_array_equal(
-        found.rank_of_first, [row[1] if row else math.inf for row in rows]
+        result.rank_of_first, [row[1] if row else math.inf for row in rows]
     )
 
 
@@ -128,32 +128,32 @@ def test_trapezoid_is_never_higher(arrays):
 def test_embeddings_equal_the_loop(ap):
     queries, images, query, gallery = split()
     scores = queries.astype(np.float64) @ images.astype(np.float64).T
-    found = retrieval_metrics(queries, images, query, gallery, ap=ap).metrics
-    assert tuple(found) == NAMES
-    assert found == pytest.approx(metrics_by_loop(scores, query, gallery, ap, "error"))
+    metrics = retrieval_metrics(queries, images, query, gallery, ap=ap).metrics
+    assert tuple(metrics) == NAMES
+    assert metrics == pytest.approx(metrics_by_loop(scores, query, gallery, ap, "error"))
 
 
 def test_sklearn_and_torchmetrics_agree():
     queries, images, query, gallery = split()
     scores = (queries.astype(np.float64) @ images.T.astype(np.float64)).astype(np.float32)
     assert all(len(set(row.tolist())) == len(row) for row in scores)
-    found = retrieval_metrics(queries, images, query, gallery)
+    result = retrieval_metrics(queries, images, query, gallery)
     shifted = torch.from_numpy(scores).double() + 2  # torchmetrics drops positives of score <= 0
     hits = {k: [] for k in (1, 5, 10)}
     for q, row in enumerate(scores):
         truth = gallery == query[q]
         preds, target = shifted[q], torch.from_numpy(truth)
-        ap = found.average_precision[q]
+        ap = result.average_precision[q]
         assert ap == pytest.approx(average_precision_score(truth, row))
         assert ap == pytest.approx(float(retrieval_average_precision(preds, target)), rel=1e-5)
         for k, values in hits.items():
             values.append(float(retrieval_hit_rate(preds, target, top_k=k)))
     for k, values in hits.items():
-        assert found.metrics[f"rank{k}"] == pytest.approx(np.mean(values))
+        assert result.metrics[f"rank{k}"] == pytest.approx(np.mean(values))
     target = torch.from_numpy(gallery == query[:, None])
     index = torch.arange(len(query))[:, None].expand_as(target)
     expected = RetrievalMAP()(shifted, target, indexes=index)
-    assert found.metrics["mAP"] == pytest.approx(float(expected), rel=1e-5)
+    assert result.metrics["mAP"] == pytest.approx(float(expected), rel=1e-5)
 
 
 def test_by_hand():
@@ -170,15 +170,15 @@ def test_by_hand():
 def test_perfect_ranking(ap):
     category = np.array([0, 1, 2, 1, 0, 2, 2])
     eye = np.eye(3, dtype=np.float32)
-    found = retrieval_metrics(eye, eye[category], np.arange(3), category, ap=ap)
-    assert found.metrics == {**dict.fromkeys(NAMES, 1.0), "queries": 3.0}
+    result = retrieval_metrics(eye, eye[category], np.arange(3), category, ap=ap)
+    assert result.metrics == {**dict.fromkeys(NAMES, 1.0), "queries": 3.0}
 
 
 def test_constant_model_keeps_the_order_of_the_gallery():
     same = np.full((40, 7), 1 / math.sqrt(7), np.float32)
     gallery = np.arange(40)[::-1].copy()
-    found = retrieval_metrics(same, same, np.arange(40), gallery)
-    assert found.rank_of_first.tolist() == list(range(40, 0, -1))
+    result = retrieval_metrics(same, same, np.arange(40), gallery)
+    assert result.rank_of_first.tolist() == list(range(40, 0, -1))
 
 
 def test_repeated_images_tie_whatever_the_chunk():
@@ -195,8 +195,8 @@ def test_repeated_images_tie_whatever_the_chunk():
 
 def test_single_image():
     one = np.ones((1, 1), np.float32)
-    found = retrieval_metrics(one, one, np.array([5]), np.array([5]))
-    assert found.metrics == dict.fromkeys(NAMES, 1.0)
+    result = retrieval_metrics(one, one, np.array([5]), np.array([5]))
+    assert result.metrics == dict.fromkeys(NAMES, 1.0)
 
 
 def test_query_without_positives():
@@ -239,9 +239,9 @@ def test_market_1501_in_size():
     gallery = rng.permutation(np.concatenate([np.arange(q), rng.integers(0, q, n - q)]))
     queries, images = unit(rng, q, d), unit(rng, n, d)
     start = time.perf_counter()
-    found = retrieval_metrics(queries, images, np.arange(q), gallery)
+    result = retrieval_metrics(queries, images, np.arange(q), gallery)
     seconds = time.perf_counter() - start
-    assert found.metrics["queries"] == q
+    assert result.metrics["queries"] == q
     assert seconds < 20
     tracemalloc.start()
     retrieval_metrics(queries, images, np.arange(q), gallery)

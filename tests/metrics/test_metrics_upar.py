@@ -36,8 +36,8 @@ def test_madm_equals_the_loop(seed, chunk):
     queries = np.unique(gallery, axis=0)
     scores = rng.integers(0, 4, (len(queries), 12)).astype(np.float32)
     expected = [adm_by_loop(s.tolist(), q, gallery) for s, q in zip(scores, queries, strict=True)]
-    found = mean_adm(lambda a, b: scores[a:b], queries, gallery, chunk=chunk)
-    assert found == pytest.approx(np.mean(expected))
+    madm = mean_adm(lambda a, b: scores[a:b], queries, gallery, chunk=chunk)
+    assert madm == pytest.approx(np.mean(expected))
 
 
 def test_madm_of_perfect_and_of_alike_images_is_1_and_without_a_match_undefined():

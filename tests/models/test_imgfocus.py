@@ -24,8 +24,8 @@ def weights():
 
 
 def test_every_weight_of_the_network_is_there(weights):
-    own = timm.create_model(NETWORK, num_classes=0).state_dict()
-    assert {k: v.shape for k, v in own.items()} == {k: v.shape for k, v in weights.items()}
+    state = timm.create_model(NETWORK, num_classes=0).state_dict()
+    assert {k: v.shape for k, v in state.items()} == {k: v.shape for k, v in weights.items()}
     assert all(torch.isfinite(tensor).all() for tensor in weights.values())
 
 
@@ -63,9 +63,9 @@ def test_timm_computes_what_the_file_says(weights):
     fed = {"input_image": images.numpy(), POSITIONS: vit.pos_embed.detach().numpy()}
     (expected,) = ReferenceEvaluator(graph_of_the_tokens()).run([TOKENS], fed)
     with torch.inference_mode():
-        found = vit.forward_features(images).numpy()
-    assert found.shape == expected.shape == (2, 9, 384)
-    assert np.abs(found - expected).max() < 1e-4 * np.abs(expected).max()
+        tokens = vit.forward_features(images).numpy()
+    assert tokens.shape == expected.shape == (2, 9, 384)
+    assert np.abs(tokens - expected).max() < 1e-4 * np.abs(expected).max()
 
 
 def test_clear_takes_them_into_its_vit_alone(weights):
@@ -74,10 +74,10 @@ def test_clear_takes_them_into_its_vit_alone(weights):
     load("method", "clear")
     facts = {"attributes": 3, "image_size": [64, 32], "positive_ratio": [0.5] * 3}
     built = build({**model, **facts, "augment": {"pad": 0, "flip": False}})
-    found = fitted(built, weights)
+    replaced = fitted(built, weights)
     prefix = "trunk.branches.1.trunk."
-    assert {name.removeprefix(prefix) for name in found} == set(weights)
-    assert all(built.state_dict()[k].shape == v.shape for k, v in found.items())
+    assert {name.removeprefix(prefix) for name in replaced} == set(weights)
+    assert all(built.state_dict()[k].shape == v.shape for k, v in replaced.items())
     small = {**model, "vit": compose("clear", "peta")["recognition"]["model"]["vit"]}
     with pytest.raises(UserError, match="no ViT of its shape; for clear, set"):
         fitted(build({**small, **facts, "augment": {"pad": 0, "flip": False}}), weights)

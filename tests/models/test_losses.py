@@ -37,8 +37,8 @@ def test_margin_softmax_by_hand(angular, margin):
         hard = math.cos(min(math.acos(true) + margin, math.pi)) if angular else true - margin
         logits[int(target[i])] = 10 * hard
         total += math.log(sum(math.exp(x) for x in logits)) - logits[int(target[i])]
-    found = margin_softmax(cosine, target, margin=margin, scale=10.0, angular=angular)
-    assert float(found) == pytest.approx(total / 4, rel=1e-4)
+    loss = margin_softmax(cosine, target, margin=margin, scale=10.0, angular=angular)
+    assert float(loss) == pytest.approx(total / 4, rel=1e-4)
 
 
 def test_margin_softmax_stays_finite_at_perfect_cosines():
@@ -54,18 +54,18 @@ def test_hardest_hinge_by_hand():
     target = torch.tensor([0, 1, 1, 3, 0])
     total = 0.0
     for i in range(5):
-        own = int(target[i])
-        positive = float(cosine[i, own])
-        wrong = max(float(cosine[i, c]) for c in range(4) if c != own)
-        images = [float(cosine[j, own]) for j in range(5) if int(target[j]) != own]
+        category = int(target[i])
+        positive = float(cosine[i, category])
+        wrong = max(float(cosine[i, c]) for c in range(4) if c != category)
+        images = [float(cosine[j, category]) for j in range(5) if int(target[j]) != category]
         total += max(0.0, 0.2 - positive + wrong) + max(0.0, 0.2 - positive + max(images))
     assert float(hardest_hinge(cosine, target, margin=0.2)) == pytest.approx(total / 5, rel=1e-6)
 
 
 def test_hinge_with_one_category_has_no_negatives():
     cosine = torch.tensor([[0.5, 0.1], [0.4, 0.2]])
-    found = hardest_hinge(cosine, torch.tensor([0, 0]), margin=0.2)
-    assert float(found) == pytest.approx((0.0 + 0.0) / 2)
+    loss = hardest_hinge(cosine, torch.tensor([0, 0]), margin=0.2)
+    assert float(loss) == pytest.approx((0.0 + 0.0) / 2)
 
 
 def test_contrastive_by_hand():
@@ -74,21 +74,21 @@ def test_contrastive_by_hand():
     target = torch.tensor([0, 1, 1, 3, 0])
     total = 0.0
     for i in range(5):
-        own = 8 * float(cosine[i, target[i]])
+        positive = 8 * float(cosine[i, target[i]])
         others = [j for j in range(5) if int(target[j]) != int(target[i])]
         queries = [8 * float(cosine[i, target[j]]) for j in others]
         images = [8 * float(cosine[j, target[i]]) for j in others]
         for negatives in (queries, images):
-            total += math.log(sum(math.exp(x) for x in [own, *negatives])) - own
-    found = contrastive(cosine, target, scale=8.0)
-    assert float(found) == pytest.approx(total / 10, rel=1e-5)
+            total += math.log(sum(math.exp(x) for x in [positive, *negatives])) - positive
+    loss = contrastive(cosine, target, scale=8.0)
+    assert float(loss) == pytest.approx(total / 10, rel=1e-5)
 
 
 def test_contrastive_with_one_category_has_no_negatives():
     cosine = torch.tensor([[0.5, 0.1], [0.4, 0.2]], requires_grad=True)
-    found = contrastive(cosine, torch.tensor([0, 0]), scale=8.0)
-    found.backward()
-    assert found.item() == 0.0 and torch.isfinite(cosine.grad).all()
+    loss = contrastive(cosine, torch.tensor([0, 0]), scale=8.0)
+    loss.backward()
+    assert loss.item() == 0.0 and torch.isfinite(cosine.grad).all()
 
 
 @pytest.mark.parametrize("angular", [True, False])
@@ -96,9 +96,9 @@ def test_half_precision_gives_the_same_loss_in_single(angular):
     torch.manual_seed(0)
     cosine, target = (2 * torch.rand(4, 5) - 1).half(), torch.tensor([0, 1, 2, 3])
     options = {"margin": 0.2, "scale": 8.0, "angular": angular}
-    found = margin_softmax(cosine, target, **options)
-    assert found.dtype == torch.float32
-    torch.testing.assert_close(found, margin_softmax(cosine.float(), target, **options))
+    loss = margin_softmax(cosine, target, **options)
+    assert loss.dtype == torch.float32
+    torch.testing.assert_close(loss, margin_softmax(cosine.float(), target, **options))
 
 
 def test_a_last_batch_of_one_is_normalised_by_the_running_averages():

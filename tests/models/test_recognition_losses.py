@@ -56,20 +56,20 @@ def test_asymmetric_by_hand(up, down, clip):
         return -(shifted**down) * math.log(1 - shifted)
 
     logits, labels = example()
-    found = asymmetric_bce(logits, labels, positive_gamma=up, negative_gamma=down, clip=clip)
-    assert float(found) == pytest.approx(by_hand(logits, labels, cost), rel=1e-5)
+    loss = asymmetric_bce(logits, labels, positive_gamma=up, negative_gamma=down, clip=clip)
+    assert float(loss) == pytest.approx(by_hand(logits, labels, cost), rel=1e-5)
 
 
 def test_without_focus_or_weight_all_are_the_plain_cross_entropy():
     logits, labels = example()
     plain = by_hand(logits, labels, lambda p, label: -math.log(p if label else 1 - p))
     none = {"positive_gamma": 0.0, "negative_gamma": 0.0, "clip": 0.0}
-    for found in (
+    for loss in (
         weighted_bce(logits, labels, torch.full((4,), 0.2), strength=0.0),
         focal_bce(logits, labels, 0.0),
         asymmetric_bce(logits, labels, **none),
     ):
-        assert float(found) == pytest.approx(plain, rel=1e-5)
+        assert float(loss) == pytest.approx(plain, rel=1e-5)
 
 
 def test_strength_is_a_factor_on_the_exponent():

@@ -42,10 +42,10 @@ def query_by_hand(model, row, combine, *, unit_parts):
 def test_query_parts_are_joined_as_said(combine, unit_parts, tmp_path):
     write_table(tmp_path)
     model = model_of(tmp_path, combine=combine, unit_parts=unit_parts).eval()
-    found = queries_of(model)
-    for row in range(len(found)):
+    queries = queries_of(model)
+    for row in range(len(queries)):
         expected = query_by_hand(model, row, combine, unit_parts=unit_parts)
-        torch.testing.assert_close(found[row], expected)
+        torch.testing.assert_close(queries[row], expected)
 
 
 @torch.no_grad()
@@ -64,18 +64,18 @@ def test_shared_adapters_differ_in_their_first_layer_alone(combine, tmp_path):
                                                              "1.4.weight", "1.4.bias"]  # fmt: skip
     second, third = model.body[1][1], model.body[1][4]
 
-    def through(part, own):
-        hidden = (own[1].weight @ part + own[1].bias).clamp(min=0)
+    def through(part, first):
+        hidden = (first[1].weight @ part + first[1].bias).clamp(min=0)
         hidden = (second.weight @ hidden + second.bias).clamp(min=0)
         return unit(third.weight @ hidden + third.bias)
 
-    found = queries_of(model)
-    for row in range(len(found)):
+    queries = queries_of(model)
+    for row in range(len(queries)):
         text = unit(model.text[row] - model.text.mean(dim=0))
         soft = through(text, model.text_adapter)
         hard = through(model.one_hot[row], model.attribute_adapter)
         joined = soft + hard if combine == "sum" else torch.cat([soft, hard])
-        torch.testing.assert_close(found[row], unit(joined))
+        torch.testing.assert_close(queries[row], unit(joined))
 
 
 def test_sharing_saves_exactly_one_body(tmp_path):
@@ -109,16 +109,16 @@ def test_without_adapters_the_image_goes_to_the_query(embedding, tmp_path):
     write_table(tmp_path)
     model = model_of(tmp_path, embedding=embedding, depth=0).eval()
     assert all(name.startswith("visual_adapter") for name, _ in model.named_parameters())
-    found = queries_of(model)
-    for row in range(len(found)):
+    queries = queries_of(model)
+    for row in range(len(queries)):
         parts = {
             "soft": [unit(model.text[row] - model.text.mean(dim=0))],
             "hard": [unit(model.one_hot[row])],
         }
         joined = parts["soft"] + parts["hard"] if embedding == "both" else parts[embedding]
-        torch.testing.assert_close(found[row], unit(torch.cat(joined)))
+        torch.testing.assert_close(queries[row], unit(torch.cat(joined)))
     features = torch.randn(5, len(model.feature_mean))
-    assert model.embed_images(features, features).shape == (5, found.shape[1])
+    assert model.embed_images(features, features).shape == (5, queries.shape[1])
 
 
 @pytest.mark.parametrize("mirror", [True, False])

@@ -12,12 +12,12 @@ from clear_bench.report.figures.labels import place, shared_area
 from clear_bench.report.figures.pairs import corrected, win_shares
 from clear_bench.report.figures.rankings import (
     LEVELS,
-    kept,
     order,
     precision_at_recall,
     principal_plane,
 )
 from clear_bench.report.figures.studies import position
+from clear_bench.results.predictions import arrays_of
 from clear_bench.results.statistics import holm
 
 
@@ -50,31 +50,31 @@ def arrays(seed, queries=9, images=40, dim=5):
 @pytest.mark.parametrize("ties", ["index", "reversed"])
 def test_precision_at_recall(ties):
     for seed in range(4):
-        found = arrays(seed)
+        kept_arrays = arrays(seed)
         rows = []
-        for q, vector in enumerate(found["queries"]):
-            scores = [float(vector @ image) for image in found["images"]]
+        for q, vector in enumerate(kept_arrays["queries"]):
+            scores = [float(vector @ image) for image in kept_arrays["images"]]
             sign = 1 if ties == "index" else -1
             ranks = sorted(range(len(scores)), key=lambda n: (-scores[n], sign * n))
-            hits = [found["category"][n] == q for n in ranks]
+            hits = [kept_arrays["category"][n] == q for n in ranks]
             total = sum(hits)
             if not total:
                 continue
             pairs = [(sum(hits[:k]) / total, sum(hits[:k]) / k) for k in range(1, len(hits) + 1)]
             rows.append([max(p for r, p in pairs if r >= level - 1e-9) for level in LEVELS])
-        assert precision_at_recall(found, ties) == pytest.approx(np.mean(rows, axis=0))
+        assert precision_at_recall(kept_arrays, ties) == pytest.approx(np.mean(rows, axis=0))
 
 
 @pytest.mark.parametrize("protocol", ["clear-bench"])
 def test_rankings_give_the_average_precision_of_the_record(tmp_path, protocol):
     record = fake_run(tmp_path, "clear", "retrieval", protocol=protocol)
-    found = kept(tmp_path / "default/synthped/clear" / record.run_id)
-    ranks = order(found, 0, len(found["queries"]), record.config["protocol"]["ties"])
+    kept_arrays = arrays_of(tmp_path / "default/synthped/clear" / record.run_id)
+    ranks = order(kept_arrays, 0, len(kept_arrays["queries"]), record.config["protocol"]["ties"])
     for q, row in enumerate(ranks):
-        hits = found["category"][row] == found["query_category"][q]
+        hits = kept_arrays["category"][row] == kept_arrays["query_category"][q]
         places = np.flatnonzero(hits) + 1
         mean = np.mean([hits[:p].sum() / p for p in places])
-        assert found["average_precision"][q] == pytest.approx(mean)
+        assert kept_arrays["average_precision"][q] == pytest.approx(mean)
 
 
 def test_principal_plane_is_that_of_scikit_learn():

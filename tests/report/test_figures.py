@@ -19,8 +19,8 @@ from clear_bench.config.plugins import title_of
 from clear_bench.data.load import load_dataset
 from clear_bench.report import draw as figures
 from clear_bench.report.draw import INDEX, draw, draw_all
+from clear_bench.report.figures.images import FLAG
 from clear_bench.report.figures.material import LONG, Material
-from clear_bench.report.figures.pictures import FLAG
 from clear_bench.report.figures.style import COLUMN, WIDE, write
 from clear_bench.results.load import Results
 from clear_bench.runs.study_result import SearchResult, SearchTrial
@@ -39,24 +39,24 @@ def world(tmp_path_factory):
     rows = dataset.rows("test")
     common = {"names": dataset.schema.names, "images": len(rows), "dataset": DATA}
     common["split"] = dataset.split_name
-    known = {k: v for k, v in common.items() if k != "dataset"}
+    bench = {k: v for k, v in common.items() if k != "dataset"}
     methods = ("clear", "asmr", "clear_soft", "chance")
-    known |= {"recognition": ("clear", "vtb", "chance"), "retrieval": methods, "epochs": 3}
+    bench |= {"recognition": ("clear", "vtb", "chance"), "retrieval": methods, "epochs": 3}
     fake_study(root / "runs", "lm_choice", seeds=(0, 1), epochs=3, **common,
                states={"smollm2": ("unavailable", "no weights")})  # fmt: skip
     depth = {"retrieval.model.depth": (1, 2, 4), "retrieval.text.template": ("positives", "list")}
     study = fake_study(
         root / "runs", "cross_depth", factors=depth, seeds=(0, 1), epochs=3, **common
     )
-    made = fake_bench(root / "runs", datasets=(DATA,), seeds=(0, 1), **known)
+    made = fake_bench(root / "runs", datasets=(DATA,), seeds=(0, 1), **bench)
     for record in made:
         _on_real_data(root / "runs", record, dataset, rows)
     trials = [SearchTrial(number=k, state="complete", values={"lr": 0.1**k}, val=0.2 + 0.03 * k)
               for k in range(1, 5)]  # fmt: skip
     trials.append(SearchTrial(number=5, state="pruned", values={"lr": 1.0}, val=0.1))
-    found = SearchResult(metric="mAP", budget=6, trials=trials, best={"lr": 1e-4},
+    search = SearchResult(metric="mAP", budget=6, trials=trials, best={"lr": 1e-4},
                          importance={"lr": 0.8, "margin": 0.2})  # fmt: skip
-    study.model_copy(update={"search": found}).save(root / "runs")
+    study.model_copy(update={"search": search}).save(root / "runs")
     fake_run(root / "runs", "vit", status="failed", reason="diverged", **common)
     fake_run(root / "runs", "swin", stale=True, **common)
     maps = root / "attention/default"
@@ -81,9 +81,9 @@ def _on_real_data(root, record, dataset, rows):
         np.savez(folder / "predictions.npz", **{**arrays, "rows": rows})
 
 
-def material(world, **known):
-    known = {"publish": True, "data": world / "data", "attention": world / "attention", **known}
-    return Material(Results.load(world / "runs"), **known)
+def material(world, **options):
+    options = {"publish": True, "data": world / "data", "attention": world / "attention", **options}
+    return Material(Results.load(world / "runs"), **options)
 
 
 @pytest.fixture(scope="module")
@@ -110,10 +110,10 @@ def test_every_figure_is_drawn_and_listed(world, drawn):
     assert files == {f.name for f in (world / "out").iterdir()} - {INDEX}
     listed = json.loads((world / "out" / INDEX).read_text())
     assert [row["stem"] for row in listed] == [one.stem for one in drawn]
-    known = set(Results.load(world / "runs").by_id)
+    run_ids = set(Results.load(world / "runs").by_id)
     for one in drawn:
         assert bool(one.files) != bool(one.note), one
-        assert set(one.runs) <= known
+        assert set(one.runs) <= run_ids
         if one.files:
             assert one.width in (COLUMN, WIDE), one.stem
             assert one.height < 8, one.stem
@@ -168,7 +168,7 @@ def test_what_is_not_shown_is_said(world, drawn):
 
 
 def test_variants_of_studies_are_no_methods(world):
-    for board in material(world).boards:
+    for board in material(world).leaderboards:
         assert {group.method for group in board.methods.values()} == set(board.methods)
         assert all(board.mean(a) >= board.mean(b) for a, b in pairwise(board.ranked))
 
@@ -177,7 +177,7 @@ def test_a_method_is_shown_by_its_own_recipe_and_the_rest_is_counted(tmp_path):
     for overrides in ({}, {"retrieval.text.encoder": "glove"}, {"retrieval.model.depth": 3}):
         fake_run(tmp_path, "clear", "retrieval", overrides=overrides)
         fake_run(tmp_path, "asmr", "retrieval", overrides={"retrieval.model.depth": 2, **overrides})
-    (board,) = Material(Results.load(tmp_path)).boards
+    (board,) = Material(Results.load(tmp_path)).leaderboards
     assert [label for label in board.methods if label.startswith("clear")] == ["clear"]
     assert board.others == 2
     assert "; 2 further settings are in the tables" in board.caption
@@ -192,40 +192,40 @@ def test_long_names_are_cut_unless_that_makes_them_equal(tmp_path):
         long = {f"retrieval.model.some_very_long_name_{k}": 7 for k in range(3)}
         changes = {"retrieval.text.encoder": "glove", **long, "retrieval.model.z": value}
         fake_run(tmp_path, "clear", "retrieval", overrides=changes)
-    (board,) = Material(Results.load(tmp_path)).boards
+    (board,) = Material(Results.load(tmp_path)).leaderboards
     assert len({board.title(label) for label in board.methods}) == 2
     fake_run(tmp_path, "asmr", "retrieval", overrides=changes)
-    (board,) = Material(Results.load(tmp_path)).boards
+    (board,) = Material(Results.load(tmp_path)).leaderboards
     (asmr,) = (label for label in board.methods if label.startswith("asmr"))
     assert len(board.title(asmr)) <= LONG < len(asmr)
 
 
 def test_pictures_of_persons_need_leave(world, tmp_path):
     for name in ("qualitative", "attention"):
-        found = draw(name, material(world, publish=False), tmp_path)
-        assert [one.files for one in found] == [()]
-        assert FLAG in found[0].note
-        assert DATA in found[0].note
+        rows = draw(name, material(world, publish=False), tmp_path)
+        assert [one.files for one in rows] == [()]
+        assert FLAG in rows[0].note
+        assert DATA in rows[0].note
     assert not list(tmp_path.iterdir())
     flag = {name: plugins.load("figure", name).FIGURE.persons for name in FIGURES}
     assert {name for name, value in flag.items() if value} == {"qualitative", "attention"}
 
 
 def test_other_or_missing_data_give_no_pictures(world, tmp_path):
-    found = draw("qualitative", material(world, data=tmp_path), tmp_path / "out")
-    assert f"{tmp_path / DATA}: no such folder" in found[0].note
+    rows = draw("qualitative", material(world, data=tmp_path), tmp_path / "out")
+    assert f"{tmp_path / DATA}: no such folder" in rows[0].note
     write_market(tmp_path / DATA, test=9)
-    found = draw("qualitative", material(world, data=tmp_path), tmp_path / "out")
-    assert "not the data that" in found[0].note
+    rows = draw("qualitative", material(world, data=tmp_path), tmp_path / "out")
+    assert "not the data that" in rows[0].note
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_nothing_to_draw_is_a_note(tmp_path, name):
     empty = Material(Results(tmp_path / "runs", ()), tmp_path / "data", attention=tmp_path / "att")
-    found = draw(name, empty, tmp_path / "out")
-    assert found
-    assert all(one.note and not one.files for one in found)
+    rows = draw(name, empty, tmp_path / "out")
+    assert rows
+    assert all(one.note and not one.files for one in rows)
 
 
 def test_a_broken_file_is_a_note_and_the_other_figures_are_drawn(tmp_path):
@@ -234,11 +234,11 @@ def test_a_broken_file_is_a_note_and_the_other_figures_are_drawn(tmp_path):
     whole = broken.read_bytes()
     for content in (b"", b"text", whole[:500]):
         broken.write_bytes(content)
-        found = Material(Results.load(tmp_path / "runs"), attention=tmp_path)
+        half_broken = Material(Results.load(tmp_path / "runs"), attention=tmp_path)
         for name in ("precision_recall", "pairwise_wins", "qualitative", "embeddings"):
-            (one,) = draw(name, found, tmp_path / "out")
+            (one,) = draw(name, half_broken, tmp_path / "out")
             assert f"{broken}: no predictions in it" in one.note
-        assert draw("comparison", found, tmp_path / "out")[0].files
+        assert draw("comparison", half_broken, tmp_path / "out")[0].files
 
 
 def test_a_picture_that_is_no_longer_drawn_goes(tmp_path):
@@ -247,8 +247,8 @@ def test_a_picture_that_is_no_longer_drawn_goes(tmp_path):
     out.mkdir()
     (out / "mine.pdf").write_text("not ours")
     names = ("comparison",)
-    found = draw_all(Material(Results.load(tmp_path / "runs")), out, names)
-    files = set(found[0].files)
+    rows = draw_all(Material(Results.load(tmp_path / "runs")), out, names)
+    files = set(rows[0].files)
     assert len(files) == 2
     folder = tmp_path / "runs/default/synthped/vtb" / records[1].run_id
     (folder / "record.json").unlink()

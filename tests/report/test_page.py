@@ -30,16 +30,16 @@ class Tables(HTMLParser):
         self.tables, self.inside = {}, False
 
     def handle_starttag(self, tag, attrs):
-        known = dict(attrs)
+        value_of = dict(attrs)
         if tag == "table":
-            self.rows = self.tables.setdefault(known["id"], [])
+            self.rows = self.tables.setdefault(value_of["id"], [])
         elif tag == "tr":
             self.rows.append([])
         elif tag in ("td", "th"):
             self.rows[-1].append(["", None])
             self.inside = True
         elif tag == "button" and self.inside:
-            self.rows[-1][-1][1] = known.get("data-cell")
+            self.rows[-1][-1][1] = value_of.get("data-cell")
 
     def handle_endtag(self, tag):
         if tag in ("td", "th"):
@@ -55,8 +55,8 @@ def read(file):
     text = file.read_text(encoding="utf-8")
     parser = Tables()
     parser.feed(text)
-    known = re.search(r'<script type="application/json" id="known">(.*?)</script>', text, re.S)
-    return parser.tables, json.loads(known[1])
+    dialog = re.search(r'<script type="application/json" id="known">(.*?)</script>', text, re.S)
+    return parser.tables, json.loads(dialog[1])
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def plain(text):
 
 def test_values_are_those_of_the_records(made):
     root, file = made
-    tables, known = read(file)
+    tables, dialog = read(file)
     by_id = {r.run_id: r for _, r in records(root)}
     head, *rows = tables["table-synthped-recognition_main-table"]
     metric = {"mA": "mA", "Acc": "accuracy", "F1": "f1"}
@@ -84,8 +84,8 @@ def test_values_are_those_of_the_records(made):
         for (title, _), (text, place) in zip(head, row, strict=True):
             if title not in metric or text.startswith(GAP):
                 continue
-            cell = known["cells"][int(place)]
-            runs = [by_id[run["id"]] for run in known["groups"][cell["group"]]["runs"]]
+            cell = dialog["cells"][int(place)]
+            runs = [by_id[run["id"]] for run in dialog["groups"][cell["group"]]["runs"]]
             values = [100 * r.metrics["selected"]["test"][metric[title]] for r in runs]
             assert cell["values"] == [f"{v:.4f}" for v in values]
             spread = f" ± {np.std(values, ddof=1):.2f}" if len(values) > 1 else ""
@@ -95,11 +95,11 @@ def test_values_are_those_of_the_records(made):
 
 
 def test_every_number_agrees_with_the_seeds_behind_it(made):
-    tables, known = read(made[1])
+    tables, dialog = read(made[1])
     checked = set()
     for key, (_, *rows) in tables.items():
         for text, place in (cell for row in rows for cell in row):
-            values = [v for v in known["cells"][int(place)]["values"] if v != GAP] if place else []
+            values = [v for v in dialog["cells"][int(place)]["values"] if v != GAP] if place else []
             if not values:
                 assert place is None or text.startswith(GAP)
                 continue
@@ -112,15 +112,15 @@ def test_every_number_agrees_with_the_seeds_behind_it(made):
 
 
 def test_a_run_that_is_not_there_is_seen(made):
-    tables, known = read(made[1])
+    tables, dialog = read(made[1])
     rows = {row[0][0]: row for row in tables["table-synthped-recognition_main-table"]}
     assert {"clear", "vtb1"} <= set(rows)  # the small figure is that of a footnote
     gap, place = next(row for label, row in rows.items() if label.startswith("alm"))[1]
     assert gap.startswith(GAP)
     assert "seed 0 stale" in gap
-    cell = known["cells"][int(place)]
+    cell = dialog["cells"][int(place)]
     assert cell["values"] == []
-    assert "--method alm" in known["groups"][cell["group"]]["command"]
+    assert "--method alm" in dialog["groups"][cell["group"]]["command"]
     text = made[1].read_text()
     assert "out of memory &lt;script&gt;" in text
     assert "<script>alert" not in text
@@ -133,7 +133,7 @@ def test_a_run_that_is_not_there_is_seen(made):
 
 def test_a_variant_is_compared_with_the_reference_seed_by_seed(made):
     root, file = made
-    tables, known = read(file)
+    tables, dialog = read(file)
     by_id = {r.run_id: r for _, r in records(root)}
     head, reference, other = tables["table-synthped-ablation-depth-table"]
     titles = [text for text, _ in head]
@@ -141,14 +141,14 @@ def test_a_variant_is_compared_with_the_reference_seed_by_seed(made):
     delta, mean = other[titles.index("Δ mAP")], titles.index("mAP")
 
     def values(cell):
-        group = known["groups"][known["cells"][int(cell[1])]["group"]]
+        group = dialog["groups"][dialog["cells"][int(cell[1])]["group"]]
         return [by_id[r["id"]].metrics["selected"]["test"]["mAP"] for r in group["runs"]]
 
     gaps = 100 * (np.array(values(other[mean])) - np.array(values(reference[mean])))
     assert plain(delta[0]).startswith(f"{gaps.mean():+.2f} ±")
-    cell = known["cells"][int(delta[1])]
+    cell = dialog["cells"][int(delta[1])]
     assert cell["values"] == [f"{g:+.4f}" for g in gaps]
-    base = known["groups"][known["cells"][int(reference[mean][1])]["group"]]["runs"]
+    base = dialog["groups"][dialog["cells"][int(reference[mean][1])]["group"]]["runs"]
     assert f"Subtracted, seed by seed: {', '.join(run['id'] for run in base)}." in cell["lines"]
 
 
@@ -160,18 +160,18 @@ def test_checkpoints_are_compared_as_they_are_named(tmp_path):
         record = json.loads((folders[run_id] / RECORD).read_text())
         record["metrics"]["last"]["test"]["mAP"] += 0.01
         (folders[run_id] / RECORD).write_text(json.dumps(record))
-    tables, known = read(page.write(Results.load(root), "default", tmp_path / "out"))
+    tables, dialog = read(page.write(Results.load(root), "default", tmp_path / "out"))
     head, *rows = tables["table-synthped-ablation-epoch-table"]
     text, place = rows[1][[t for t, _ in head].index("Δ mAP")]
     assert text.startswith("+1.00")
-    assert known["cells"][int(place)]["values"] == ["+1.0000"] * 3
+    assert dialog["cells"][int(place)]["values"] == ["+1.0000"] * 3
 
 
-def test_protocols_have_boards_of_their_own(made):
+def test_protocols_have_tables_of_their_own(made):
     tables, _ = read(made[1])
-    boards = [key for key in tables if key.startswith("table-synthped-retrieval_main")]
-    assert len(boards) == 2
-    assert [sum(r[0][0].startswith("asmr") for r in tables[key]) for key in boards] == [1, 1]
+    keys = [key for key in tables if key.startswith("table-synthped-retrieval_main")]
+    assert len(keys) == 2
+    assert [sum(r[0][0].startswith("asmr") for r in tables[key]) for key in keys] == [1, 1]
     tabs = re.findall(
         r'id="table-synthped-retrieval_main[-2]*-tab"[^>]*>([^<]*)<', made[1].read_text()
     )
@@ -236,7 +236,7 @@ def test_every_part_of_a_signature_has_words(tmp_path, name, task):
     record = fake_run(tmp_path, task=task, protocol=name)
     parts = in_words(record.protocol)
     assert "|".join(part for part, _ in parts) == record.protocol
-    assert not [part for part, words in parts if "clear_bench/config/protocol.py" in words]
+    assert not [part for part, meaning in parts if "clear_bench/config/protocol.py" in meaning]
 
 
 def test_no_torch(made, tmp_path):

@@ -8,7 +8,7 @@ from clear_bench.report.web import write as page
 from clear_bench.results.load import Results
 from clear_bench.runs.record import records
 
-BOARD = "#table-synthped-recognition_main-table"
+LEADERBOARD = "#table-synthped-recognition_main-table"
 COSTS = "#table-synthped-cost-recognition-table"
 
 
@@ -22,8 +22,8 @@ def made(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory):
-    with chromium(tmp_path_factory.mktemp("chromium")) as found:
-        yield found
+    with chromium(tmp_path_factory.mktemp("chromium")) as browser:
+        yield browser
 
 
 @pytest.fixture
@@ -49,12 +49,12 @@ def focus(driver, selector):
     driver.execute_script("document.querySelector(arguments[0]).focus()", selector)
 
 
-def column(driver, place, board=BOARD):
+def column(driver, place, table=LEADERBOARD):
     """Return the texts of a column, top to bottom."""
     return driver.execute_script(
         "return [...document.querySelectorAll(arguments[0] + ' tbody tr')]"
         ".map(row => row.children[arguments[1]].textContent)",
-        board,
+        table,
         place,
     )
 
@@ -63,33 +63,33 @@ def numbers(texts):
     return [float(t.split()[0].rstrip("%")) for t in texts if t[0].isdigit()]
 
 
-def order_of(driver, place, board=BOARD):
+def order_of(driver, place, table=LEADERBOARD):
     return driver.execute_script(
         "return document.querySelector(arguments[0] + ' thead tr').children[arguments[1]]"
         ".getAttribute('aria-sort')",
-        board,
+        table,
         place,
     )
 
 
-@pytest.mark.parametrize(("board", "place"), [(BOARD, 2), (BOARD, 3), (COSTS, 1)])
-def test_sorting_by_keyboard(shown, board, place):
-    shown.find_element("css selector", board.removesuffix("table") + "tab").click()
-    focus(shown, f"{board} th:nth-child({place + 1}) button")
+@pytest.mark.parametrize(("table", "place"), [(LEADERBOARD, 2), (LEADERBOARD, 3), (COSTS, 1)])
+def test_sorting_by_keyboard(shown, table, place):
+    shown.find_element("css selector", table.removesuffix("table") + "tab").click()
+    focus(shown, f"{table} th:nth-child({place + 1}) button")
     for key, rising in (("ENTER", False), ("SPACE", True), ("ENTER", False)):
         press(shown, key)
-        texts = column(shown, place, board)
+        texts = column(shown, place, table)
         assert numbers(texts) == sorted(numbers(texts), reverse=not rising)
         assert len(numbers(texts)) == 4
         assert len(set(numbers(texts))) > 1
         assert texts[-1].startswith("–")  # a gap is last, whichever way
-        assert order_of(shown, place, board) == ("ascending" if rising else "descending")
-        assert order_of(shown, 0, board) == "none"
+        assert order_of(shown, place, table) == ("ascending" if rising else "descending")
+        assert order_of(shown, 0, table) == "none"
     assert "Sorted by" in shown.find_element("id", "said").text
 
 
 def test_sorting_by_name(shown):
-    focus(shown, f"{BOARD} th:first-child button")
+    focus(shown, f"{LEADERBOARD} th:first-child button")
     press(shown, "ENTER")
     assert [t.rstrip("123456") for t in column(shown, 0)] == [
         "alm", "chance", "clear", "deepmar", "vtb"
@@ -130,7 +130,7 @@ def test_dialog_says_what_is_behind_a_number(made, shown):
     root, _ = made
     by_id = {r.run_id: r for _, r in records(root)}
     runs = [r for r in by_id.values() if (r.method, r.task) == ("clear", "recognition")]
-    button = f"{BOARD} tbody tr:first-child td:nth-of-type(2) button"  # Acc of the best
+    button = f"{LEADERBOARD} tbody tr:first-child td:nth-of-type(2) button"  # Acc of the best
     focus(shown, button)
     press(shown, "ENTER")
     dialog = shown.find_element("id", "behind")
@@ -180,18 +180,18 @@ def test_dialog_of_a_variant_says_its_changes_and_parent(made, shown):
 
 
 def test_dialog_of_a_gap_says_why(shown):
-    shown.find_element("css selector", f"{BOARD} td.gap button").click()
+    shown.find_element("css selector", f"{LEADERBOARD} td.gap button").click()
     text = shown.find_element("id", "behind").text
     assert "No number.\nseed 0 stale: engine.recognition was 0, is 1; train it again" in text
     assert "--method alm" in text
 
 
 def test_every_number_is_reached_by_tab(shown):
-    focus(shown, f"{BOARD} th:nth-child(3) button")
+    focus(shown, f"{LEADERBOARD} th:nth-child(3) button")
     goals = shown.execute_script(
         "return document.querySelectorAll(arguments[0] + ' thead th:nth-child(n+4) button, ' +"
         "arguments[0] + ' tbody tr:first-child button').length",
-        BOARD,
+        LEADERBOARD,
     )
     seen = 0
     for _ in range(goals):

@@ -73,6 +73,6 @@ def test_the_check_sees_what_is_wrong(report):
     wide = r"\noindent\begin{tabular}{l}" + "wide " * 60 + r"\end{tabular}"
     (folder / "inputs.tex").write_text(wide + "\n\\nonsense\n")
     log = compile_paper(folder, report / "broken" / "tex")
-    found = BAD.findall(log)
-    assert any("Overfull" in line for line in found)
-    assert any("Undefined control sequence" in line for line in found)
+    complaints = BAD.findall(log)
+    assert any("Overfull" in line for line in complaints)
+    assert any("Undefined control sequence" in line for line in complaints)

@@ -28,9 +28,9 @@ def test_every_row_says_what_and_whence(table):
         assert (table[column].str.strip() != "").all()
     assert set(table["method"]) <= set(available("method"))
     labels = np.array([[1, 0], [0, 1]], np.uint8)
-    known = set(recognition_metrics(labels.astype(float), labels))
+    recognition = set(recognition_metrics(labels.astype(float), labels))
     for task, metric in zip(table["task"], table["metric"], strict=True):
-        assert metric in {"recognition": known, "retrieval": RETRIEVAL}[task]
+        assert metric in {"recognition": recognition, "retrieval": RETRIEVAL}[task]
     assert table["value"].between(0, 100).all()
     assert (table["value"] > 1).all()  # per cent, not fractions
 

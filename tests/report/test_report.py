@@ -27,8 +27,8 @@ from clear_bench.utils.errors import UserError
 PLAN = Expected("default", ("synthped",), ("clear", "vtb", "chance", "asmr", "swin"), 3)
 
 
-def command(*words, cwd=None):
-    done = [sys.executable, "-m", "clear_bench.report", *map(str, words)]
+def command(*arguments, cwd=None):
+    done = [sys.executable, "-m", "clear_bench.report", *map(str, arguments)]
     return subprocess.run(done, cwd=cwd, capture_output=True, text=True, check=False)
 
 
@@ -120,16 +120,16 @@ def test_dvc_shows_metrics_plots_and_parameters(bench, tmp_path):
         shutil.copy(root / name, tmp_path / name)
     write_all(Results.load(bench), tmp_path / "reports/out")
     git = ["git", "-c", "user.email=a@b", "-c", "user.name=a"]
-    for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "x"]):
-        subprocess.run([*git, *words], cwd=tmp_path, check=True)
+    for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "x"]):
+        subprocess.run([*git, *arguments], cwd=tmp_path, check=True)
     params = tmp_path / "params.yaml"
     params.write_text(params.read_text().replace("seeds: 3", "seeds: 2"))
 
-    def dvc(*words):
-        command = [sys.executable, "-m", "dvc", *words]
-        found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert found.returncode == 0, found.stderr
-        return found.stdout
+    def dvc(*arguments):
+        command = [sys.executable, "-m", "dvc", *arguments]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     assert "metrics/vtb.json" in dvc("metrics", "show")
     dvc("plots", "show")
@@ -246,8 +246,8 @@ def test_a_thousand_records_take_seconds(tmp_path):
         "print(Path('/proc/self/status').read_text().partition('VmHWM:')[2].split()[0])"
     )
     started = time.perf_counter()
-    words = [sys.executable, "-c", code]
-    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
+    arguments = [sys.executable, "-c", code]
+    done = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert time.perf_counter() - started < 15
     assert int(done.stdout.splitlines()[-1]) < 500_000  # kB, of this process alone
 

@@ -124,7 +124,7 @@ def test_many_paired_tests_are_as_one_by_one():
     rng = np.random.default_rng(0)
     few, many = rng.normal(0, 1, (4, 9)), rng.normal(0.1, 1, (4, 200))
     for scores in (few, many):
-        found = paired_tests(scores[1:], scores[0])
+        together = paired_tests(scores[1:], scores[0])
         one = [paired_test(s, scores[0]) for s in scores[1:]]
-        assert found == pytest.approx(one, abs=1e-12 if scores is few else 0.04)
+        assert together == pytest.approx(one, abs=1e-12 if scores is few else 0.04)
     assert paired_tests(few[:1], few[0]).tolist() == [1.0]

@@ -20,22 +20,22 @@ NAMES = st.text(st.sampled_from("ab_&%#${}~^\\|<>*`: -.1±†é"), min_size=1, m
 
 
 def table(rows, columns, **more):
-    known = {
+    defaults = {
         "spec": "main", "stem": "synthped-main", "dataset": "synthped", "head": "method",
         "caption": "A caption of 50 % & more_. Protocol: a|b:c|v1",
     }  # fmt: skip
-    return Table(**{**known, **more}, columns=tuple(columns), rows=tuple(rows))
+    return Table(**{**defaults, **more}, columns=tuple(columns), rows=tuple(rows))
 
 
 def slow_mark(values, better):
     """The same marks the slow way: sort all pairs."""
-    known = [v for v in values if not isnan(v)]
+    defined = [v for v in values if not isnan(v)]
     marks = []
     for value in values:
-        above = {k for k in known if (k > value if better > 0 else k < value)}
+        above = {k for k in defined if (k > value if better > 0 else k < value)}
         name = (
             ""
-            if isnan(value) or len(known) < 2 or len(above) > 1
+            if isnan(value) or len(defined) < 2 or len(above) > 1
             else ("best", "second")[len(above)]
         )
         marks.append(name)
@@ -44,17 +44,17 @@ def slow_mark(values, better):
 
 @given(st.lists(VALUES, max_size=60), st.sampled_from([1, -1]))
 def test_marks_agree_with_the_slow_way(values, better):
-    found = mark([Cell(v) for v in values], better)
-    assert [c.mark for c in found] == slow_mark(values, better)
-    assert all(not c.mark for c in found if isnan(c.value))
+    marked = mark([Cell(v) for v in values], better)
+    assert [c.mark for c in marked] == slow_mark(values, better)
+    assert all(not c.mark for c in marked if isnan(c.value))
 
 
 @given(st.lists(st.tuples(VALUES, st.sampled_from(["a", "b"])), max_size=20))
 def test_marks_never_cross_protocols(cells):
-    found = mark([Cell(v, protocol=p) for v, p in cells], 1)
+    marked = mark([Cell(v, protocol=p) for v, p in cells], 1)
     for protocol in ("a", "b"):
-        own = [c for c in found if c.protocol == protocol]
-        assert [c.mark for c in own] == slow_mark([c.value for c in own], 1)
+        of_protocol = [c for c in marked if c.protocol == protocol]
+        assert [c.mark for c in of_protocol] == slow_mark([c.value for c in of_protocol], 1)
 
 
 def test_marks_are_decided_before_rounding():
@@ -102,13 +102,13 @@ def test_gaps_and_single_seeds():
 
 def unescape(text):
     """Undo LaTeX's escapes, the slow way round."""
-    words = {r"\textbackslash{}": "\\", r"\textasciitilde{}": "~", r"\textasciicircum{}": "^",
+    plain_of = {r"\textbackslash{}": "\\", r"\textasciitilde{}": "~", r"\textasciicircum{}": "^",
              r"\textbar\allowbreak{}": "|", r"\textless{}": "<", r"\textgreater{}": ">",
              r"\_\allowbreak{}": "_", r":\allowbreak{}": ":", r"$\pm$": "±",
              r"$\dagger$": "†"}  # fmt: skip
-    words |= {"\\" + c: c for c in "&%#${}"}
-    pattern = "|".join(re.escape(w) for w in sorted(words, key=len, reverse=True))
-    return re.sub(pattern, lambda m: words[m[0]], text)
+    plain_of |= {"\\" + c: c for c in "&%#${}"}
+    pattern = "|".join(re.escape(w) for w in sorted(plain_of, key=len, reverse=True))
+    return re.sub(pattern, lambda m: plain_of[m[0]], text)
 
 
 @given(NAMES)

@@ -44,8 +44,8 @@ def test_there_and_nowhere_lost(tmp_path):
     fake_run(tmp_path / "a", "vtb", seed=7, status="failed", reason="the loss is NaN")
     fake_run(tmp_path / "a", profile="smoke")
     file = packed(tmp_path)
-    added, known = import_runs(file, tmp_path / "b")
-    assert known == 0
+    added, present = import_runs(file, tmp_path / "b")
+    assert present == 0
     assert tree(tmp_path / "b") == tree(tmp_path / "a")
     assert import_runs(file, tmp_path / "b") == (0, added)
     assert [r.record for r in Results.load(tmp_path / "b").runs] == [
@@ -160,8 +160,8 @@ def test_what_is_no_archive_is_said(tmp_path, content):
 def test_the_commands(tmp_path):
     fake_run(tmp_path / "a")
 
-    def call(*words):
-        command = [sys.executable, "-m", "clear_bench.record", *words]
+    def call(*arguments):
+        command = [sys.executable, "-m", "clear_bench.record", *arguments]
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
 
     done = call("export", "x.zip", "--runs", "a")

@@ -23,10 +23,10 @@ def by_label(results, task="recognition"):
 
 
 def test_a_group_is_a_method_over_seeds(tmp_path):
-    found = fake_bench(tmp_path, recognition=("clear", "vtb"), retrieval=())
+    records = fake_bench(tmp_path, recognition=("clear", "vtb"), retrieval=())
     groups = by_label(Results.load(tmp_path))
     assert list(groups) == ["clear", "vtb"]
-    values = [r.metrics["selected"]["test"]["mA"] for r in found if r.method == "vtb"]
+    values = [r.metrics["selected"]["test"]["mA"] for r in records if r.method == "vtb"]
     assert groups["vtb"].values("mA") == dict(enumerate(values))
     seen = groups["vtb"].estimate("mA")
     assert (seen.mean, seen.std, seen.n) == (
@@ -87,14 +87,14 @@ def test_variants_of_studies_stay_out_of_the_methods_tables(tmp_path):
 
 
 def test_a_command_says_all_that_differs(tmp_path):
-    odd = {"recognition.model.type": "on", "data.image_size": [96, 48], "data.split": "ids 0"}
-    fake_run(tmp_path, "vtb", seed=4, overrides=odd)
+    overrides = {"recognition.model.type": "on", "data.image_size": [96, 48], "data.split": "ids 0"}
+    fake_run(tmp_path, "vtb", seed=4, overrides=overrides)
     (group,) = Results.load(tmp_path).groups()
-    words = shlex.split(origin(group).command)
-    assert words[:5] == ["python", "-m", "clear_bench.train", "--method", "vtb"]
-    assert words[words.index("--seed") + 1] == "4"
-    pairs = [b for a, b in pairwise(words) if a == "--set"]
-    assert parse_overrides(pairs) == odd
+    arguments = shlex.split(origin(group).command)
+    assert arguments[:5] == ["python", "-m", "clear_bench.train", "--method", "vtb"]
+    assert arguments[arguments.index("--seed") + 1] == "4"
+    pairs = [b for a, b in pairwise(arguments) if a == "--set"]
+    assert parse_overrides(pairs) == overrides
 
 
 @pytest.mark.parametrize(
@@ -153,6 +153,6 @@ def test_an_interval_is_students():
     from scipy import stats
 
     values = np.array([70.1, 71.3, 69.2, 74.0])
-    found = estimate(values)
+    summary = estimate(values)
     want = stats.t.interval(0.95, 3, loc=values.mean(), scale=stats.sem(values))
-    assert (found.low, found.high) == pytest.approx(want)
+    assert (summary.low, summary.high) == pytest.approx(want)

@@ -54,8 +54,8 @@ def ranked(out):
 
 def full_query(vector):
     """Return a query that says every attribute."""
-    words = (f"{n}={'yes' if v else 'no'}" for n, v in zip(SCHEMA.names, vector, strict=True))
-    return f"--attributes={', '.join(words)}"
+    pairs = (f"{n}={'yes' if v else 'no'}" for n, v in zip(SCHEMA.names, vector, strict=True))
+    return f"--attributes={', '.join(pairs)}"
 
 
 def own_scores(run, query):
@@ -85,35 +85,35 @@ def test_ranking_is_the_runs_own(monkeypatch, capsys, world, method):
     run = reopen(folder, world / "runs", world / "market")
     vectors = np.load(folder / "predictions.npz")["vectors"]
     for query in (0, len(vectors) - 1):
-        words = [f"--run={folder}", "--gallery=own", full_query(vectors[query]), "--out=same"]
-        assert call(monkeypatch, app, *words) == 0
-        own = own_scores(run, query)
+        options = [f"--run={folder}", "--gallery=own", full_query(vectors[query]), "--out=same"]
+        assert call(monkeypatch, app, *options) == 0
+        scores = own_scores(run, query)
         rows = ranked(world / "same")
-        assert [int(row["rank"]) for row in rows] == list(range(1, len(own) + 1))
-        found = {row["file"].split("/")[-1]: float(row["score"]) for row in rows}
-        assert found == pytest.approx(own, abs=2e-5, rel=1e-4)
-        order = [own[name] for name in found]
+        assert [int(row["rank"]) for row in rows] == list(range(1, len(scores) + 1))
+        score_of = {row["file"].split("/")[-1]: float(row["score"]) for row in rows}
+        assert score_of == pytest.approx(scores, abs=2e-5, rel=1e-4)
+        order = [scores[name] for name in score_of]
         assert all(a >= b - 4e-5 * max(1, abs(a)) for a, b in pairwise(order))
 
 
 def test_predicted_attributes_are_those_of_predict(monkeypatch, capsys, world):
     from clear_bench import predict
 
-    words = [f"--run={run_of(world, 'clear')}", "--gallery=own", "--attributes=hat"]
-    assert call(monkeypatch, app, *words) == 0
+    options = [f"--run={run_of(world, 'clear')}", "--gallery=own", "--attributes=hat"]
+    assert call(monkeypatch, app, *options) == 0
     row = ranked(world / "search")[0]
     capsys.readouterr()
-    words = [f"--run={run_of(world, 'clear')}", f"own/{row['file']}", "--format=json"]
-    assert call(monkeypatch, predict.app, *words) == 0
-    present = {found["attribute"] for found in json.loads(capsys.readouterr().out)}
+    options = [f"--run={run_of(world, 'clear')}", f"own/{row['file']}", "--format=json"]
+    assert call(monkeypatch, predict.app, *options) == 0
+    present = {row_of["attribute"] for row_of in json.loads(capsys.readouterr().out)}
     assert set(filter(None, row["attributes"].split(";"))) == present
 
 
 def test_text_is_embedded_and_the_hard_part_said(monkeypatch, capsys, world):
-    words = [f"--run={run_of(world, 'clear')}", "--gallery=own", "--out=text"]
+    options = [f"--run={run_of(world, 'clear')}", "--gallery=own", "--out=text"]
     scores = {}
     for text in ("a woman with a red top", "a woman with a red top near a river"):
-        assert call(monkeypatch, app, *words, f"--text={text}") == 0
+        assert call(monkeypatch, app, *options, f"--text={text}") == 0
         told = capsys.readouterr().out
         assert "soft part: the sentence as it is; hard part: recognised in the words" in told
         assert "female, upred;" in told
@@ -126,14 +126,14 @@ def test_text_is_embedded_and_the_hard_part_said(monkeypatch, capsys, world):
     assert "asmr reads no text, and no attribute" in capsys.readouterr().err
 
 
-def without_torch(*words):
+def without_torch(*options):
     """Run the command in a process that cannot import torch."""
     code = (
         "import sys\n"
         "for name in ('torch', 'mmengine', 'transformers', 'timm'): sys.modules[name] = None\n"
         "from clear_bench.utils.command_line import main\n"
         "from clear_bench.search.__main__ import app\n"
-        f"sys.argv = {['search', *words]!r}\n"
+        f"sys.argv = {['search', *options]!r}\n"
         "main(app)\n"
     )
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -141,12 +141,12 @@ def without_torch(*words):
 
 def test_a_second_query_loads_neither_backbone_nor_torch(monkeypatch, world):
     shutil.copytree(world / "own", world / "again")
-    words = [f"--run={run_of(world, 'clear')}", "--gallery=again", "--out=second"]
-    assert call(monkeypatch, app, *words, "--attributes=hat") == 0
+    options = [f"--run={run_of(world, 'clear')}", "--gallery=again", "--out=second"]
+    assert call(monkeypatch, app, *options, "--attributes=hat") == 0
     first = (world / "second/ranking.csv").read_bytes()
     for query in ("--attributes=hat", "--attributes=gender=man, backpack, upper_color=green, hat",
                   "--text=a sentence never said before", "--attributes=hat"):  # fmt: skip
-        done = without_torch(*words, query)
+        done = without_torch(*options, query)
         assert done.returncode == 0, done.stderr
     assert (world / "second/ranking.csv").read_bytes() == first
 
@@ -164,12 +164,12 @@ def test_only_new_images_are_encoded(monkeypatch, world):
     monkeypatch.setattr(inference, "encode", counted)
     shutil.copytree(world / "own/a", world / "grows")
     before = len(list((world / "grows").iterdir()))
-    words = ["--gallery=grows", "--attributes=hat", "--out=grown"]
-    assert call(monkeypatch, app, f"--run={run_of(world, 'clear')}", *words) == 0
+    options = ["--gallery=grows", "--attributes=hat", "--out=grown"]
+    assert call(monkeypatch, app, f"--run={run_of(world, 'clear')}", *options) == 0
     shutil.copy(next((world / "own/b").iterdir()), world / "grows/new.jpg")
-    assert call(monkeypatch, app, f"--run={run_of(world, 'clear')}", *words) == 0
+    assert call(monkeypatch, app, f"--run={run_of(world, 'clear')}", *options) == 0
     # Another method on the same parent needs no encoding either.
-    assert call(monkeypatch, app, f"--run={run_of(world, 'likelihood')}", *words) == 0
+    assert call(monkeypatch, app, f"--run={run_of(world, 'likelihood')}", *options) == 0
     assert seen == [before, 1]
     assert len(ranked(world / "grown")) == before + 1
 
@@ -179,17 +179,17 @@ def test_runs_need_no_data_set_and_can_be_moved(monkeypatch, world):
     folder = next((world / "elsewhere/smoke/m/clear").glob("clear-retrieval-*"))
     (world / "market").rename(world / "hidden")
     try:
-        words = [f"--run={folder}", "--gallery=own", "--attributes=hat", "--runs=nowhere"]
-        assert call(monkeypatch, app, *words, "--cache=fresh", "--out=moved") == 0
+        options = [f"--run={folder}", "--gallery=own", "--attributes=hat", "--runs=nowhere"]
+        assert call(monkeypatch, app, *options, "--cache=fresh", "--out=moved") == 0
     finally:
         (world / "hidden").rename(world / "market")
     assert len(ranked(world / "moved")) == 30
 
 
 def test_sheet_shows_frames_and_pictures(monkeypatch, world):
-    words = [f"--run={run_of(world, 'clear')}", "--gallery=own", "--attributes=hat", "--top=3"]
-    assert call(monkeypatch, app, *words, "--format=jpg", "--out=sheet") == 0
-    assert call(monkeypatch, app, *words, "--out=sheet") == 0
+    options = [f"--run={run_of(world, 'clear')}", "--gallery=own", "--attributes=hat", "--top=3"]
+    assert call(monkeypatch, app, *options, "--format=jpg", "--out=sheet") == 0
+    assert call(monkeypatch, app, *options, "--out=sheet") == 0
     assert {f.name for f in (world / "sheet").iterdir()} == {
         "sheet.png", "sheet.jpg", "ranking.csv"
     }  # fmt: skip
@@ -211,11 +211,16 @@ def test_any_file_name_will_do(monkeypatch, capsys, world):
     names = [b"a,b.JPG", "Stra\u00dfe \u4eba.jpg".encode(), b"deep/latin\xe9.jpg", b"n\new.jpg"]
     for name in names:
         shutil.copyfile(next((world / "own/a").iterdir()), b"odd/" + name)
-    words = [f"--run={run_of(world, 'clear')}", "--gallery=odd", "--attributes=hat", "--out=names"]
-    assert call(monkeypatch, app, *words) == 0
+    options = [
+        f"--run={run_of(world, 'clear')}",
+        "--gallery=odd",
+        "--attributes=hat",
+        "--out=names",
+    ]
+    assert call(monkeypatch, app, *options) == 0
     with (world / "names/ranking.csv").open(newline="", errors="surrogateescape") as stream:
-        found = {os.fsencode(row["file"]) for row in csv.DictReader(stream)}
-    assert found == set(names)
+        listed = {os.fsencode(row["file"]) for row in csv.DictReader(stream)}
+    assert listed == set(names)
 
 
 def test_unreadable_images_are_named_and_can_be_skipped(monkeypatch, capsys, world):
@@ -226,8 +231,8 @@ def test_unreadable_images_are_named_and_can_be_skipped(monkeypatch, capsys, wor
     (world / "broken/notes.txt").write_text("no picture")
     (world / "broken/.hidden.jpg").touch()
     (world / "broken/link.jpg").symlink_to("nowhere.jpg")
-    words = [f"--run={run_of(world, 'clear')}", "--gallery=broken", "--attributes=hat"]
-    assert call(monkeypatch, app, *words, "--out=none") == 2
+    options = [f"--run={run_of(world, 'clear')}", "--gallery=broken", "--attributes=hat"]
+    assert call(monkeypatch, app, *options, "--out=none") == 2
     told = capsys.readouterr()
     assert "1 files of broken are no pictures by name" in told.out
     lines = told.err.strip().splitlines()
@@ -237,14 +242,14 @@ def test_unreadable_images_are_named_and_can_be_skipped(monkeypatch, capsys, wor
     assert "3 of 13 images cannot be read" in lines[-1]
     assert not (world / "none").exists()
     for _ in range(2):  # the cache remembers what was left out
-        assert call(monkeypatch, app, *words, "--skip-unreadable", "--out=some") == 0
+        assert call(monkeypatch, app, *options, "--skip-unreadable", "--out=some") == 0
         told = capsys.readouterr().err
         assert told.count("left out: ") == 3
     assert len(ranked(world / "some")) == 10
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("options", "message"),
     [
         (["--attributes=backpak"], "did you mean backpack"),
         (["--gallery=nowhere", "--attributes=hat"], "nowhere: no such folder"),
@@ -259,10 +264,10 @@ def test_unreadable_images_are_named_and_can_be_skipped(monkeypatch, capsys, wor
         (["--attributes=hat", "--top=0"], "Invalid value for '--top'"),
     ],
 )
-def test_bad_input_is_one_line_and_status_2(monkeypatch, capsys, world, words, message):
+def test_bad_input_is_one_line_and_status_2(monkeypatch, capsys, world, options, message):
     (world / "void").mkdir(exist_ok=True)
     usual = [f"--run={run_of(world, 'clear')}", "--gallery=own", "--out=bad"]
-    assert call(monkeypatch, app, *usual, *words) == 2
+    assert call(monkeypatch, app, *usual, *options) == 2
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 1
     assert lines[0].startswith("error: ")

@@ -20,12 +20,12 @@ def names(schema, said):
 
 
 def test_attributes_by_name_group_and_gender():
-    found = names(SCHEMA, parse(SCHEMA, "gender=female, Upper-Color = red, backpack, hat=no"))
+    said = names(SCHEMA, parse(SCHEMA, "gender=female, Upper-Color = red, backpack, hat=no"))
     colors = [a.name for a in SCHEMA.attributes if a.group == "upper_color"]
-    assert {k: v for k, v in found.items() if k not in colors and v} == {"female": 1, "backpack": 1}
-    assert {k for k in colors if found[k]} == {"upred"}
-    assert set(colors) <= set(found)
-    assert found["hat"] == 0
+    assert {k: v for k, v in said.items() if k not in colors and v} == {"female": 1, "backpack": 1}
+    assert {k for k in colors if said[k]} == {"upred"}
+    assert set(colors) <= set(said)
+    assert said["hat"] == 0
     assert parse(SCHEMA, "gender=man") == parse(SCHEMA, "female=no")
     assert parse(SCHEMA, "upper color=upred") == parse(SCHEMA, "upred")
     assert set(parse(SCHEMA, "upper_color=none").values()) == {0}
@@ -77,10 +77,10 @@ def test_what_is_not_said_is_averaged_over_categories_that_fit():
     vectors = np.unique(rng.integers(0, 2, (60, 6), dtype=np.uint8), axis=0)
     counts, alone = rng.integers(1, 9, len(vectors)), np.arange(6)
     for said in ({0: 1}, {0: 0, 3: 1}, {}):
-        found = complete(said, vectors, counts, alone, "average")
-        weights = dict(zip(found.rows.tolist(), found.weights, strict=True))
+        completed = complete(said, vectors, counts, alone, "average")
+        weights = dict(zip(completed.rows.tolist(), completed.weights, strict=True))
         assert weights == pytest.approx(slow_average(said, vectors, counts))
-        assert np.array_equal(found.vectors, vectors[found.rows])
+        assert np.array_equal(completed.vectors, vectors[completed.rows])
     absent = complete({0: 1}, vectors, counts, alone, "absent")
     assert absent.vectors.tolist() == [[1, 0, 0, 0, 0, 0]]
     with pytest.raises(UserError, match="did you mean absent"):
@@ -90,12 +90,12 @@ def test_what_is_not_said_is_averaged_over_categories_that_fit():
 def test_a_combination_never_seen_keeps_all_that_was_said():
     vectors = np.array([[1, 0, 0, 1], [1, 0, 0, 0], [0, 1, 1, 1]], np.uint8)
     said, counts = {0: 1, 1: 0, 2: 1}, np.array([3, 1, 7])
-    found = complete(said, vectors, counts, np.array([0, 0, 1, 2]), "average")
+    completed = complete(said, vectors, counts, np.array([0, 0, 1, 2]), "average")
     # Each category has one of two things said; what was said replaces the other.
-    assert found.vectors.tolist() == [[1, 0, 1, 0], [1, 0, 1, 1]]
-    assert found.weights == pytest.approx([1 / 11, 10 / 11])
-    assert not len(found.rows)
-    assert "1 of the 2 things said" in found.words
+    assert completed.vectors.tolist() == [[1, 0, 1, 0], [1, 0, 1, 1]]
+    assert completed.weights == pytest.approx([1 / 11, 10 / 11])
+    assert not len(completed.rows)
+    assert "1 of the 2 things said" in completed.reading
 
 
 def test_bert_in_numpy_equals_torch():

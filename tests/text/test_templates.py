@@ -23,13 +23,13 @@ quick = settings(max_examples=25, suppress_health_check=[HealthCheck.function_sc
 def schemas(tmp_path_factory):
     """Data set and label set to schema."""
     patch = pytest.MonkeyPatch()
-    found = {("synthped", "30"): SYNTHPED}
+    schema_of = {("synthped", "30"): SYNTHPED}
     for name in RELEASES:
         root = RELEASES[name].make(tmp_path_factory.mktemp("data") / name, patch)
         for labels in find_source(name).label_sets:
             dataset = load_dataset(name, root, label_set=labels, images=False)
-            found[name, labels] = dataset.schema
-    yield found
+            schema_of[name, labels] = dataset.schema
+    yield schema_of
     patch.undo()
 
 
@@ -39,7 +39,7 @@ def any_vector(schema, seed):
     return (rng.random(len(schema)) < rng.choice([0, 0.1, 0.5, 1])).astype(np.uint8)
 
 
-def words(text):
+def words_of(text):
     return re.findall(r"[\w-]+", text.lower())
 
 
@@ -50,9 +50,11 @@ def test_every_template_says_something_and_always_the_same(schemas, case, seed):
     schema = schemas[case]
     vector = any_vector(schema, seed)
     for template in TEMPLATES:
-        found = describe(schema, vector, template)
-        assert found == describe(schema, vector.astype(np.int64), template)
-        assert all(text == text.strip() and words(text) and "  " not in text for text in found)
+        sentences = describe(schema, vector, template)
+        assert sentences == describe(schema, vector.astype(np.int64), template)
+        assert all(
+            text == text.strip() and words_of(text) and "  " not in text for text in sentences
+        )
     assert len(set(describe(schema, vector, "paraphrases"))) == 4
 
 
@@ -62,15 +64,15 @@ def test_every_template_says_something_and_always_the_same(schemas, case, seed):
 def test_words_come_from_the_schema(schemas, case, seed):
     schema = schemas[case]
     vector = any_vector(schema, seed)
-    known = {w for a in schema.attributes for p in (a.present, a.absent) for w in words(p)}
-    frame = {"age", "person", "with", "wearing", "carrying", "doing", *words(UNSAID)}
+    of_schema = {w for a in schema.attributes for p in (a.present, a.absent) for w in words_of(p)}
+    frame = {"age", "person", "with", "wearing", "carrying", "doing", *words_of(UNSAID)}
     (text,) = describe(schema, vector, "slots")
-    assert set(words(text)) <= known | frame
+    assert set(words_of(text)) <= of_schema | frame
     (text,) = describe(schema, vector, "list")
-    assert set(words(text)) <= known | {"person"}
+    assert set(words_of(text)) <= of_schema | {"person"}
     for template in ("positives", "absences"):
         (text,) = describe(schema, vector, template)
-        assert set(words(text)) <= known | frame | {"a", "an", "and"}
+        assert set(words_of(text)) <= of_schema | frame | {"a", "an", "and"}
 
 
 @pytest.mark.parametrize("case", CASES, ids="-".join)
@@ -93,8 +95,8 @@ def test_every_neighbour_is_told_apart_by_its_slots(schemas, case, seed):
     vector = any_vector(schema, seed)
     neighbours = vector ^ np.eye(len(schema), dtype=np.uint8)
     for template in ("positives", "slots"):
-        found = {describe(schema, v, template)[0] for v in [vector, *neighbours]}
-        assert len(found) == len(schema) + 1, template
+        sentences = {describe(schema, v, template)[0] for v in [vector, *neighbours]}
+        assert len(sentences) == len(schema) + 1, template
 
 
 @pytest.mark.parametrize("case", CASES, ids="-".join)
@@ -116,7 +118,7 @@ def test_neutral_words_are_of_no_schema(schemas):
     assert len(set(neutral)) == len(neutral)
     for case, schema in schemas.items():
         for attribute in schema.attributes:
-            said = words(f"{attribute.present} {attribute.absent}")
+            said = words_of(f"{attribute.present} {attribute.absent}")
             assert not set(said) & set(neutral), (case, attribute.name)
 
 

@@ -100,11 +100,11 @@ SENTENCES = [
      pytest.param("smollm2", 576, marks=pytest.mark.slow)],
 )  # fmt: skip
 def test_weights_are_trained(name, dim):
-    found = encoders.load(name).encode(SENTENCES)
-    assert found.shape == (3, dim)
-    assert found.dtype == np.float32
+    vectors = encoders.load(name).encode(SENTENCES)
+    assert vectors.shape == (3, dim)
+    assert vectors.dtype == np.float32
     if name != "glove":  # the weak control
-        assert cosine(found[0], found[1]) > cosine(found[0], found[2])
+        assert cosine(vectors[0], vectors[1]) > cosine(vectors[0], vectors[2])
 
 
 def test_poolings_by_hand():

@@ -178,20 +178,20 @@ def test_every_pooling_among_longer_and_shorter_sentences(name):
     company = [*SENTENCES, "a man", "a woman with long hair, wearing a hat, carrying three bags"]
     for pooling, expected in by_hand(encoder, SENTENCES[0]).items():
         encoder.pooling = pooling
-        found = encoder.encode(company)
-        np.testing.assert_allclose(found[0], expected, atol=2e-4 * abs(expected).max())
-        np.testing.assert_array_equal(encoder.encode(company[:1])[0], found[0])
+        vectors = encoder.encode(company)
+        np.testing.assert_allclose(vectors[0], expected, atol=2e-4 * abs(expected).max())
+        np.testing.assert_array_equal(encoder.encode(company[:1])[0], vectors[0])
 
 
 def test_the_store_never_mixes_poolings(tmp_path):
     poolings = ("mean", "last", "weighted", "prompt")
-    found = [store.embed(f"minilm@{p}", SENTENCES, tmp_path) for p in poolings]
+    vectors = [store.embed(f"minilm@{p}", SENTENCES, tmp_path) for p in poolings]
     assert len(list(tmp_path.glob("*.sqlite"))) == len(poolings)
     for one in range(4):
         for other in range(one):
-            assert abs(found[one] - found[other]).max() > 1e-3
+            assert abs(vectors[one] - vectors[other]).max() > 1e-3
     again = store.embed("minilm", SENTENCES, tmp_path)  # its own pooling is the mean
-    np.testing.assert_array_equal(again, found[0])
+    np.testing.assert_array_equal(again, vectors[0])
 
 
 def test_a_vector_does_not_depend_on_threads():
@@ -199,13 +199,13 @@ def test_a_vector_does_not_depend_on_threads():
 
     encoder = encoders.load("minilm")
     before = torch.get_num_threads()
-    found = []
+    vectors = []
     for threads in (1, 2):
         torch.set_num_threads(threads)
-        found.append(encoder.encode(SENTENCES))
+        vectors.append(encoder.encode(SENTENCES))
         assert torch.get_num_threads() == threads
     torch.set_num_threads(before)
-    np.testing.assert_array_equal(*found)
+    np.testing.assert_array_equal(*vectors)
 
 
 def test_use_gives_a_sentence_the_same_vector_in_any_company():
@@ -292,8 +292,8 @@ def test_what_was_embedded_before_a_stop_is_not_embedded_again(tmp_path, monkeyp
     with pytest.raises(KeyboardInterrupt):
         store.embed("wordllama", SENTENCES, tmp_path)
     resumed = True
-    found = store.embed("wordllama", SENTENCES, tmp_path)
-    np.testing.assert_array_equal(found, real.encode(SENTENCES))
+    vectors = store.embed("wordllama", SENTENCES, tmp_path)
+    np.testing.assert_array_equal(vectors, real.encode(SENTENCES))
     assert asked == SENTENCES
 
 
@@ -329,9 +329,9 @@ def test_pieces_are_joined_whole_or_not_at_all(tmp_path):
 @pytest.mark.skipif(bool(MPNET), reason=f"mpnet: {MPNET}")
 def test_mpnet_is_joined_once_and_trained(tmp_path):
     encoder = encoders.load("mpnet", tmp_path)
-    found = encoder.encode(SENTENCES)
-    assert found.shape == (3, 768) and encoder.dim == 768
-    assert cosine(found[0], found[1]) > cosine(found[0], found[2]) + 0.3
+    vectors = encoder.encode(SENTENCES)
+    assert vectors.shape == (3, 768) and encoder.dim == 768
+    assert cosine(vectors[0], vectors[1]) > cosine(vectors[0], vectors[2]) + 0.3
     (folder,) = (p for p in Path(tmp_path).iterdir() if p.is_dir())
     assert folder.name == "mpnet-0.0.1"
     before = folder.stat().st_mtime_ns

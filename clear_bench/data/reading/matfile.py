@@ -52,9 +52,9 @@ def member(struct: np.void, name: str, path: Path) -> np.ndarray:
     Raises:
         UserError: If the struct has no such field; ``path`` is the file to name.
     """
-    known = struct.dtype.names or ()
-    if name not in known:
-        raise UserError(f"{path}: no field '{name}'; it has {', '.join(known)}")
+    fields = struct.dtype.names or ()
+    if name not in fields:
+        raise UserError(f"{path}: no field '{name}'; it has {', '.join(fields)}")
     return struct[name]
 
 
@@ -64,8 +64,8 @@ def first_member(struct: np.void, names: Sequence[str], path: Path) -> np.ndarra
     Raises:
         UserError: If it has none of them.
     """
-    known = struct.dtype.names or ()
-    return member(struct, next((n for n in names if n in known), names[0]), path)
+    fields = struct.dtype.names or ()
+    return member(struct, next((n for n in names if n in fields), names[0]), path)
 
 
 def member_struct(struct: np.void, name: str, path: Path) -> np.void:
@@ -110,12 +110,12 @@ def whole_numbers(values: np.ndarray, what: str) -> NDArray[np.intp]:
         UserError: If one is anything else; ``what`` names them.
     """
     try:
-        found = values.astype(np.float64)
-        if (found != np.round(found)).any():
+        numbers = values.astype(np.float64)
+        if (numbers != np.round(numbers)).any():
             raise ValueError
     except (TypeError, ValueError):
         raise UserError(f"{what}: not whole numbers; get the official release again") from None
-    return found.astype(np.intp)
+    return numbers.astype(np.intp)
 
 
 def check_labels(labels: np.ndarray, names: Sequence[str], highest: int, where: str) -> None:

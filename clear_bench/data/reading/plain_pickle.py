@@ -49,18 +49,18 @@ class Array:
 
 def _scalar(kind: Any, data: Any) -> Array:
     """Stand in for ``numpy.core.multiarray.scalar``."""
-    found = Array()
-    found.state = (1, (), kind, False, data)
-    return found
+    scalar = Array()
+    scalar.state = (1, (), kind, False, data)
+    return scalar
 
 
 def _from_buffer(data: Any, kind: Any, shape: Any, order: Any) -> Array:
     """Stand in for ``numpy._core.numeric._frombuffer``, which protocol 5 uses."""
     if not isinstance(data, bytes | bytearray):
         raise ValueError("an array without bytes")
-    found = Array()
-    found.state = (1, shape, kind, order == "F", bytes(data))
-    return found
+    array = Array()
+    array.state = (1, shape, kind, order == "F", bytes(data))
+    return array
 
 
 def _encode(text: str, encoding: str) -> bytes:

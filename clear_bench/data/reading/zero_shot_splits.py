@@ -30,11 +30,11 @@ def zero_shot_split(root: Path, stems: Sequence[str]) -> NDArray[np.str_]:
     Raises:
         UserError: If the file is not there, is of another form or names other images.
     """
-    found = [root / name for name in FILES if (root / name).is_file()]
-    if len(found) != 1:
-        count = "no" if not found else "more than one"
+    files = [root / name for name in FILES if (root / name).is_file()]
+    if len(files) != 1:
+        count = "no" if not files else "more than one"
         raise UserError(f"{root}: {count} split file of {' or '.join(FILES)}; {FORM}")
-    path = found[0]
+    path = files[0]
     content = _load(path)
     names = content.get("image_name")
     if names is not None and [PurePath(str(n)).stem for n in names] != list(stems):

@@ -106,11 +106,11 @@ def find_annotation(root: Path) -> Path:
         UserError: If there is none, or two.
     """
     places = (root / "market_attribute.mat", root / "attribute" / "market_attribute.mat")
-    found = [place for place in places if place.is_file()]
-    if len(found) != 1:
-        count = "no" if not found else "a second"
+    files = [place for place in places if place.is_file()]
+    if len(files) != 1:
+        count = "no" if not files else "a second"
         raise UserError(f"{root}: {count} market_attribute.mat; put one there or in attribute/")
-    return found[0]
+    return files[0]
 
 
 def list_pictures(folder: Path) -> list[tuple[str, str, str]]:

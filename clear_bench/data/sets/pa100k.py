@@ -78,9 +78,11 @@ def read_pa100k(root: Path, split_name: str, label_set: str, *, images: bool = T
     path = next((root / p for p in PLACES if (root / p).is_file()), root / PLACES[0])
     names = [f"{part}_{kind}" for part in PARTS for kind in ("images_name", "label")]
     content = load_variables(path, ["attributes", *names])
-    found = texts(content["attributes"], f"{path}: attributes")
-    if found != SCHEMA.names:
-        raise UserError(f"{path}: attributes are {', '.join(found[:3])}.., not PA-100K's; {AGAIN}")
+    attributes = texts(content["attributes"], f"{path}: attributes")
+    if attributes != SCHEMA.names:
+        raise UserError(
+            f"{path}: attributes are {', '.join(attributes[:3])}.., not PA-100K's; {AGAIN}"
+        )
     manifest = pd.concat([_part(content, part, path) for part in PARTS], ignore_index=True)
     stems = manifest["person"].tolist()
     if images:

@@ -53,7 +53,7 @@ def list_pictures(root: Path, home: Path) -> list[Picture]:
     Raises:
         UserError: If a folder is missing or a picture's name begins with no number.
     """
-    found = []
+    listed = []
     for source in SOURCES:
         folder = home / source / "archive"
         if not folder.is_dir():
@@ -62,8 +62,8 @@ def list_pictures(root: Path, home: Path) -> list[Picture]:
         for name in sorted(os.listdir(folder), key=os.fsencode):  # noqa: PTH208 - fast
             if name.startswith(".") or not name.lower().endswith(SUFFIXES):
                 continue
-            found.append(Picture(f"{place}/{name}", source, _number(name, folder / name)))
-    return found
+            listed.append(Picture(f"{place}/{name}", source, _number(name, folder / name)))
+    return listed
 
 
 def person_numbers(pictures: list[Picture]) -> list[str]:
@@ -92,12 +92,12 @@ def read_labels(home: Path, pictures: list[Picture]) -> NDArray[np.uint8]:
             if key in lines:
                 raise UserError(f"{path}: line {place}: person {person} is there twice; {AGAIN}")
             lines[key] = [column[n] for n in labels if n in column]
-    found = np.zeros((len(pictures), len(NAMES)), np.uint8)
+    table = np.zeros((len(pictures), len(NAMES)), np.uint8)
     for row, picture in enumerate(pictures):
         if (picture.source, picture.person) not in lines:
             raise UserError(f"{picture.path}: no line for its person in Label.txt; {AGAIN}")
-        found[row, lines[picture.source, picture.person]] = 1
-    return found
+        table[row, lines[picture.source, picture.person]] = 1
+    return table
 
 
 def _lines(path: Path) -> list[str]:

@@ -113,11 +113,11 @@ def decided(labels: NDArray[np.integer], label_set: str) -> NDArray[np.uint8]:
     return np.where(labels == 2, int(label_set.endswith(UNSURE)), labels).astype(np.uint8)
 
 
-def check_names(found: Sequence[str], wanted: Sequence[str], path: Path, again: str) -> None:
+def check_names(given: Sequence[str], wanted: Sequence[str], path: Path, again: str) -> None:
     """Raise a `UserError` unless the selected labels are the official ones, in order."""
-    wrong = [pair for pair in zip(found, wanted, strict=False) if pair[0] != pair[1]]
-    if wrong or len(found) != len(wanted):
-        said = f"'{wrong[0][0]}' for '{wrong[0][1]}'" if wrong else f"{len(found)} of them"
+    wrong = [pair for pair in zip(given, wanted, strict=False) if pair[0] != pair[1]]
+    if wrong or len(given) != len(wanted):
+        said = f"'{wrong[0][0]}' for '{wrong[0][1]}'" if wrong else f"{len(given)} of them"
         raise UserError(
             f"{path}: selected attributes are not those of this release: {said}; {again}"
         )
@@ -129,13 +129,13 @@ def tracks(names: Sequence[str]) -> tuple[list[str], list[str]]:
     A track is one person in one clip, the best identity that a name gives; a picture of another
     name is a track of its own.
     """
-    found, cameras = [], []
+    ids, cameras = [], []
     for name in names:
         match = PICTURE.fullmatch(name)
         camera = match[1].upper() if match else ""
-        found.append(f"{camera}/{match[2]}/{match[3]}" if match else name)
+        ids.append(f"{camera}/{match[2]}/{match[3]}" if match else name)
         cameras.append(camera)
-    return found, cameras
+    return ids, cameras
 
 
 def find_images(root: Path, names: Sequence[str], again: str) -> list[str]:

@@ -67,14 +67,14 @@ def read_rapv1(root: Path, split_name: str, label_set: str, *, images: bool = Tr
     path = rap.find_annotation(root)
     content = load_struct(path, "RAP_annotation")
     names = texts(member(content, "imagesname", path), f"{path}: imagesname")
-    known = texts(member(content, "attribute_eng", path), f"{path}: attribute_eng")
+    attributes = texts(member(content, "attribute_eng", path), f"{path}: attribute_eng")
     labels = member(content, "label", path)
-    if labels.shape != (len(names), len(known)) or labels.shape != (IMAGES, ATTRIBUTES):
+    if labels.shape != (len(names), len(attributes)) or labels.shape != (IMAGES, ATTRIBUTES):
         raise UserError(
-            f"{path}: labels are {labels.shape} for {len(names)} images and {len(known)} names, "
-            f"must be {(IMAGES, ATTRIBUTES)}; {AGAIN}"
+            f"{path}: labels are {labels.shape} for {len(names)} images and {len(attributes)} "
+            f"names, must be {(IMAGES, ATTRIBUTES)}; {AGAIN}"
         )
-    rap.check_names(known[: len(SELECTED)], SELECTED, path, AGAIN)
+    rap.check_names(attributes[: len(SELECTED)], SELECTED, path, AGAIN)
     selected = labels[:, : len(SELECTED)]
     check_labels(selected, SELECTED, 2, str(path))
     persons, cameras = rap.tracks(names)

@@ -92,29 +92,29 @@ def read_rapv2(root: Path, split_name: str, label_set: str, *, images: bool = Tr
 def _labels(content: np.void, path: Path) -> tuple[list[str], np.ndarray]:
     """Return the names of the pictures and the selected labels ``(84928, 54)``, of 0, 1 and 2."""
     names = texts(member(content, "name", path), f"{path}: name")
-    known = texts(member(content, "attribute", path), f"{path}: attribute")
+    attributes = texts(member(content, "attribute", path), f"{path}: attribute")
     data = member(content, "data", path)
-    if data.shape != (len(names), len(known)) or data.shape != (IMAGES, ATTRIBUTES):
+    if data.shape != (len(names), len(attributes)) or data.shape != (IMAGES, ATTRIBUTES):
         raise UserError(
-            f"{path}: data is {data.shape} for {len(names)} images and {len(known)} names, must "
-            f"be {(IMAGES, ATTRIBUTES)}; {AGAIN}"
+            f"{path}: data is {data.shape} for {len(names)} images and {len(attributes)} names, "
+            f"must be {(IMAGES, ATTRIBUTES)}; {AGAIN}"
         )
     cells = member(content, "selected_attribute", path).reshape(-1)
     columns = whole_numbers(cells, f"{path}: selected_attribute") - 1
     if not np.isin(columns, np.arange(ATTRIBUTES)).all():
         raise UserError(f"{path}: selected_attribute names a column that is not there; {AGAIN}")
-    rap.check_names([known[k] for k in columns], SELECTED, path, AGAIN)
+    rap.check_names([attributes[k] for k in columns], SELECTED, path, AGAIN)
     check_labels(data[:, columns], SELECTED, 2, str(path))
     return names, data[:, columns]
 
 
 def _persons(content: np.void, names: list[str], path: Path) -> tuple[list[str], list[str]]:
     """Return identity and camera of each picture."""
-    found, cameras = rap.tracks(names)
+    tracks, cameras = rap.tracks(names)
     numbers = member(content, "person_identity", path).reshape(-1)
     if len(numbers) != len(names):
         raise UserError(f"{path}: {len(numbers)} identities for {len(names)} images; {AGAIN}")
-    pairs = zip(numbers, found, strict=True)
+    pairs = zip(numbers, tracks, strict=True)
     return [str(int(n)) if n > 0 else track for n, track in pairs], cameras
 
 

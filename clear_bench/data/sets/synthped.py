@@ -122,9 +122,9 @@ def write_annotation(path: Path, parts: Mapping[str, Mapping[str, Traits]]) -> N
     path.write_bytes(text + stream.getvalue()[116:])
 
 
-def _generator(*words: int) -> np.random.Generator:
+def _generator(*numbers: int) -> np.random.Generator:
     """Return the generator of one thing."""
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(list(words))))
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(list(numbers))))
 
 
 SOURCE = Source(

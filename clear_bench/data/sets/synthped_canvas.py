@@ -7,11 +7,11 @@ Span = tuple[float, float]
 
 
 class Canvas:
-    """A picture with a figure's floor, middle and size.
+    """A picture with a person's floor, middle and size.
 
     Args:
         image: Pillow image to draw on.
-        feet: Where the figure stands, in pixels of the image.
+        feet: Where the person stands, in pixels of the image.
         unit: Its height in pixels.
         lean: How far it leans forward, in heights at the top; negative to the left.
     """

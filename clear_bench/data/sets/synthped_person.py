@@ -42,7 +42,7 @@ def pose_of(rng: np.random.Generator) -> Pose:
     )
 
 
-class Figure(Canvas):
+class DrawnPerson(Canvas):
     """A person being drawn.
 
     Args:

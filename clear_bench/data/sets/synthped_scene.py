@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from clear_bench.data.sets.synthped_look import Color, Look, look_of
-from clear_bench.data.sets.synthped_person import Figure, pose_of
+from clear_bench.data.sets.synthped_person import DrawnPerson, pose_of
 from clear_bench.data.sets.synthped_traits import Traits, chance, draw_traits
 
 HEIGHT, WIDTH = 128, 64
@@ -107,7 +107,7 @@ def passer_by(rng: np.random.Generator, image: Any, *, near: bool) -> None:
     away = int(rng.integers(27, 40) if near else rng.integers(20, 40))
     feet = (SCALE * (WIDTH / 2 + side * away), SCALE * float(rng.integers(100, 140)))
     height = SCALE * float(rng.integers(96, 135) if near else rng.integers(60, 110))
-    Figure(image, traits, look_of(rng, traits), pose_of(rng), feet, height, rng).draw()
+    DrawnPerson(image, traits, look_of(rng, traits), pose_of(rng), feet, height, rng).draw()
 
 
 def obstacle(rng: np.random.Generator, image: Any) -> None:
@@ -178,7 +178,7 @@ def photograph(rng: np.random.Generator, traits: Traits, look: Look, camera: Cam
         SCALE * (WIDTH / 2 + float(rng.integers(-6, 7))),
         SCALE * float(rng.integers(117, 133)),
     )
-    Figure(image, traits, look, pose_of(rng), feet, target * fill / 100, rng).draw()
+    DrawnPerson(image, traits, look, pose_of(rng), feet, target * fill / 100, rng).draw()
     if chance(rng, 10):
         passer_by(rng, image, near=True)
     if chance(rng, 22):

@@ -144,10 +144,10 @@ def identities(seed: int) -> tuple[dict[str, Traits], dict[str, Traits]]:
 
 def _draw_distinct(rng: np.random.Generator, count: int) -> list[Traits]:
     """Return so many different traits, in random order (the common ones would come first)."""
-    found: dict[Traits, None] = {}
-    while len(found) < count:
-        found[draw_traits(rng)] = None
-    kinds = list(found)
+    distinct: dict[Traits, None] = {}
+    while len(distinct) < count:
+        distinct[draw_traits(rng)] = None
+    kinds = list(distinct)
     return [kinds[k] for k in rng.permutation(count)]
 
 

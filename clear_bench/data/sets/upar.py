@@ -122,24 +122,24 @@ def _read_table(root: Path, part: str) -> pd.DataFrame:
         raise UserError(
             f"{path}: line {row + 2}: {SCHEMA.names[column]} is '{value}', must be 0 or 1; {AGAIN}"
         )
-    found = (labels == "1").astype(np.uint8).set_axis(SCHEMA.names, axis=1)
-    found.insert(0, "path", text[0])
-    return found
+    rows = (labels == "1").astype(np.uint8).set_axis(SCHEMA.names, axis=1)
+    rows.insert(0, "path", text[0])
+    return rows
 
 
 def _split(table: pd.DataFrame, name: str, root: Path) -> np.ndarray:
     """Return the split of each row before a val part is held out, "" for an unused row."""
     part, domain = table["part"].to_numpy(str), table["domain"]
     if name == "upar2024":
-        known = set(domain[part == "train"]) & set(domain[part == "test"])
-        if known:
-            raise UserError(f"{root}: test.csv has {', '.join(sorted(known))}, as train.csv has")
+        repeated = set(domain[part == "train"]) & set(domain[part == "test"])
+        if repeated:
+            raise UserError(f"{root}: test.csv has {', '.join(sorted(repeated))}, as train.csv has")
         return part
     split = np.where(part == "val", "test", part)
     if name != "all":
         kind, key = name.split("-")
-        own = (domain == DOMAINS[key]).to_numpy()
-        trained = own if kind == "cv" else ~own
+        of_domain = (domain == DOMAINS[key]).to_numpy()
+        trained = of_domain if kind == "cv" else ~of_domain
         split = np.where((split == "train") == trained, split, "")
     for wanted in ("train", "test"):
         if wanted not in split:
@@ -174,7 +174,7 @@ def _peta_persons(root: Path) -> list[str]:
 def _find(paths: list[str], root: Path) -> list[str]:
     """Return where the pictures lie, relative to the root."""
     places: dict[str, dict[str, str]] = {}
-    found, missing = [], []
+    located, missing = [], []
     for path in paths:
         folder, slash, name = path.rpartition("/")
         if not slash:
@@ -182,15 +182,15 @@ def _find(paths: list[str], root: Path) -> list[str]:
         if folder not in places:
             places[folder] = _place(folder, root)
         stem = PurePosixPath(name).stem
-        found.append(places[folder].get(stem, ""))
-        if not found[-1]:
+        located.append(places[folder].get(stem, ""))
+        if not located[-1]:
             missing.append(path)
     if missing:
         raise UserError(
             f"{root}: {len(missing)} of {len(paths)} images missing, the first is {missing[0]}; "
             f"{AGAIN}"
         )
-    return found
+    return located
 
 
 def _place(folder: str, root: Path) -> dict[str, str]:
@@ -200,16 +200,16 @@ def _place(folder: str, root: Path) -> dict[str, str]:
     if not homes:
         raise UserError(f"{root}: no folder {domain}, whose pictures the tables name; {AGAIN}")
     home = homes[0]
-    found: dict[str, str] = {}
+    path_of: dict[str, str] = {}
     for inside in (rest, *INSIDE.get(domain, ())):
-        if (home / inside).is_dir() and not found:
+        if (home / inside).is_dir() and not path_of:
             place = (home / inside).relative_to(root).as_posix()
-            found = {k: f"{place}/{v}" for k, v in pictures(home / inside, AGAIN).items()}
-    sources = peta_folders.find_sources(home) if domain == "PETA" and not found else None
+            path_of = {k: f"{place}/{v}" for k, v in pictures(home / inside, AGAIN).items()}
+    sources = peta_folders.find_sources(home) if domain == "PETA" and not path_of else None
     if sources is not None:
         listed = peta_folders.list_pictures(root, sources)
         return {f"{number:05d}": p.path for number, p in enumerate(listed, start=1)}
-    return found
+    return path_of
 
 
 SOURCE = Source(

@@ -27,13 +27,15 @@ def _plain(*names: str) -> list[Attribute]:
 def _colors(body: str) -> list[Attribute]:
     """Return the colours of a half of the body; several may hold, so they are no group."""
     noun, article = BODY[body], "a " if body == "UpperBody" else ""
-    found = []
+    attributes = []
     for color in COLORS:
         word = "unusually colored" if color == "Other" else color.lower()
         phrase = f"{word} {noun}"
         bare = article and ("an " if phrase[0] in "aeiou" else "a ")
-        found.append(Attribute(f"{body}-Color-{color}", "wearing", bare + phrase, f"no {phrase}"))
-    return found
+        attributes.append(
+            Attribute(f"{body}-Color-{color}", "wearing", bare + phrase, f"no {phrase}")
+        )
+    return attributes
 
 
 def _length(body: str, short: str, long: str) -> Attribute:

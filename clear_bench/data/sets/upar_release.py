@@ -58,6 +58,6 @@ def _rows(partition: Any, part: str, number: int) -> NDArray[np.int64]:
     """Return the pictures of a part of a partition, which may be a list of one array a domain."""
     if part == "val" and part not in partition:
         return np.zeros(0, np.int64)
-    found = partition[part][number]
-    arrays = found if isinstance(found, list) and len(found) and np.ndim(found[0]) else [found]
+    rows = partition[part][number]
+    arrays = rows if isinstance(rows, list) and len(rows) and np.ndim(rows[0]) else [rows]
     return np.concatenate([np.asarray(a, np.int64).reshape(-1) for a in arrays])

@@ -10,12 +10,12 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from clear_bench.config.plugins import title_of
+from clear_bench.report.figures.images import check_terms
 from clear_bench.report.figures.material import Material
-from clear_bench.report.figures.page import Gap, Page
-from clear_bench.report.figures.pictures import check_terms
+from clear_bench.report.figures.picture import NotDrawn, Picture
 from clear_bench.report.figures.qualitative import SHOWN, sheet
-from clear_bench.report.figures.rankings import BROKEN
 from clear_bench.report.figures.style import WIDE
+from clear_bench.results.predictions import BROKEN
 from clear_bench.utils.errors import UserError
 
 ROWS = {
@@ -24,11 +24,11 @@ ROWS = {
     "swin": "Swin's tokens,\nas the class\ntoken reads them",
     "vit_cross": "ViT's patches,\nas the mean Swin\ntoken reads them",
 }
-LARGER = 1.5  # than on a qualitative page, at most
+LARGER = 1.5  # than on a qualitative picture, at most
 ADVICE = "run: python -m clear_bench.attention RUN"
 
 
-def maps(material: Material, most: int = 10) -> Iterator[Page | Gap]:
+def maps(material: Material, most: int = 10) -> Iterator[Picture | NotDrawn]:
     """Draw where both branches look in some test images.
 
     Args:
@@ -40,14 +40,14 @@ def maps(material: Material, most: int = 10) -> Iterator[Page | Gap]:
     for file in files:
         run = material.usable(file.stem)
         if run is None:
-            yield Gap(file.stem, f"{file}: of no run that may be shown; {ADVICE}")
+            yield NotDrawn(file.stem, f"{file}: of no run that may be shown; {ADVICE}")
             continue
         record = run.record
         try:
             check_terms(material, record.dataset)
             arrays = _read(file)
         except UserError as error:
-            yield Gap(file.stem, str(error))
+            yield NotDrawn(file.stem, str(error))
             continue
         grids = ", ".join(
             f"{key} {arrays[key].shape[1]}x{arrays[key].shape[2]}" for key in ROWS
@@ -58,9 +58,9 @@ def maps(material: Material, most: int = 10) -> Iterator[Page | Gap]:
             "Bright is much looked at, each map scaled to its own greatest value and shown on its "
             f"own grid (rows x columns: {grids}). Protocol: {record.protocol}"
         )
-        yield Page(file.stem, _draw(arrays, most), caption, (record.run_id,))
+        yield Picture(file.stem, _draw(arrays, most), caption, (record.run_id,))
     if not files:
-        yield Gap("", f"{material.attention}: no attention maps; {ADVICE}")
+        yield NotDrawn("", f"{material.attention}: no attention maps; {ADVICE}")
 
 
 def _read(file: Path) -> dict[str, NDArray[Any]]:
@@ -84,7 +84,7 @@ def _draw(arrays: dict[str, NDArray[Any]], most: int) -> Figure:
     """Draw the images in a row and each kind of map over them in a row below."""
     rows = [key for key in ROWS if key in arrays]
     shown = arrays["pixels"][:most]
-    larger = min(most / len(shown), LARGER)  # few images fill the page
+    larger = min(most / len(shown), LARGER)  # few images fill the width
     width, height = larger * SHOWN[0], larger * SHOWN[1]
     names = 1.15
     step = larger * (WIDE - names) / most

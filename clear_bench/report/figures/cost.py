@@ -8,9 +8,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from clear_bench.report.figures.labels import place
-from clear_bench.report.figures.material import MAIN, Board, Material
+from clear_bench.report.figures.material import MAIN, Leaderboard, Material
 from clear_bench.report.figures.methods import handles, nothing
-from clear_bench.report.figures.page import Gap, Page
+from clear_bench.report.figures.picture import NotDrawn, Picture
 from clear_bench.report.figures.style import KINDS, WIDE, canvas, settle
 
 COSTS = {  # name in the record: axis, scale
@@ -20,14 +20,16 @@ COSTS = {  # name in the record: axis, scale
 }
 
 
-def cost(material: Material, own: tuple[str, ...], costs: tuple[str, ...]) -> Iterator[Page | Gap]:
+def cost(
+    material: Material, featured: tuple[str, ...], costs: tuple[str, ...]
+) -> Iterator[Picture | NotDrawn]:
     """Draw the main metric against what a method costs, and mark the Pareto front.
 
     A retrieval method's cost includes its parent's, without which it cannot run.
 
     Args:
         material: What is drawn.
-        own: Methods to stand out.
+        featured: Methods to stand out.
         costs: Names of `COSTS`, a panel each.
     """
     for board in material.comparable:
@@ -36,11 +38,11 @@ def cost(material: Material, own: tuple[str, ...], costs: tuple[str, ...]) -> It
         hidden = [m for m in board.ranked if not all(m in points for points in table.values())]
         lines = {}
         for axis, (name, points) in zip(axes[0], table.items(), strict=True):
-            lines[name] = _scatter(axis, board, own, points)
+            lines[name] = _scatter(axis, board, featured, points)
             axis.set_xlabel(COSTS[name][0])
         axes[0, 0].set_ylabel(f"{MAIN[board.task]} (%)")
         front = Line2D([], [], color="0.4", linestyle="--", label="Pareto front")
-        entries = [*handles(board, own, hidden), front]
+        entries = [*handles(board, featured, hidden), front]
         figure.legend(handles=entries, loc="outside lower center", ncols=4)
         settle(figure)
         for axis, (name, points) in zip(axes[0], table.items(), strict=True):
@@ -51,28 +53,28 @@ def cost(material: Material, own: tuple[str, ...], costs: tuple[str, ...]) -> It
             if said
             else ""
         )
-        yield Page(board.stem, figure, caption, board.run_ids())
+        yield Picture(board.stem, figure, caption, board.run_ids())
     yield from nothing(material)
 
 
-def _points(material: Material, board: Board, name: str) -> dict[str, tuple[float, float]]:
+def _points(material: Material, board: Leaderboard, name: str) -> dict[str, tuple[float, float]]:
     """Return each method's cost and value, of those that have a cost above 0."""
     costs = {m: _cost(material, board, m, name) for m in board.ranked}
     return {m: (x, board.mean(m)) for m, x in costs.items() if x > 0}
 
 
-def _cost(material: Material, board: Board, method: str, name: str) -> float:
+def _cost(material: Material, board: Leaderboard, method: str, name: str) -> float:
     """Return a method's mean cost over seeds, its parents' included, in the axis' unit.
 
     NaN if a parent has no current record.
     """
-    found = []
+    costs = []
     for run in board.runs(method):
         parent = material.usable(run.record.parent) if run.record.parent else None
         shared = parent.record.cost.get(name, 0) if parent else 0
-        known = parent is not None or not run.record.parent
-        found.append(run.record.cost.get(name, 0) + shared if known else np.nan)
-    return COSTS[name][1] * float(np.mean(found))
+        parent_counted = parent is not None or not run.record.parent
+        costs.append(run.record.cost.get(name, 0) + shared if parent_counted else np.nan)
+    return COSTS[name][1] * float(np.mean(costs))
 
 
 def pareto(points: dict[str, tuple[float, float]]) -> list[str]:
@@ -91,7 +93,10 @@ def pareto(points: dict[str, tuple[float, float]]) -> list[str]:
 
 
 def _scatter(
-    axis: Axes, board: Board, own: tuple[str, ...], points: dict[str, tuple[float, float]]
+    axis: Axes,
+    board: Leaderboard,
+    featured: tuple[str, ...],
+    points: dict[str, tuple[float, float]],
 ) -> list[tuple[float, float]]:
     """Draw methods by cost and value and return the corners of the Pareto front."""
     if not points:
@@ -108,7 +113,7 @@ def _scatter(
         corners += [(points[name][0], corners[-1][1]), points[name]]
     axis.plot(*zip(*corners, strict=True), color="0.4", linestyle="--", linewidth=0.8, zorder=1)
     for method, (x, y) in points.items():
-        looks = KINDS[board.kind(method, own)]
+        looks = KINDS[board.kind(method, featured)]
         edge = "black" if method in front else "white"
         axis.scatter(x, y, s=26, c=looks["color"], marker=looks["marker"], edgecolors=edge,
                      linewidths=0.7, zorder=3)  # fmt: skip

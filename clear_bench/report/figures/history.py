@@ -7,26 +7,28 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from clear_bench.report.figures.material import MAIN, Board, Material
-from clear_bench.report.figures.page import Gap, Page
+from clear_bench.report.figures.material import MAIN, Leaderboard, Material
+from clear_bench.report.figures.picture import NotDrawn, Picture
 from clear_bench.report.figures.style import LINES, NAMES, PALETTE, WIDE, canvas
 
 
-def training(material: Material, own: tuple[str, ...], top: int = 6) -> Iterator[Page | Gap]:
+def training(
+    material: Material, featured: tuple[str, ...], top: int = 6
+) -> Iterator[Picture | NotDrawn]:
     """Draw the course of training of CLEAR and of the best other methods.
 
     Args:
         material: What is drawn.
-        own: Methods that are shown in any case.
+        featured: Methods that are shown in any case.
         top: How many methods are shown; the others are thin and grey.
     """
     drawn = False
-    for board in material.boards:
+    for board in material.leaderboards:
         trained = [m for m in board.ranked if all(r.record.history for r in board.runs(m))]
         if not trained:
             continue
         drawn = True
-        first = [m for m in trained if board.kind(m, own) == "own"]
+        first = [m for m in trained if board.kind(m, featured) == "own"]
         rest = [m for m in trained if m not in first]
         shown = (first + rest)[: max(top, len(first))]
         figure, axes = canvas(WIDE, 2.4, 1, 2)
@@ -55,15 +57,15 @@ def training(material: Material, own: tuple[str, ...], top: int = 6) -> Iterator
         )
         caption = f"{board.caption}. Mean over seeds; the band spans the seeds.{grey}"
         runs = board.run_ids(*trained)
-        yield Page(board.stem, figure, caption, runs)
+        yield Picture(board.stem, figure, caption, runs)
     if not drawn:
-        yield Gap(
+        yield NotDrawn(
             "", "no finished, current run has trained; train some: python -m clear_bench.train"
         )
 
 
 def _course(
-    board: Board, method: str, key: str
+    board: Leaderboard, method: str, key: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return epochs, and mean, least and greatest value over seeds, up to the last shared epoch."""
     rows = [run.record.history for run in board.runs(method)]
@@ -74,7 +76,7 @@ def _course(
     return epochs, values.mean(axis=0), values.min(axis=0), values.max(axis=0)
 
 
-def _lines(axis: Axes, board: Board, method: str, key: str, number: int) -> None:
+def _lines(axis: Axes, board: Leaderboard, method: str, key: str, number: int) -> None:
     """Draw one method's course with its band."""
     epochs, mean, low, high = _course(board, method, key)
     color = PALETTE[number % len(PALETTE)]

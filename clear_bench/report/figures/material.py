@@ -19,7 +19,7 @@ MAIN = {"recognition": "mA", "retrieval": "mAP"}
 
 
 @dataclass(frozen=True)
-class Board:
+class Leaderboard:
     """Methods on one data set and task, by one protocol: numbers that may stand side by side.
 
     Args:
@@ -40,8 +40,8 @@ class Board:
 
     def values(self, method: str, metric: str = "") -> NDArray[np.float64]:
         """Return a metric of a method's runs in per cent ``(seeds,)``; "" is the main one."""
-        found = self.methods[method].values(metric or MAIN[self.task])
-        return 100 * np.array(list(found.values()))
+        value_by_seed = self.methods[method].values(metric or MAIN[self.task])
+        return 100 * np.array(list(value_by_seed.values()))
 
     def mean(self, method: str) -> float:
         """Return the mean of the main metric over seeds in per cent."""
@@ -56,10 +56,10 @@ class Board:
         """Return the runs of a method, by seed."""
         return self.methods[method].runs
 
-    def kind(self, method: str, own: tuple[str, ...]) -> str:
+    def kind(self, method: str, featured: tuple[str, ...]) -> str:
         """Return which of `clear_bench.report.figures.style.KINDS` a method is."""
         group = self.methods[method]
-        if group.method in own:
+        if group.method in featured:
             return "own"
         learns = group.runs[0].record.config.get(self.task, {}).get("train", {}).get("epochs", 1)
         return "baseline" if learns else "floor"
@@ -75,10 +75,10 @@ class Board:
         """Return a method's name in print with the last words of the settings' keys."""
         key = self.methods[method].method
         rest = method.removeprefix(key)
-        words = [word.rsplit(".", 1)[-1] if "=" in word else word for word in rest.split(", ")]
+        settings = [word.rsplit(".", 1)[-1] if "=" in word else word for word in rest.split(", ")]
         if rest:
-            words[0] = f" ({words[0].removeprefix(' (')}"
-        return title_of(key) + ", ".join(words)
+            settings[0] = f" ({settings[0].removeprefix(' (')}"
+        return title_of(key) + ", ".join(settings)
 
     @property
     def caption(self) -> str:
@@ -121,27 +121,27 @@ class Material:
         ]
 
     @cached_property
-    def boards(self) -> list[Board]:
+    def leaderboards(self) -> list[Leaderboard]:
         """All of them; of one data set and task, the protocol of most methods comes first."""
-        found: dict[tuple[str, str], dict[str, dict[str, Group]]] = {}
+        by_task: dict[tuple[str, str], dict[str, dict[str, Group]]] = {}
         for group in self.results.groups():
             if group.values(MAIN[group.task]):
-                place = found.setdefault((group.dataset, group.task), {})
+                place = by_task.setdefault((group.dataset, group.task), {})
                 place.setdefault(group.protocol, {})[group.label] = group
-        boards = []
-        for (dataset, task), protocols in sorted(found.items()):
+        leaderboards = []
+        for (dataset, task), protocols in sorted(by_task.items()):
             order = sorted(protocols, key=lambda p: (-len(protocols[p]), p))
             for number, protocol in enumerate(order):
                 stem = f"{dataset}-{task}" + (f"-{number + 1}" if number else "")
                 shown = _own_recipes(protocols[protocol])
                 others = len(protocols[protocol]) - len(shown)
-                boards.append(Board(stem, dataset, task, protocol, shown, others))
-        return boards
+                leaderboards.append(Leaderboard(stem, dataset, task, protocol, shown, others))
+        return leaderboards
 
     @property
-    def comparable(self) -> list[Board]:
-        """The boards of at least two methods."""
-        return [board for board in self.boards if len(board.methods) > 1]
+    def comparable(self) -> list[Leaderboard]:
+        """The leaderboards of at least two methods."""
+        return [board for board in self.leaderboards if len(board.methods) > 1]
 
     def usable(self, run_id: str) -> Loaded | None:
         """Return the run of that id if its numbers may be shown."""

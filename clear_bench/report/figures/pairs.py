@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from clear_bench.report.figures.material import Board, Material
+from clear_bench.report.figures.material import Leaderboard, Material
 from clear_bench.report.figures.methods import NOTHING
-from clear_bench.report.figures.page import Gap, Page
+from clear_bench.report.figures.picture import NotDrawn, Picture
 from clear_bench.report.figures.style import COLUMN, WIDE, canvas
 from clear_bench.results.statistics import LEVEL, holm, paired_tests
 from clear_bench.results.unit_scores import UNIT_METRIC, unit_scores
@@ -21,20 +21,20 @@ UNITS = {"recognition": "images", "retrieval": "queries"}
 Floats = NDArray[np.float64]
 
 
-def wins(material: Material, most: int = 20) -> Iterator[Page | Gap]:
+def wins(material: Material, most: int = 20) -> Iterator[Picture | NotDrawn]:
     """Draw on what share of images or queries each method beats each other.
 
     Args:
         material: What is drawn.
         most: How many methods are shown, the best.
     """
-    there = material.comparable
-    for board in there:
+    boards = material.comparable
+    for board in boards:
         shown = board.ranked[:most]
         try:
             scores = np.array([_scores(board, method) for method in shown])
         except UserError as error:
-            yield Gap(board.stem, str(error))
+            yield NotDrawn(board.stem, str(error))
             continue
         width = COLUMN if len(shown) <= FEW else WIDE
         figure, axes = canvas(width, min(width, 1.2 + 0.34 * len(shown)))
@@ -47,12 +47,12 @@ def wins(material: Material, most: int = 20) -> Iterator[Page | Gap]:
             f"correction for {len(shown) * (len(shown) - 1) // 2} pairs."
         )
         runs = board.run_ids(*shown)
-        yield Page(board.stem, figure, caption, runs)
-    if not there:
-        yield Gap("", NOTHING)
+        yield Picture(board.stem, figure, caption, runs)
+    if not boards:
+        yield NotDrawn("", NOTHING)
 
 
-def _scores(board: Board, method: str) -> Floats:
+def _scores(board: Leaderboard, method: str) -> Floats:
     """Return each unit's score, mean over seeds ``(U,)``.
 
     Raises:
@@ -88,9 +88,9 @@ def corrected(scores: Floats) -> Floats:
     """
     upper = np.triu_indices(len(scores), 1)
     gaps = scores[upper[0]] - scores[upper[1]]
-    found = np.ones((len(scores), len(scores)))
-    found[upper] = holm(paired_tests(gaps, np.zeros(scores.shape[1])).tolist())
-    return np.minimum(found, found.T)
+    p_values = np.ones((len(scores), len(scores)))
+    p_values[upper] = holm(paired_tests(gaps, np.zeros(scores.shape[1])).tolist())
+    return np.minimum(p_values, p_values.T)
 
 
 def _matrix(axis: Axes, names: list[str], shares: Floats, p_values: Floats) -> None:

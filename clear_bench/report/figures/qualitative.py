@@ -1,4 +1,4 @@
-"""Qualitative pages: what a query asks for, and the images that two methods rank first."""
+"""Qualitative pictures: what a query asks for, and the images that two methods rank first."""
 
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -13,18 +13,19 @@ from numpy.typing import NDArray
 
 from clear_bench.data.dataset import Dataset
 from clear_bench.data.schema import Schema
-from clear_bench.report.figures.material import Board, Material
-from clear_bench.report.figures.page import Gap, Page
-from clear_bench.report.figures.pictures import check_terms, dataset_of, read_rows
-from clear_bench.report.figures.rankings import EMBEDDED, Arrays, embedded, kept, order
+from clear_bench.report.figures.images import check_terms, dataset_of, read_rows
+from clear_bench.report.figures.material import Leaderboard, Material
+from clear_bench.report.figures.picture import NotDrawn, Picture
+from clear_bench.report.figures.rankings import EMBEDDED, embedded, order
 from clear_bench.report.figures.style import GREEN, RED, WIDE
 from clear_bench.results.groups import Loaded
+from clear_bench.results.predictions import Arrays, arrays_of
 from clear_bench.text.descriptions import describe
 from clear_bench.utils.errors import UserError
 
 TOP = 10
 PICTURE = (128, 64)  # height, width in pixels
-LINE = 165  # letters of a line of text across the page
+LINE = 165  # letters of a line of text across the picture
 SHOWN = (0.47, 0.92)  # width, height of an image in inches
 NAMES, HEAD, ROW = 0.95, 0.4, 1.0  # in inches: of a method's name, a query's words, its images
 STEP = (WIDE - NAMES) / TOP  # from image to image in inches
@@ -44,36 +45,39 @@ class Ranked:
         return order(self.arrays, query, query + 1, ties)[0, :count]
 
 
-def pages(
-    material: Material, method: str, own: tuple[str, ...], queries: int = 3
-) -> Iterator[Page | Gap]:
+def queries_and_answers(
+    material: Material, method: str, featured: tuple[str, ...], queries: int = 3
+) -> Iterator[Picture | NotDrawn]:
     """Draw the best and the worst queries of a method, beside the best baseline's answer.
 
     Args:
         material: What is drawn.
         method: Whose best and worst they are, at its first seed.
-        own: Methods that are no baselines.
-        queries: On each page.
+        featured: Methods that are no baselines.
+        queries: On each picture.
     """
     drawn = False
-    for board in material.boards:
-        there = embedded(board)
-        rivals = [m for m in there if board.kind(m, own) == "baseline"]
-        if method not in there or not rivals:
+    for board in material.leaderboards:
+        methods = embedded(board)
+        rivals = [m for m in methods if board.kind(m, featured) == "baseline"]
+        if method not in methods or not rivals:
             continue
         drawn = True
         try:
-            yield from _pages(material, board, (method, rivals[0]), queries)
+            yield from _best_and_worst(material, board, (method, rivals[0]), queries)
         except UserError as error:
-            yield Gap(board.stem, str(error))
+            yield NotDrawn(board.stem, str(error))
     if not drawn:
-        yield Gap("", f"needs {EMBEDDED} of {method} and of a baseline")
+        yield NotDrawn("", f"needs {EMBEDDED} of {method} and of a baseline")
 
 
-def _pages(material: Material, board: Board, pair: tuple[str, str], queries: int) -> Iterator[Page]:
-    """Draw the two pages of a board."""
+def _best_and_worst(
+    material: Material, board: Leaderboard, pair: tuple[str, str], queries: int
+) -> Iterator[Picture]:
+    """Draw the two pictures of a leaderboard."""
     check_terms(material, board.dataset)
-    both = [Ranked(board.title(m), board.runs(m)[0], kept(board.runs(m)[0].folder)) for m in pair]
+    runs = [board.runs(m)[0] for m in pair]
+    both = [Ranked(board.title(m), r, arrays_of(r.folder)) for m, r in zip(pair, runs, strict=True)]
     one, other = (r.arrays for r in both)
     if not all(np.array_equal(one[k], other[k]) for k in ("rows", "vectors")):
         raise UserError(f"{both[1].run.record.run_id}: other gallery or queries than {pair[0]}")
@@ -91,21 +95,21 @@ def _pages(material: Material, board: Board, pair: tuple[str, str], queries: int
             f"images. A green solid frame and a tick: a person of exactly these attributes; a red "
             f"dashed one and a cross: another. Protocol: {board.protocol}"
         )
-        runs = tuple(r.run.record.run_id for r in both)
-        yield Page(f"{board.stem}-{word}", figure, caption, runs)
+        run_ids = tuple(run.record.run_id for run in runs)
+        yield Picture(f"{board.stem}-{word}", figure, caption, run_ids)
 
 
 def _draw(
     both: Sequence[Ranked], dataset: Dataset, chosen: NDArray[np.intp], count: NDArray[Any]
 ) -> Figure:
-    """Draw a page: for each query its words, and a row of images for each method."""
+    """Draw a picture: for each query its words, and a row of images for each method."""
     block = HEAD + ROW * len(both)
-    page, axis = sheet(WIDE, block * len(chosen))
+    figure, axis = sheet(WIDE, block * len(chosen))
     for number, query in enumerate(chosen):
         top = number * block
-        words = _words(both[0].run, dataset.schema, both[0].arrays["vectors"][query])
+        lines = _words(both[0].run, dataset.schema, both[0].arrays["vectors"][query])
         noun = "image" if count[query] == 1 else "images"
-        axis.text(0.05, top + 0.55 * HEAD, f"{words} ({count[query]} {noun})", fontsize=7,
+        axis.text(0.05, top + 0.55 * HEAD, f"{lines} ({count[query]} {noun})", fontsize=7,
                   va="center", linespacing=1.15)  # fmt: skip
         for row, ranked in enumerate(both):
             y = top + HEAD + row * ROW
@@ -119,7 +123,7 @@ def _draw(
             strip(axis, pixels, y)
             for rank, good in enumerate(right):
                 frame(axis, (NAMES + rank * STEP, y), bool(good))
-    return page
+    return figure
 
 
 def sheet(width: float, height: float) -> tuple[Figure, Axes]:
@@ -132,7 +136,7 @@ def sheet(width: float, height: float) -> tuple[Figure, Axes]:
 
 
 def _words(run: Loaded, schema: Schema, vector: NDArray[Any]) -> str:
-    """Return a query's attributes and its pseudo-description, in lines of the page's width."""
+    """Return a query's attributes and its pseudo-description, in lines of the picture's width."""
     names = ", ".join(n for n, value in zip(schema.names, vector, strict=True) if value) or "none"
     template = run.record.config["retrieval"].get("text", {}).get("template", "positives")
     sentence = describe(schema, vector, template)[0]
@@ -141,7 +145,7 @@ def _words(run: Loaded, schema: Schema, vector: NDArray[Any]) -> str:
 
 
 def strip(axis: Axes, pixels: NDArray[np.uint8], top: float) -> None:
-    """Draw images in a row, as one picture: a page of many pictures is slow to write.
+    """Draw images in a row, as one image: a picture of many images is slow to write.
 
     Args:
         axis: Of `sheet`.

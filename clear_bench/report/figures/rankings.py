@@ -1,53 +1,23 @@
 """Rankings out of the embeddings that runs keep, and the figures made of them."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clear_bench.metrics.ranks import Positives, Ties
 from clear_bench.metrics.retrieval import dot_products
-from clear_bench.report.figures.material import Board, Material
-from clear_bench.report.figures.page import Gap, Page
+from clear_bench.report.figures.material import Leaderboard, Material
+from clear_bench.report.figures.picture import NotDrawn, Picture
 from clear_bench.report.figures.style import COLUMN, LINES, MARKERS, PALETTE, canvas
 from clear_bench.results.groups import Loaded
-from clear_bench.runs.files import PREDICTIONS
-from clear_bench.utils.errors import UserError
+from clear_bench.results.predictions import Arrays, arrays_of, opened
 
-Arrays = dict[str, NDArray[Any]]
 CHUNK = 64
 WORDY = 24  # letters of a name that leave no room for a second column
 LEVELS = np.linspace(0, 1, 101)
-BROKEN = (OSError, ValueError, EOFError, BadZipFile)
-"""What numpy raises for a file that is no ``.npz``, or half of one."""
-
 EMBEDDED = "the embeddings of a retrieval run (predictions.npz)"
-
-
-@contextmanager
-def _opened(folder: Path) -> Iterator[Any]:
-    """Open what a run keeps of its predictions; raise a `UserError` if it cannot be read."""
-    file = folder / PREDICTIONS
-    try:
-        with np.load(file, allow_pickle=False) as content:
-            yield content
-    except BROKEN as error:
-        cause = str(error).partition("\n")[0]
-        raise UserError(f"{file}: no predictions in it ({cause}); train the run again") from None
-
-
-def kept(folder: Path) -> Arrays:
-    """Return what a run keeps of its predictions.
-
-    Raises:
-        UserError: If the file is missing or is no ``.npz`` file.
-    """
-    with _opened(folder) as content:
-        return {name: content[name] for name in content.files}
 
 
 def embeds(run: Loaded) -> bool:
@@ -56,11 +26,11 @@ def embeds(run: Loaded) -> bool:
     Raises:
         UserError: If its predictions cannot be read.
     """
-    with _opened(run.folder) as content:
-        return {"queries", "images"} <= set(content.files)
+    with opened(run.folder) as kept:
+        return {"queries", "images"} <= set(kept.files)
 
 
-def embedded(board: Board) -> list[str]:
+def embedded(board: Leaderboard) -> list[str]:
     """Return the methods whose rankings can be drawn, best first.
 
     Those whose protocol hides images from a query cannot: which ones is not kept.
@@ -78,7 +48,7 @@ def order(arrays: Arrays, start: int, stop: int, ties: str) -> NDArray[np.intp]:
     """Return the images of some queries in order of rank ``(stop - start, N)``, best first.
 
     Args:
-        arrays: Of a retrieval run, from `kept`.
+        arrays: Of a retrieval run, from `clear_bench.results.predictions.arrays_of`.
         start: First query.
         stop: The one after the last.
         ties: ``index`` or ``reversed``, see `clear_bench.metrics.retrieval.metrics_of_scores`.
@@ -97,7 +67,7 @@ def precision_at_recall(arrays: Arrays, ties: Ties) -> NDArray[np.float64]:
     without positives are left out.
 
     Args:
-        arrays: Of a retrieval run, from `kept`.
+        arrays: Of a retrieval run, from `clear_bench.results.predictions.arrays_of`.
         ties: See `order`.
     """
     asked = arrays["query_category"]
@@ -117,36 +87,36 @@ def precision_at_recall(arrays: Arrays, ties: Ties) -> NDArray[np.float64]:
 
 
 def precision_recall(
-    material: Material, own: tuple[str, ...], top: int = 6
-) -> Iterator[Page | Gap]:
+    material: Material, featured: tuple[str, ...], top: int = 6
+) -> Iterator[Picture | NotDrawn]:
     """Draw precision against recall of the methods that embed queries and images.
 
     Args:
         material: What is drawn.
-        own: Methods that are shown in any case.
+        featured: Methods that are shown in any case.
         top: How many methods are shown.
     """
     drawn = False
-    for board in material.boards:
-        there = embedded(board)
-        if not there:
+    for board in material.leaderboards:
+        methods = embedded(board)
+        if not methods:
             continue
         drawn = True
-        first = [m for m in there if board.kind(m, own) == "own"]
-        rest = [m for m in there if m not in first]
-        shown = [m for m in there if m in (first + rest)[: max(top, len(first))]]
+        first = [m for m in methods if board.kind(m, featured) == "own"]
+        rest = [m for m in methods if m not in first]
+        shown = [m for m in methods if m in (first + rest)[: max(top, len(first))]]
         figure, axes = canvas(COLUMN, 2.9)
         axis = axes[0, 0]
         for number, method in enumerate(shown):
-            found = np.array([
-                precision_at_recall(kept(r.folder), r.record.config["protocol"]["ties"])
+            curves = np.array([
+                precision_at_recall(arrays_of(r.folder), r.record.config["protocol"]["ties"])
                 for r in board.runs(method)
             ])  # fmt: skip
             color = PALETTE[number % len(PALETTE)]
-            axis.plot(100 * LEVELS, 100 * found.mean(axis=0), color=color, markevery=(number, 12),
+            axis.plot(100 * LEVELS, 100 * curves.mean(axis=0), color=color, markevery=(number, 12),
                       linestyle=LINES[number % len(LINES)], marker=MARKERS[number], markersize=3,
                       label=board.title(method))  # fmt: skip
-            axis.fill_between(100 * LEVELS, 100 * found.min(axis=0), 100 * found.max(axis=0),
+            axis.fill_between(100 * LEVELS, 100 * curves.min(axis=0), 100 * curves.max(axis=0),
                               color=color, alpha=0.12, linewidth=0)  # fmt: skip
         axis.set(xlabel="recall (%)", ylabel="precision (%)", xlim=(0, 100), ylim=(0, None))
         handles, names = axis.get_legend_handles_labels()
@@ -157,12 +127,12 @@ def precision_recall(
             "the seeds. Of the methods with a common space of queries and images."
         )
         runs = board.run_ids(*shown)
-        yield Page(board.stem, figure, caption, runs)
+        yield Picture(board.stem, figure, caption, runs)
     if not drawn:
-        yield Gap("", f"needs {EMBEDDED}, by a protocol that removes no images")
+        yield NotDrawn("", f"needs {EMBEDDED}, by a protocol that removes no images")
 
 
-def space(material: Material, method: str, categories: int = 8) -> Iterator[Page | Gap]:
+def space(material: Material, method: str, categories: int = 8) -> Iterator[Picture | NotDrawn]:
     """Draw the plane of a method's embeddings in which they vary most, queries and images.
 
     Args:
@@ -171,12 +141,12 @@ def space(material: Material, method: str, categories: int = 8) -> Iterator[Page
         categories: How many categories, those of most images, are told apart.
     """
     drawn = False
-    for board in material.boards:
+    for board in material.leaderboards:
         if method not in embedded(board):
             continue
         drawn = True
         run = board.runs(method)[0]
-        arrays = kept(run.folder)
+        arrays = arrays_of(run.folder)
         points, share = principal_plane(np.concatenate([arrays["queries"], arrays["images"]]))
         queries, images = np.split(points, [len(arrays["queries"])])
         sizes = np.bincount(arrays["category"], minlength=arrays["query_category"].max() + 1)
@@ -202,9 +172,9 @@ def space(material: Material, method: str, categories: int = 8) -> Iterator[Page
             f"queries, small ones of the same form their images; the {len(chosen)} categories of "
             f"most images. Plane of the two principal components. Protocol: {board.protocol}"
         )
-        yield Page(board.stem, figure, caption, (run.record.run_id,))
+        yield Picture(board.stem, figure, caption, (run.record.run_id,))
     if not drawn:
-        yield Gap("", f"needs {EMBEDDED} of {method}")
+        yield NotDrawn("", f"needs {EMBEDDED} of {method}")
 
 
 def principal_plane(

@@ -8,49 +8,49 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from clear_bench.report.figures.material import Material
-from clear_bench.report.figures.page import Gap, Page
+from clear_bench.report.figures.picture import NotDrawn, Picture
 from clear_bench.report.figures.studies import about, stem_of
 from clear_bench.report.figures.style import BLUE, GREY, NAMES, RED, WIDE, canvas, only_grid
 from clear_bench.runs.study_result import SearchResult
 
 
-def search(material: Material) -> Iterator[Page | Gap]:
+def search(material: Material) -> Iterator[Picture | NotDrawn]:
     """Draw a search's trials on val, the best so far, and how much each factor mattered."""
     searched = [(study, study.search) for study in material.results.studies if study.search]
-    for study, found in searched:
-        if not any(t.val is not None for t in found.trials):
-            yield Gap(stem_of(study), f"{study.study}: no trial of its search has a value")
+    for study, result in searched:
+        if not any(t.val is not None for t in result.trials):
+            yield NotDrawn(stem_of(study), f"{study.study}: no trial of its search has a value")
             continue
         figure, axes = canvas(WIDE, 2.3, 1, 2)
-        _history(axes[0, 0], found)
-        _importance(axes[0, 1], found.importance)
+        _history(axes[0, 0], result)
+        _importance(axes[0, 1], result.importance)
         entries = axes[0, 0].get_legend_handles_labels()
         figure.legend(*entries, loc="outside lower center", ncols=4)
         caption = (
-            f"Search of {study.study}: {len(found.trials)} of {found.budget} trials, each judged "
-            f"by {found.metric} on val alone. {about(study)}"
+            f"Search of {study.study}: {len(result.trials)} of {result.budget} trials, each judged "
+            f"by {result.metric} on val alone. {about(study)}"
         )
-        yield Page(stem_of(study), figure, caption, tuple(sorted(found.runs.values())))
+        yield Picture(stem_of(study), figure, caption, tuple(sorted(result.runs.values())))
     if not searched:
-        yield Gap("", "no study was searched; run: python -m clear_bench.ablate --search")
+        yield NotDrawn("", "no study was searched; run: python -m clear_bench.ablate --search")
 
 
-def _history(axis: Axes, found: SearchResult) -> None:
+def _history(axis: Axes, result: SearchResult) -> None:
     """Draw the trials in order, by state, and the best so far."""
     looks = {"complete": ("o", BLUE), "pruned": ("x", GREY), "failed": ("v", RED)}
     best: dict[int, float] = {}
     for state, (marker, color) in looks.items():
-        trials = {t.number: 100 * t.val for t in found.trials
+        trials = {t.number: 100 * t.val for t in result.trials
                   if t.state == state and t.val is not None}  # fmt: skip
         axis.scatter(list(trials), list(trials.values()), s=14, marker=marker, color=color,
                      linewidths=0.9, label=state if trials else None)  # fmt: skip
-    for trial in sorted(found.trials, key=lambda t: t.number):
+    for trial in sorted(result.trials, key=lambda t: t.number):
         if trial.state == "complete" and trial.val is not None:
             best[trial.number] = max(100 * trial.val, *best.values(), -np.inf)
     axis.step(list(best), list(best.values()), where="post", color="0.2", linewidth=0.9,
               label="best so far")  # fmt: skip
     axis.set_xlabel("trial")
-    axis.set_ylabel(f"{NAMES.get(found.metric, found.metric)} on val (%)")
+    axis.set_ylabel(f"{NAMES.get(result.metric, result.metric)} on val (%)")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 

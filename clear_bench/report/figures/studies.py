@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from clear_bench.config.plugins import title_of
 from clear_bench.config.study import word
 from clear_bench.report.figures.material import Material, seeds_of
-from clear_bench.report.figures.page import Gap, Page
+from clear_bench.report.figures.picture import NotDrawn, Picture
 from clear_bench.report.figures.style import (
     BLUE,
     COLUMN,
@@ -34,11 +34,11 @@ NO_STUDIES = "no results of studies; run: python -m clear_bench.ablate"
 def seed_values(material: Material, study: Ran, metric: str) -> dict[int, float]:
     """Return seed -> a variant's metric on test, in per cent, of the runs that may be shown."""
     result, variant = study
-    found = material.results.variant(result, variant).values(metric, variant.checkpoint)
-    return {seed: 100 * value for seed, value in found.items()}
+    value_by_seed = material.results.variant(result, variant).values(metric, variant.checkpoint)
+    return {seed: 100 * value for seed, value in value_by_seed.items()}
 
 
-def deltas(material: Material, panels: int = 2) -> Iterator[Page | Gap]:
+def deltas(material: Material, panels: int = 2) -> Iterator[Picture | NotDrawn]:
     """Draw what each variant of a study changes against its reference, paired by seed.
 
     Args:
@@ -49,8 +49,8 @@ def deltas(material: Material, panels: int = 2) -> Iterator[Page | Gap]:
         reference = next((v for v in study.variants if v.reference), None)
         metrics = study.metrics[:panels]
         if reference is None or not seed_values(material, (study, reference), metrics[0]):
-            yield Gap(stem_of(study), f"{study.study}: no current run of its reference; nothing to "
-                      "compare with")  # fmt: skip
+            reason = f"{study.study}: no current run of its reference; nothing to compare with"
+            yield NotDrawn(stem_of(study), reason)
             continue
         others = [v for v in study.variants if not v.reference]
         width = WIDE if len(metrics) > 1 else COLUMN
@@ -70,9 +70,9 @@ def deltas(material: Material, panels: int = 2) -> Iterator[Page | Gap]:
             "seed: hollow marks are seeds, full ones their mean with Student's 95 % interval; a "
             f"coloured diamond has 0 outside it. {_unrun(others)}"
         )
-        yield Page(stem_of(study), figure, caption, _runs(material, study))
+        yield Picture(stem_of(study), figure, caption, _runs(material, study))
     if not material.results.studies:
-        yield Gap("", NO_STUDIES)
+        yield NotDrawn("", NO_STUDIES)
 
 
 def _delta(
@@ -90,10 +90,11 @@ def _delta(
                       ha="right", fontsize=7, fontstyle="italic", color="0.3")  # fmt: skip
         return
     change = np.array([one[s] - other[s] for s in shared])
-    found = difference([one[s] for s in shared], [other[s] for s in shared])
-    away = found.low > 0 or found.high < 0
-    color = (BLUE if found.mean > 0 else RED) if away else GREY
-    axis.errorbar(found.mean, row, xerr=interval(found.low, found.mean, found.high), capsize=2,
+    summary = difference([one[s] for s in shared], [other[s] for s in shared])
+    away = summary.low > 0 or summary.high < 0
+    color = (BLUE if summary.mean > 0 else RED) if away else GREY
+    arms = interval(summary.low, summary.mean, summary.high)
+    axis.errorbar(summary.mean, row, xerr=arms, capsize=2,
                   fmt="D" if away else "o", color=color, markersize=3.5)  # fmt: skip
     axis.scatter(change, np.full(len(change), row + 0.3), s=5, facecolors="none",
                  edgecolors=color, linewidths=0.5)  # fmt: skip
@@ -105,24 +106,24 @@ def _unrun(variants: Sequence[VariantResult]) -> str:
     return f"Not finished: {'; '.join(lines)}." if lines else ""
 
 
-def curves(material: Material, studies: tuple[str, ...]) -> Iterator[Page | Gap]:
+def curves(material: Material, studies: tuple[str, ...]) -> Iterator[Picture | NotDrawn]:
     """Draw a study's metrics along its numeric factor, a line for each level of the others.
 
     Args:
         material: What is drawn.
         studies: Their names.
     """
-    known = {study.study for study in material.results.studies}
+    studied = {study.study for study in material.results.studies}
     for name in studies:
-        if name not in known:
-            yield Gap(name, f"{name}: no result of this study; run: python -m clear_bench.ablate "
-                      f"--study {name}")  # fmt: skip
+        if name not in studied:
+            command = f"python -m clear_bench.ablate --study {name}"
+            yield NotDrawn(name, f"{name}: no result of this study; run: {command}")
     for study in material.results.studies:
         if study.study not in studies:
             continue
         factor = next((f for f in study.factors if _numeric(study, f)), None)
         if factor is None:
-            yield Gap(stem_of(study), f"{study.study}: none of its factors is a number")
+            yield NotDrawn(stem_of(study), f"{study.study}: none of its factors is a number")
             continue
         metrics = study.metrics[:2]
         width = WIDE if len(metrics) > 1 else COLUMN
@@ -139,7 +140,7 @@ def curves(material: Material, studies: tuple[str, ...]) -> Iterator[Page | Gap]
             f"{study.question} {about(study)} Mean over seeds with Student's 95 % interval; "
             "hollow marks are seeds; the reference has a ring."
         )
-        yield Page(stem_of(study), figure, caption, _runs(material, study))
+        yield Picture(stem_of(study), figure, caption, _runs(material, study))
 
 
 def _numeric(study: StudyResult, factor: str) -> bool:

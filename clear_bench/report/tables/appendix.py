@@ -19,7 +19,7 @@ PREFIXES = {
 
 def by_rule(results: Results, spec: TableSpec, name: str, caption: str) -> list[Table]:
     """Return a table a data set: a row a rule, a column a protocol."""
-    found = []
+    tables = []
     for dataset in results.datasets:
         signatures = [
             (task, groups[0].protocol)
@@ -36,28 +36,28 @@ def by_rule(results: Results, spec: TableSpec, name: str, caption: str) -> list[
             Row(rule, tuple(Cell(text=part.get(rule, "")) for part in parts)) for rule in names
         )
         heads = _heads([task for task, _ in signatures])
-        found.append(
+        tables.append(
             Table(name, f"{dataset}-{name}", dataset, f"{caption} {dataset}.", "rule", heads, rows)
         )
-    return found
+    return tables
 
 
 def rules(signature: str) -> dict[str, str]:
     """Return the parts of a protocol's signature by name."""
-    found: dict[str, str] = {}
+    value_of: dict[str, str] = {}
     for place, part in enumerate(signature.split("|")):
         if place < len(FIRST):
-            found[FIRST[place]] = part
+            value_of[FIRST[place]] = part
             continue
         prefix = next((p for p in PREFIXES if part.startswith(p)), None)
         if prefix:
-            found[PREFIXES[prefix]] = part.removeprefix(prefix)
+            value_of[PREFIXES[prefix]] = part.removeprefix(prefix)
         elif ":" in part:
             rule, _, value = part.partition(":")
-            found[rule] = value
+            value_of[rule] = value
         else:
-            found["version" if part.startswith("v") else part] = part
-    return found
+            value_of["version" if part.startswith("v") else part] = part
+    return value_of
 
 
 def _heads(tasks: Sequence[str]) -> tuple[Column, ...]:
@@ -73,7 +73,7 @@ def _heads(tasks: Sequence[str]) -> tuple[Column, ...]:
 
 def by_environment(results: Results, spec: TableSpec, name: str, caption: str) -> list[Table]:
     """Return a table a data set: what its runs were made with, and how many by each."""
-    found = []
+    tables = []
     for dataset in results.datasets:
         runs = [r for r in results.runs if r.usable and r.record.dataset == dataset]
         counts: dict[str, Counter[str]] = {}
@@ -87,24 +87,24 @@ def by_environment(results: Results, spec: TableSpec, name: str, caption: str) -
         )
         columns = (Column("value", better=0), Column("runs", better=0))
         if rows:
-            found.append(
+            tables.append(
                 Table(name, f"{dataset}-{name}", dataset, f"{caption} {dataset}, {len(runs)} runs.",
                       "fact", columns, rows)
             )  # fmt: skip
-    return found
+    return tables
 
 
 def facts(run: Loaded) -> dict[str, str]:
     """Return what a run was made with, in words."""
     where, cost = run.record.provenance, run.record.cost
     dirty = ", with changes" if where.get("git_dirty") else ""
-    found = {
+    made_with = {
         "git commit": str(where.get("git_commit", "unknown"))[:12] + dirty,
         "environment": str(where.get("environment", "unknown"))[:12],
         "Python": str(where.get("python", "unknown")),
     }
-    found |= {str(k): str(v) for k, v in sorted(where.get("libraries", {}).items())}
-    return found | {
+    made_with |= {str(k): str(v) for k, v in sorted(where.get("libraries", {}).items())}
+    return made_with | {
         "platform": str(where.get("platform", "unknown")),
         "processor": str(where.get("cpu", "unknown")),
         "device": str(cost.get("device", "unknown")),

@@ -19,7 +19,7 @@ PUBLISHED = "published.csv"
 
 def by_attribute(results: Results, spec: TableSpec, name: str, caption: str) -> list[Table]:
     """Return a table a data set and protocol: a row an attribute, a column a method."""
-    found = []
+    tables = []
     for dataset in results.datasets:
         for place, groups in enumerate(results.by_protocol(dataset, spec.task)):
             shown = [g for g in groups if g.attributes(spec.sort)[0]]
@@ -29,36 +29,38 @@ def by_attribute(results: Results, spec: TableSpec, name: str, caption: str) -> 
             ordered = sorted(groups, key=lambda g: _falling_mean(g, spec.sort))
             columns = [spec.columns[0], *(replace(spec.columns[1], head=g.label) for g in ordered)]
             rows = [_attribute_row(k, names, shown[0], ordered, columns) for k in range(len(names))]
-            words = f"{dataset}, test split, per cent. {_of_means(groups)} Bold best of the row, "
-            words += f"underlined second. {protocol_words(groups[0].protocol)}"
-            found.append(
+            sentences = f"{dataset}, test split, per cent. {_of_means(groups)} "
+            sentences += "Bold best of the row, underlined second. "
+            sentences += protocol_words(groups[0].protocol)
+            tables.append(
                 Table(
-                    name, stem(dataset, name, place), dataset, f"{caption} {words}", "attribute",
-                    tuple(columns), mark_rows(rows, columns), rotate=True, notes=_lacks(ordered),
+                    name, stem(dataset, name, place), dataset, f"{caption} {sentences}",
+                    "attribute", tuple(columns), mark_rows(rows, columns), rotate=True,
+                    notes=_lacks(ordered),
                 )
             )  # fmt: skip
-    return found
+    return tables
 
 
 def _lacks(groups: Sequence[Group]) -> tuple[str, ...]:
     """Return the footnotes of columns: what lacks and in which."""
-    found: dict[str, list[str]] = {}
+    labels_by_note: dict[str, list[str]] = {}
     for group in groups:
         if group.gaps:
-            found.setdefault("; ".join(notes_of(group)), []).append(group.label)
-    return tuple(f"{', '.join(labels)}: {note}" for note, labels in found.items())
+            labels_by_note.setdefault("; ".join(notes_of(group)), []).append(group.label)
+    return tuple(f"{', '.join(labels)}: {note}" for note, labels in labels_by_note.items())
 
 
 def _falling_mean(group: Group, metric: str) -> tuple[float, str]:
     """Return the sort key of a method's column: the best first, those without numbers last."""
-    found = group.estimate(metric)
-    return (-found.mean if found else np.inf), group.label
+    summary = group.estimate(metric)
+    return (-summary.mean if summary else np.inf), group.label
 
 
 def _of_means(groups: Sequence[Group]) -> str:
     """Return the sentence on seeds of a table without ±."""
-    words = seeds_words(groups)
-    return words.replace("Mean ± standard deviation (n − 1)", "Mean")
+    sentence = seeds_words(groups)
+    return sentence.replace("Mean ± standard deviation (n − 1)", "Mean")
 
 
 def _attribute_row(
@@ -70,8 +72,8 @@ def _attribute_row(
     images = first.data.get("test_images")
     positives = first.per_attribute["positives"][place]
     ratio = estimate([positives / images]) if images else None
-    known = {"protocol": ratio_of.protocol, "attribute": names[place]}
-    cells = [cell(ratio, columns[0], (first.run_id,), **known)]
+    origin = {"protocol": ratio_of.protocol, "attribute": names[place]}
+    cells = [cell(ratio, columns[0], (first.run_id,), **origin)]
     for group, column in zip(groups, columns[1:], strict=True):
         cells.append(_attribute_cell(place, names, group, column))
     return Row(names[place], tuple(cells))
@@ -79,35 +81,35 @@ def _attribute_row(
 
 def _attribute_cell(place: int, names: Sequence[str], group: Group, column: Column) -> Cell:
     """Return one method's number of one attribute; a gap where it is undefined."""
-    own, table = group.attributes(column.metric)
-    values = table[:, place] if own == list(names) else np.array([])
+    group_names, table = group.attributes(column.metric)
+    values = table[:, place] if group_names == list(names) else np.array([])
     values = values[~np.isnan(values)]
-    found: Estimate | None = estimate(values) if len(values) else None
-    known = {"protocol": group.protocol, "attribute": names[place]}
-    return cell(found, column, tuple(group.run_ids), **known)
+    summary: Estimate | None = estimate(values) if len(values) else None
+    origin = {"protocol": group.protocol, "attribute": names[place]}
+    return cell(summary, column, tuple(group.run_ids), **origin)
 
 
 def against_published(results: Results, spec: TableSpec, name: str, caption: str) -> list[Table]:
     """Return a table a data set, task and protocol: published, reproduced and their difference."""
     numbers = published()
-    found = []
+    tables = []
     for dataset in results.datasets:
         for task, columns in spec.options["columns"].items():
             wanted = [r for r in numbers if (r["dataset"], r["task"]) == (dataset, task)]
             places = enumerate(results.by_protocol(dataset, task)) if wanted else ()
             for place, groups in places:
                 rows = _published_rows(wanted, groups, columns)
-                words = f"Attribute {task} on {dataset}, test split, per cent. "
-                words += f"{_of_means(groups)} pub.: published. Ours: "
-                words += protocol_words(groups[0].protocol)
+                sentences = f"Attribute {task} on {dataset}, test split, per cent. "
+                sentences += f"{_of_means(groups)} pub.: published. Ours: "
+                sentences += protocol_words(groups[0].protocol)
                 heads = tuple(part for column in columns for part in _triple(column))
-                found.append(
+                tables.append(
                     Table(
                         name, stem(dataset, f"{name}-{task}", place), dataset,
-                        f"{caption} {words}", "method", heads, rows,
+                        f"{caption} {sentences}", "method", heads, rows,
                     )
                 )  # fmt: skip
-    return found
+    return tables
 
 
 def published() -> list[dict[str, str]]:
@@ -133,37 +135,37 @@ def _published_rows(
     recipe = {g.method: g for g in groups if g.label == g.method}
     rows = []
     for method, protocol, source in keys:
-        own = [r for r in wanted if (r["method"], r["protocol"], r["source"]) ==
+        numbers = [r for r in wanted if (r["method"], r["protocol"], r["source"]) ==
                (method, protocol, source)]  # fmt: skip
         group = recipe.get(method)
-        cells = [c for column in columns for c in _published_cells(own, group, column)]
-        notes = [f"published: {protocol}; {source}", *_f1_note(own)]
+        cells = [c for column in columns for c in _published_cells(numbers, group, column)]
+        notes = [f"published: {protocol}; {source}", *_f1_note(numbers)]
         notes += notes_of(group) if group else ["ours: not run"]
         rows.append(Row(f"{method}, {protocol.partition(';')[0]}", tuple(cells), tuple(notes)))
     return falling(rows, [row.cells[0].value for row in rows])
 
 
 def _published_cells(
-    own: Sequence[dict[str, str]], group: Group | None, column: Column
+    numbers: Sequence[dict[str, str]], group: Group | None, column: Column
 ) -> list[Cell]:
     """Return published, ours and the difference of one metric; F1 in the published convention."""
     names = [column.metric, "f1_instance"] if column.metric == "f1" else [column.metric]
-    row = next((r for name in names for r in own if r["metric"] == name), None)
+    row = next((r for name in names for r in numbers if r["metric"] == name), None)
     metric = row["metric"] if row else column.metric
     theirs = Cell(float(row["value"]), n=1, protocol="published") if row else Cell()
     ours = Cell()
     if group:
         ids = tuple(group.run_ids)
-        known = {"protocol": group.protocol, "metric": metric}
-        ours = cell(group.estimate(metric), column, ids, **known)
+        origin = {"protocol": group.protocol, "metric": metric}
+        ours = cell(group.estimate(metric), column, ids, **origin)
     return [theirs, ours, Cell(ours.value - theirs.value, n=ours.n, protocol=ours.protocol)]
 
 
-def _f1_note(own: Sequence[dict[str, str]]) -> list[str]:
+def _f1_note(numbers: Sequence[dict[str, str]]) -> list[str]:
     """Return what F1 means in a published row, where it is not that of the means."""
-    conventions = {r["f1_convention"] for r in own} - {"", "of_means"}
-    words = {
+    conventions = {r["f1_convention"] for r in numbers} - {"", "of_means"}
+    meanings = {
         "mean_of_f1": "F1 is the mean of the images' own F1, ours too",
         "unclear": "which F1 is published is unclear; ours is of mean precision and recall",
     }
-    return [words[c] for c in sorted(conventions)]
+    return [meanings[c] for c in sorted(conventions)]

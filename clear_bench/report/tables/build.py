@@ -46,16 +46,16 @@ def chosen(results: Results, name: str) -> list[Table]:
     """
     specs = plugins.available(KIND)
     if name in specs:
-        found = build(results, name)
-        if not found:
+        tables = build(results, name)
+        if not tables:
             raise UserError(f"{name}: no run that this table could show")
-        return found
+        return tables
     spec = next((s for s in sorted(specs, key=len, reverse=True) if f"-{s}" in name), None)
     tables = build(results, spec) if spec else []
-    found = [table for table in tables if table.stem == name]
-    if not found:
+    tables = [table for table in tables if table.stem == name]
+    if not tables:
         raise unknown("table", name, [*specs, *(t.stem for t in tables)])
-    return found
+    return tables
 
 
 def find_row(table: Table, label: str) -> Row:

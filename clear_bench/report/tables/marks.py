@@ -26,15 +26,15 @@ def mark_columns(rows: Sequence[Row], columns: Sequence[Column]) -> tuple[Row, .
 
 def mark_rows(rows: Sequence[Row], columns: Sequence[Column]) -> tuple[Row, ...]:
     """Return the rows with the best and second number of each row marked."""
-    found = []
+    marked = []
     for row in rows:
         places = [p for p, column in enumerate(columns) if column.better]
         better = columns[places[0]].better if places else 0
         cells = list(row.cells)
         for place, cell in zip(places, mark([cells[p] for p in places], better), strict=True):
             cells[place] = cell
-        found.append(replace(row, cells=tuple(cells)))
-    return tuple(found)
+        marked.append(replace(row, cells=tuple(cells)))
+    return tuple(marked)
 
 
 def mark(cells: Sequence[Cell], better: int) -> list[Cell]:
@@ -44,7 +44,7 @@ def mark(cells: Sequence[Cell], better: int) -> list[Cell]:
         cells: Numbers of one kind.
         better: 1 if more is better, -1 if less is, 0 marks nothing.
     """
-    found = list(cells)
+    marked = list(cells)
     groups: dict[str, list[int]] = defaultdict(list)
     for place, cell in enumerate(cells):
         if not isnan(cell.value):
@@ -56,5 +56,5 @@ def mark(cells: Sequence[Cell], better: int) -> list[Cell]:
         for name, value in zip(("best", "second"), falling, strict=False):
             for place in places:
                 if cells[place].value == value:
-                    found[place] = replace(cells[place], mark=name)
-    return found
+                    marked[place] = replace(cells[place], mark=name)
+    return marked

@@ -15,39 +15,40 @@ MARKS = "Bold best, underlined second."
 
 def by_method(results: Results, spec: TableSpec, name: str, caption: str) -> list[Table]:
     """Return a table a data set and protocol: one row a method, the best on top."""
-    found = []
+    tables = []
     for dataset in results.datasets:
         for place, groups in enumerate(results.by_protocol(dataset, spec.task)):
             unsorted = [_row(group, spec.columns) for group in groups]
             rows = falling(unsorted, [_order(group, spec) for group in groups])
-            marked, words = _tested(groups, mark_columns(rows, spec.columns), spec)
-            facts = f"{dataset}, test split, per cent. {seeds_words(groups)} {words}"
-            found.append(
+            marked, legend = _tested(groups, mark_columns(rows, spec.columns), spec)
+            facts = f"{dataset}, test split, per cent. {seeds_words(groups)} {legend}"
+            tables.append(
                 Table(
                     name, stem(dataset, name, place), dataset,
                     f"{caption} {facts} {protocol_words(groups[0].protocol)}",
                     "method", spec.columns, marked,
                 )
             )  # fmt: skip
-    return found
+    return tables
 
 
 def by_cost(results: Results, spec: TableSpec, name: str, caption: str) -> list[Table]:
     """Return a table a data set, task and protocol: what each method costs; nothing is marked."""
-    found = []
+    tables = []
     for dataset in results.datasets:
         for task, note in spec.options["notes"].items():
             for place, groups in enumerate(results.by_protocol(dataset, task)):
                 rows = [_cost_row(group, spec.columns) for group in groups]
-                words = f"Attribute {task} on {dataset}. {seeds_words(groups)} {hardware(groups)}"
-                found.append(
+                sentences = f"Attribute {task} on {dataset}. {seeds_words(groups)} "
+                sentences += hardware(groups)
+                tables.append(
                     Table(
                         name, stem(dataset, f"{name}-{task}", place), dataset,
-                        f"{caption} {words} {note} {protocol_words(groups[0].protocol)}",
+                        f"{caption} {sentences} {note} {protocol_words(groups[0].protocol)}",
                         "method", spec.columns, tuple(rows),
                     )
                 )  # fmt: skip
-    return found
+    return tables
 
 
 def falling(rows: Sequence[Row], values: Sequence[float]) -> tuple[Row, ...]:
@@ -116,8 +117,8 @@ def _cost_row(group: Group, columns: Sequence[Column]) -> Row:
 
 def _order(group: Group, spec: TableSpec) -> float:
     """Return the value by which rows fall; NaN without one."""
-    found = group.estimate(spec.sort)
-    return found.mean if found else float("nan")
+    summary = group.estimate(spec.sort)
+    return summary.mean if summary else float("nan")
 
 
 def _tested(
@@ -133,15 +134,15 @@ def _tested(
     best = next((row.label for row in rows if row.cells[place].mark == "best"), None)
     if best is None:
         return rows, ""
-    known = {g.label: g for g in groups}
-    found = compare(groups, known[best])
-    if best in found.untested:
-        return rows, f"{MARKS} No test against {best}: {_short(found.untested[best])}."
+    group_of = {g.label: g for g in groups}
+    comparison = compare(groups, group_of[best])
+    if best in comparison.untested:
+        return rows, f"{MARKS} No test against {best}: {_short(comparison.untested[best])}."
     daggered = []
     for row in rows:
         cells: list[Cell] = list(row.cells)
-        cells[place] = replace(cells[place], dagger=found.differs(row.label))
-        reason = found.untested.get(row.label)
+        cells[place] = replace(cells[place], dagger=comparison.differs(row.label))
+        reason = comparison.untested.get(row.label)
         notes = (*row.notes, *([f"not tested: {_short(reason)}"] if reason else []))
         daggered.append(replace(row, cells=tuple(cells), notes=notes))
     return tuple(daggered), f"{MARKS} {explanation(spec.task, best)}"

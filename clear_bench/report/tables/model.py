@@ -144,14 +144,13 @@ class TableSpec:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-def cell(found: Estimate | None, column: Column, runs: tuple[str, ...] = (), **more: Any) -> Cell:
+def cell(summary: Estimate | None, column: Column, runs: tuple[str, ...] = (), **more: Any) -> Cell:
     """Return the cell of an estimate in the column's unit; a gap where there is none."""
-    if found is None:
+    if summary is None:
         return Cell(**more)
     k = column.scale
-    return Cell(
-        k * found.mean, k * found.std, k * found.low, k * found.high, found.n, runs=runs, **more
-    )
+    mean, std, low, high = (k * x for x in (summary.mean, summary.std, summary.low, summary.high))
+    return Cell(mean, std, low, high, summary.n, runs=runs, **more)
 
 
 def number(shown: Cell, column: Column, plus_minus: str = " ± ") -> str:

@@ -49,16 +49,17 @@ def _study_table(results: Results, study: StudyResult, name: str, caption: str) 
         _variant_row(group, point, base, base_point, metrics, tests, weights)
         for group, point in zip(groups, checkpoints, strict=True)
     ]
-    words = [study.question, f"{study.method} on {study.dataset}, test split, per cent."]
-    words += [caption, seeds_words(groups), f"Δ is to the reference, {base.label}, paired by seed."]
-    words += [
+    sentences = [study.question, f"{study.method} on {study.dataset}, test split, per cent."]
+    sentences += [caption, seeds_words(groups)]
+    sentences += [
+        f"Δ is to the reference, {base.label}, paired by seed.",
         f"{INTERVAL}: of the mean {first}; p: Holm-corrected.",
         "Bold best, underlined second.",
         explanation(study.task, base.label),
     ]
-    words += [protocol_words(base.protocol)]
+    sentences += [protocol_words(base.protocol)]
     return Table(
-        name, f"{study.dataset}-{name}-{study.study}", study.dataset, " ".join(words),
+        name, f"{study.dataset}-{name}-{study.study}", study.dataset, " ".join(sentences),
         ", ".join(f.rpartition(".")[2] for f in study.factors), tuple(shown),
         mark_columns(rows, shown),
     )  # fmt: skip
@@ -66,8 +67,8 @@ def _study_table(results: Results, study: StudyResult, name: str, caption: str) 
 
 def _trainable(groups: Sequence[Group]) -> bool:
     """Return whether the variants differ in how many parameters learn."""
-    found = {e.mean for g in groups if (e := g.cost("trainable_parameters"))}
-    return len(found) > 1
+    counts = {e.mean for g in groups if (e := g.cost("trainable_parameters"))}
+    return len(counts) > 1
 
 
 def _variant_row(
@@ -75,24 +76,24 @@ def _variant_row(
     tests: Comparison, weights: bool,
 ) -> Row:  # fmt: skip
     """Return the row of a variant."""
-    own = {"checkpoint": checkpoint, "protocol": group.protocol}
+    origin = {"checkpoint": checkpoint, "protocol": group.protocol}
     kept = checkpoint == base_checkpoint == "selected"
     ids = tuple(group.run_ids)
-    cells = [cell(group.estimate(c.metric, checkpoint), c, ids, **own) for c in metrics]
+    cells = [cell(group.estimate(c.metric, checkpoint), c, ids, **origin) for c in metrics]
     cells.insert(1, Cell(text=_interval(cells[0])))
     delta = Cell(text=SELF) if group is base else Cell()
     if group is not base:
         metric = metrics[0].metric
         values = group.values(metric, checkpoint)
-        found = paired_difference(values, base.values(metric, base_checkpoint))
+        summary = paired_difference(values, base.values(metric, base_checkpoint))
         one, other = _shared(group, base)
-        delta = cell(found, metrics[0], one, against=other, **own)
+        delta = cell(summary, metrics[0], one, against=other, **origin)
         delta = replace(delta, against_checkpoint=base_checkpoint)
         delta = replace(delta, dagger=kept and tests.differs(group.label))
     p_value = tests.p_values.get(group.label) if kept else None
     cells += [delta, Cell(text=SELF if group is base else _p(p_value))]
     if weights:
-        cells.append(cell(group.cost(WEIGHTS.metric), WEIGHTS, ids, **own))
+        cells.append(cell(group.cost(WEIGHTS.metric), WEIGHTS, ids, **origin))
     notes = [*notes_of(group)]
     if group.runs and base.runs and group.protocol != base.protocol:
         notes.append(f"another protocol: {_other(group.protocol, base.protocol)}")
@@ -105,10 +106,10 @@ def _variant_row(
 
 def _shared(group: Group, base: Group) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the ids of the runs of those seeds that both groups have."""
-    own = dict(zip(group.seeds, group.run_ids, strict=True))
-    other = dict(zip(base.seeds, base.run_ids, strict=True))
-    seeds = sorted(set(own) & set(other))
-    return tuple(own[s] for s in seeds), tuple(other[s] for s in seeds)
+    id_of = dict(zip(group.seeds, group.run_ids, strict=True))
+    base_id_of = dict(zip(base.seeds, base.run_ids, strict=True))
+    seeds = sorted(set(id_of) & set(base_id_of))
+    return tuple(id_of[s] for s in seeds), tuple(base_id_of[s] for s in seeds)
 
 
 def _interval(shown: Cell) -> str:
@@ -144,7 +145,7 @@ def by_domain(results: Results, spec: TableSpec, name: str, caption: str) -> lis
     Each column is a protocol of its own; all of them differ in the split alone.
     """
     prefix = spec.options["prefix"]
-    found = []
+    tables = []
     for dataset in results.datasets:
         sets: dict[str, dict[str, list[Group]]] = {}
         for groups in results.by_protocol(dataset, spec.task):
@@ -153,8 +154,8 @@ def by_domain(results: Results, spec: TableSpec, name: str, caption: str) -> lis
                 rest = "|".join([parts[0], f"{prefix}*", *parts[2:]])
                 sets.setdefault(rest, {})[parts[1].removeprefix(prefix)] = groups
         for place, (rule, domains) in enumerate(sorted(sets.items())):
-            found.append(_domain_table(name, caption, spec, dataset, place, rule, domains))
-    return found
+            tables.append(_domain_table(name, caption, spec, dataset, place, rule, domains))
+    return tables
 
 
 def _domain_table(
@@ -175,15 +176,15 @@ def _domain_table(
                 cells.append(Cell())
                 notes.append(f"{domain}: not run")
                 continue
-            found = group.estimate(column.metric)
-            cells.append(cell(found, column, tuple(group.run_ids), protocol=group.protocol))
+            summary = group.estimate(column.metric)
+            cells.append(cell(summary, column, tuple(group.run_ids), protocol=group.protocol))
             notes += [f"{domain}: {note}" for note in notes_of(group)]
         rows.append(Row(label, tuple(cells), tuple(notes)))
     ordered = falling(rows, [row.cells[0].value for row in rows])
     everyone = [g for groups in domains.values() for g in groups]
-    words = f"{dataset}, per cent. {seeds_words(everyone)} Bold best, underlined second. "
+    sentences = f"{dataset}, per cent. {seeds_words(everyone)} Bold best, underlined second. "
     return Table(
         name, stem(dataset, name, place), dataset,
-        f"{caption} {words}{protocol_words(rule)}", "method", tuple(columns),
+        f"{caption} {sentences}{protocol_words(rule)}", "method", tuple(columns),
         mark_columns(ordered, columns),
     )  # fmt: skip

@@ -37,12 +37,12 @@ def latex(table: Table) -> str:
         r"\end{adjustbox}",
     ]
     if notes or table.notes:
-        words = [rf"\textsuperscript{{{mark}}}~{escape(text)}" for text, mark in notes.items()]
-        words += [escape(text) for text in table.notes]
+        footnotes = [rf"\textsuperscript{{{mark}}}~{escape(text)}" for text, mark in notes.items()]
+        footnotes += [escape(text) for text in table.notes]
         lines += [
             r"\par\smallskip",
             r"\begin{minipage}{\linewidth}\footnotesize\raggedright",
-            "\\par\n".join(words),
+            "\\par\n".join(footnotes),
             r"\end{minipage}",
         ]
     return "\n".join([*lines, r"\end{table*}"]) + "\n"
@@ -63,16 +63,16 @@ def _tabular(table: Table, notes: dict[str, str]) -> str:
         columns=frame.columns,
     )
     styler = frame.style.hide(axis="index").apply(lambda _: css, axis=None)
-    words = [any(row.cells[k].text for row in table.rows) for k in range(len(heads))]
-    sides = "".join("l" if word else "r" for word in words)
+    worded = [any(row.cells[k].text for row in table.rows) for k in range(len(heads))]
+    sides = "".join("l" if is_worded else "r" for is_worded in worded)
     names = [escape(table.head), *heads]
     styler = styler.format_index(lambda place: names[int(str(place))], axis="columns")
     return styler.to_latex(hrules=True, column_format=f"@{{}}l{sides}@{{}}")
 
 
-def _latex_name(label: str, own: Sequence[str], notes: dict[str, str]) -> str:
+def _latex_name(label: str, texts: Sequence[str], notes: dict[str, str]) -> str:
     """Return a row's name with the marks of its footnotes."""
-    marks = ",".join(notes[text] for text in own)
+    marks = ",".join(notes[text] for text in texts)
     return escape(label) + (rf"\textsuperscript{{{marks}}}" if marks else "")
 
 
@@ -109,9 +109,9 @@ def markdown(table: Table) -> str:
         )
     text = [_plain(table.caption), ""]
     text += ["| " + " | ".join(line) + " |" for line in lines]
-    under = [f"<sup>{mark}</sup> {_plain(words)}" for words, mark in notes.items()]
-    under += [_plain(words) for words in table.notes]
-    return "\n".join([*text, *(line for words in under for line in ("", words))]) + "\n"
+    under = [f"<sup>{mark}</sup> {_plain(note)}" for note, mark in notes.items()]
+    under += [_plain(note) for note in table.notes]
+    return "\n".join([*text, *(line for note in under for line in ("", note))]) + "\n"
 
 
 def _marked(cell: Cell, column: Column) -> str:

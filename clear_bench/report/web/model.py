@@ -1,4 +1,4 @@
-"""What the page shows, as data: boards of cells, each with what is behind it."""
+"""What the page shows, as data: tables of cells, each with what is behind it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ MLFLOW = "experiment clear-bench; each run there has the name of the run here"
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of a board.
+    """One cell of a table.
 
     Args:
         text: What is read.
@@ -24,7 +24,7 @@ class Cell:
         mark: ``best``, ``second`` or "".
         dagger: Whether it differs significantly, see the legend.
         note: Of a gap: why there is no number.
-        behind: Place in `Known.cells` of what is behind it; None if there is nothing to say.
+        behind: Place in `DialogData.cells` of what is behind it; None if there is nothing to say.
     """
 
     text: str
@@ -67,7 +67,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Picture:
+class PagePicture:
     """A figure.
 
     Args:
@@ -92,7 +92,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Board:
+class PageTable:
     """One sortable table under a tab.
 
     Args:
@@ -117,11 +117,11 @@ class Board:
     notes: Sequence[str] = ()
     sorted_by: str = ""
     first: str = "method"
-    figures: Sequence[Picture] = ()
+    figures: Sequence[PagePicture] = ()
 
 
 @dataclass
-class Known:
+class DialogData:
     """What the page's dialog can tell: JSON in the page.
 
     Args:
@@ -166,7 +166,7 @@ class Known:
 
 def _behind(group: Group, root: Path) -> dict[str, Any]:
     """Return a group's runs, facts and command as plain values."""
-    found = origin(group)
+    made_by = origin(group)
     runs = [
         {
             "id": run.record.run_id,
@@ -176,17 +176,17 @@ def _behind(group: Group, root: Path) -> dict[str, Any]:
         }
         for run in group.runs
     ]
-    return {"runs": runs, "facts": _facts(group, root), "command": found.command}
+    return {"runs": runs, "facts": _facts(group, root), "command": made_by.command}
 
 
 def _facts(group: Group, root: Path) -> list[tuple[str, str]]:
     """Return names and texts of what the runs of a group share."""
-    found = origin(group)
+    made_by = origin(group)
     records = [run.record for run in group.runs]
     times = sorted(r.finished_at[:19].replace("T", " ") for r in records if r.finished_at)
     facts = [
-        ("changes to recipe", _changes(found.changes)),
-        ("git commit", "\n".join(found.commits)),
+        ("changes to recipe", _changes(made_by.changes)),
+        ("git commit", "\n".join(made_by.commits)),
         ("protocol", group.protocol),
         ("finished", " to ".join(dict.fromkeys([*times[:1], *times[-1:]])) + " UTC" * bool(times)),
         ("environment", "; ".join(dict.fromkeys(environment(r.provenance) for r in records))),
@@ -217,5 +217,5 @@ def environment(provenance: Mapping[str, Any]) -> str:
     """Return the versions and the machine in one line."""
     libraries = provenance.get("libraries", {})
     versions = [f"{name} {libraries[name]}" for name in ("torch", "numpy") if name in libraries]
-    words = [f"Python {provenance.get('python', '?')}", *versions, str(provenance.get("cpu", ""))]
-    return ", ".join(filter(None, words))
+    parts = [f"Python {provenance.get('python', '?')}", *versions, str(provenance.get("cpu", ""))]
+    return ", ".join(filter(None, parts))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clear_bench.report.web.model import Picture
+from clear_bench.report.web.model import PagePicture
 from clear_bench.utils.errors import UserError
 
 INDEX = "figures.json"
@@ -26,10 +26,10 @@ class Pictures:
         notes: Those that are not, and why.
     """
 
-    drawn: Sequence[Picture] = ()
+    drawn: Sequence[PagePicture] = ()
     notes: Sequence[str] = ()
 
-    def of_study(self, table: str) -> list[Picture]:
+    def of_study(self, table: str) -> list[PagePicture]:
         """Return the figures of the study of a table, ``DATASET-SPEC-STUDY``."""
         dataset, _, rest = table.partition("-")
         wanted = {dataset, rest.partition("-")[2]}
@@ -64,7 +64,7 @@ def _note(row: Mapping[str, Any]) -> str:
     return ": ".join(filter(None, [row["title"], row["stem"], row["note"]]))
 
 
-def _picture(row: Mapping[str, Any], folder: Path, beside: Path) -> Picture:
+def _picture(row: Mapping[str, Any], folder: Path, beside: Path) -> PagePicture:
     """Return one figure, with the size of its picture."""
     from PIL import Image
 
@@ -76,7 +76,7 @@ def _picture(row: Mapping[str, Any], folder: Path, beside: Path) -> Picture:
     except OSError:
         raise UserError(f"{folder / png}: no such picture; draw the figures again") from None
     where = Path(os.path.relpath(folder, beside))
-    return Picture(
+    return PagePicture(
         title=row["title"],
         stem=row["stem"],
         caption=row["caption"],

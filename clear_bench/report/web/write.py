@@ -13,7 +13,7 @@ from typing import Any
 from clear_bench.config import plugins
 from clear_bench.report.tables.build import build_all
 from clear_bench.report.tables.model import Table
-from clear_bench.report.web.model import GAP, Known, environment
+from clear_bench.report.web.model import GAP, DialogData, environment
 from clear_bench.results.load import Results
 from clear_bench.utils.files import write_text
 
@@ -93,31 +93,31 @@ def content(
         figures: Folder of the figures.
         beside: Folder of the page, from which figures are named.
     """
-    from clear_bench.report.web.boards import boards
+    from clear_bench.report.web.page_tables import page_tables
     from clear_bench.report.web.pictures import pictures
     from clear_bench.report.web.words import in_words
 
-    known = Known(results.root)
-    found = pictures(figures, beside)
-    shown: dict[str, Any] = dict(boards(results, tables, known))
-    shown["ablations"] = [replace(b, figures=found.of_study(b.stem)) for b in shown["ablations"]]
-    placed = {figure.stem for board in shown["ablations"] for figure in board.figures}
-    rest = [figure for figure in found.drawn if figure.stem not in placed]
+    dialog = DialogData(results.root)
+    drawings = pictures(figures, beside)
+    shown: dict[str, Any] = dict(page_tables(results, tables, dialog))
+    shown["ablations"] = [replace(b, figures=drawings.of_study(b.stem)) for b in shown["ablations"]]
+    placed = {figure.stem for table in shown["ablations"] for figure in table.figures}
+    rest = [figure for figure in drawings.drawn if figure.stem not in placed]
     protocols = sorted({run.record.protocol for run in results.runs if run.usable})
     shown |= {
         "figures": [figure for figure in rest if not figure.qualitative],
         "qualitative": [figure for figure in rest if figure.qualitative],
         "protocols": [(signature, in_words(signature)) for signature in protocols],
         "methods": _methods(results),
-        "left-out": found.notes,
+        "left-out": drawings.notes,
     }
     return {
         **shown,
-        "left_out": found.notes,
+        "left_out": drawings.notes,
         "profile": profile,
         "facts": _facts(results, profile),
         "sections": [(key, title) for key, title in SECTIONS if shown.get(key, True)],
-        "known": known.data(),
+        "known": dialog.data(),
         "gap": GAP,
         "reproduce": f"make repro PROFILE={profile}",
         "cite": CITE % version("clear-bench"),

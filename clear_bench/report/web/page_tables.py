@@ -14,7 +14,7 @@ from clear_bench.report.tables import model
 from clear_bench.report.tables.build import KIND
 from clear_bench.report.tables.methods import by_method
 from clear_bench.report.tables.studies import SELF, by_variant
-from clear_bench.report.web.model import GAP, Board, Cell, Column, Known, Row
+from clear_bench.report.web.model import GAP, Cell, Column, DialogData, PageTable, Row
 from clear_bench.results.groups import Group
 from clear_bench.results.load import Results
 
@@ -24,24 +24,26 @@ SECTIONS: dict[model.Build, str] = {by_method: "leaderboards", by_variant: "abla
 NOTHING = "no such number"
 
 
-def boards(results: Results, tables: Sequence[model.Table], known: Known) -> dict[str, list[Board]]:
-    """Return section -> boards, in the order of the paper.
+def page_tables(
+    results: Results, tables: Sequence[model.Table], dialog: DialogData
+) -> dict[str, list[PageTable]]:
+    """Return section -> tables of the page, in the order of the paper.
 
     Args:
         results: The records.
         tables: Of these records, in that order.
-        known: Takes in what is behind each number.
+        dialog: Takes in what is behind each number.
     """
-    found: dict[str, list[Board]] = {"leaderboards": [], "ablations": [], "tables": []}
+    by_section: dict[str, list[PageTable]] = {"leaderboards": [], "ablations": [], "tables": []}
     for name, group in groupby(tables, key=attrgetter("spec")):
         spec: model.TableSpec = plugins.load(KIND, name).TABLE
         section = SECTIONS.get(spec.build, "tables")
         mine = list(group)
         tabs = _tabs(mine, spec)
         for table in mine:
-            behind = _Behind(results, known, table)
-            found[section].append(_board(table, spec, behind, tabs[table.stem]))
-    return found
+            behind = _Behind(results, dialog, table)
+            by_section[section].append(_page_table(table, spec, behind, tabs[table.stem]))
+    return by_section
 
 
 def _tabs(tables: Sequence[model.Table], spec: model.TableSpec) -> dict[str, str]:
@@ -50,15 +52,19 @@ def _tabs(tables: Sequence[model.Table], spec: model.TableSpec) -> dict[str, str
     Leaderboards of one data set are told apart by those parts of their protocols that differ.
     """
     if spec.build is not by_method:
-        own = spec.build is by_variant  # the section says already what they are
-        stems = {t.stem: t.stem.replace(f"-{t.spec}-", "-") if own else t.stem for t in tables}
-        return {stem: words.replace("-", " ").replace("_", " ") for stem, words in stems.items()}
-    found = {}
+        of_studies = spec.build is by_variant  # the section says already what they are
+        stems = {
+            t.stem: t.stem.replace(f"-{t.spec}-", "-") if of_studies else t.stem for t in tables
+        }
+        return {stem: name.replace("-", " ").replace("_", " ") for stem, name in stems.items()}
+    tabs = {}
     for table in tables:
         parts = [set(_protocol(t).split("|")) for t in tables if t.dataset == table.dataset]
-        odd = [p for p in _protocol(table).split("|") if p not in set.intersection(*parts)]
-        found[table.stem] = f"{table.dataset} {spec.task}" + (f": {' '.join(odd)}" if odd else "")
-    return found
+        special = [p for p in _protocol(table).split("|") if p not in set.intersection(*parts)]
+        tabs[table.stem] = f"{table.dataset} {spec.task}" + (
+            f": {' '.join(special)}" if special else ""
+        )
+    return tabs
 
 
 def _protocol(table: model.Table) -> str:
@@ -66,8 +72,10 @@ def _protocol(table: model.Table) -> str:
     return next((c.protocol for row in table.rows for c in row.cells if c.protocol), "")
 
 
-def _board(table: model.Table, spec: model.TableSpec, behind: "_Behind", tab: str) -> Board:
-    """Return a table as a board."""
+def _page_table(
+    table: model.Table, spec: model.TableSpec, behind: "_Behind", tab: str
+) -> PageTable:
+    """Return a table as one of the page."""
     fallen = next((c.head for c in table.columns if spec.sort and c.metric == spec.sort), "")
     rows = [
         Row(
@@ -78,7 +86,7 @@ def _board(table: model.Table, spec: model.TableSpec, behind: "_Behind", tab: st
         )
         for row in table.rows
     ]
-    return Board(
+    return PageTable(
         key=f"table-{table.stem}",
         stem=table.stem,
         tab=tab,
@@ -96,13 +104,13 @@ class _Behind:
 
     Args:
         results: The records.
-        known: Takes it in.
+        dialog: Takes it in.
         table: Whose cells they are.
     """
 
-    def __init__(self, results: Results, known: Known, table: model.Table) -> None:
+    def __init__(self, results: Results, dialog: DialogData, table: model.Table) -> None:
         self.results = results
-        self.known = known
+        self.dialog = dialog
         self.table = table
         named = (s for s in results.studies if table.stem == f"{s.dataset}-{table.spec}-{s.study}")
         self.study = next(named, None)
@@ -138,7 +146,7 @@ class _Behind:
         if shown.against:
             lines.append(f"Subtracted, seed by seed: {', '.join(shown.against)}.")
         values = self._values(shown, column)
-        return self.known.add_cell(self.known.add_group(group), title, values, lines)
+        return self.dialog.add_cell(self.dialog.add_group(group), title, values, lines)
 
     def _group(self, names: Sequence[str], shown: model.Cell) -> Group | None:
         """Return the group of a cell's runs, cut to just these; of a gap, the one it lacks.
@@ -166,21 +174,21 @@ class _Behind:
 
     def _values(self, shown: model.Cell, column: model.Column) -> dict[int, str]:
         """Return seed -> value in print; differences are paired by seed."""
-        own = self._of(shown.runs, shown, column)
+        values = self._of(shown.runs, shown, column)
         form = f".{column.digits + 2}f"
         if not shown.against:
-            return {seed: f"{value:{form}}" for seed, value in own.items()}
+            return {seed: f"{value:{form}}" for seed, value in values.items()}
         subtracted = replace(shown, checkpoint=shown.against_checkpoint)
         base = self._of(shown.against, subtracted, column)
-        return {seed: f"{value - base[seed]:+{form}}" for seed, value in own.items()}
+        return {seed: f"{value - base[seed]:+{form}}" for seed, value in values.items()}
 
     def _of(self, ids: Iterable[str], shown: model.Cell, column: model.Column) -> dict[int, float]:
         """Return seed -> what the records say, in the column's unit, where they say it."""
-        found = {}
+        value_by_seed = {}
         for run in (self.results.by_id[run_id] for run_id in ids):
             with suppress(KeyError):
-                found[run.record.seed] = column.scale * recorded(run, shown, column)
-        return {seed: value for seed, value in found.items() if not isnan(value)}
+                value_by_seed[run.record.seed] = column.scale * recorded(run, shown, column)
+        return {seed: value for seed, value in value_by_seed.items() if not isnan(value)}
 
 
 def _key(text: str) -> float | str | None:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure as Canvas
 
 
 @dataclass(frozen=True)
-class Page:
+class Picture:
     """One drawn picture of a figure.
 
     Args:
@@ -25,11 +25,11 @@ class Page:
 
 
 @dataclass(frozen=True)
-class Gap:
+class NotDrawn:
     """A picture that cannot be drawn.
 
     Args:
-        stem: As of a `Page`.
+        stem: As of a `Picture`.
         reason: What is missing and what to do, one line.
     """
 
@@ -38,7 +38,7 @@ class Gap:
 
 
 @dataclass(frozen=True)
-class Figure:
+class FigureSpec:
     """What a file of ``reports/specs/`` exposes as ``FIGURE``; its docstring is the caption.
 
     Args:
@@ -50,6 +50,6 @@ class Figure:
     """
 
     title: str
-    draw: Callable[..., Iterator[Page | Gap]]
+    draw: Callable[..., Iterator[Picture | NotDrawn]]
     options: Mapping[str, Any] = field(default_factory=dict)
     persons: bool = False

@@ -33,10 +33,10 @@ def dataset_of(material: Material, run: Loaded) -> Dataset:
     if not root.is_dir():
         raise UserError(f"{root}: no such folder, so no pictures of {record.dataset} can be shown")
     data = record.config["data"]
-    found = _read(record.dataset, root, data["split"], data["label_set"])
-    if found.checksum != record.data.get("manifest_checksum"):
+    dataset = _read(record.dataset, root, data["split"], data["label_set"])
+    if dataset.checksum != record.data.get("manifest_checksum"):
         raise UserError(f"{root}: not the data that {record.run_id} was made with")
-    return found
+    return dataset
 
 
 @lru_cache(maxsize=4)

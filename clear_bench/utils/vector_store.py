@@ -1,0 +1,66 @@
+"""Vectors by key in a SQLite file, which several processes may read and add to at the same time."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+VARIABLES = 500  # of one SQL statement; SQLite's own limit is far above
+
+
+class VectorStore:
+    """One table of an open file, see `open_store`.
+
+    Args:
+        base: The file.
+        table: Name of the table.
+        key: Name of its column of keys.
+        columns: Names of its columns of vectors.
+    """
+
+    def __init__(
+        self, base: sqlite3.Connection, table: str, key: str, columns: Sequence[str]
+    ) -> None:
+        self.base = base
+        self.table, self.key, self.columns = table, key, columns
+
+    def stored(self, keys: Sequence[str]) -> set[str]:
+        """Return those of some keys that are there."""
+        return {row[0] for row in self._rows(self.key, keys)}
+
+    def read(self, keys: Sequence[str]) -> dict[str, list[Floats]]:
+        """Return key -> its vectors, a column each, of those of some keys that are there."""
+        rows = self._rows(", ".join([self.key, *self.columns]), keys)
+        return {key: [np.frombuffer(part, np.float32) for part in parts] for key, *parts in rows}
+
+    def add(self, keys: Iterable[str], *columns: Iterable[Floats]) -> None:
+        """Write a vector of each column for each key, all of them or none."""
+        rows = zip(keys, *columns, strict=True)
+        marks = ", ".join("?" * (1 + len(self.columns)))
+        with self.base:
+            self.base.executemany(
+                f"INSERT OR REPLACE INTO {self.table} VALUES ({marks})",  # noqa: S608
+                [(key, *(vector.tobytes() for vector in vectors)) for key, *vectors in rows],
+            )
+
+    def _rows(self, columns: str, keys: Sequence[str]) -> Iterator[tuple[str, *tuple[bytes, ...]]]:
+        """Yield some columns of the rows of some keys."""
+        for start in range(0, len(keys), VARIABLES):
+            part = keys[start : start + VARIABLES]
+            marks = ",".join("?" * len(part))
+            query = f"SELECT {columns} FROM {self.table} WHERE {self.key} IN ({marks})"  # noqa: S608
+            yield from self.base.execute(query, part)
+
+
+@contextmanager
+def open_store(file: Path, table: str, key: str, columns: Sequence[str]) -> Iterator[VectorStore]:
+    """Open a file of vectors, made if it is not there; the arguments are as of `VectorStore`."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    blobs = ", ".join(f"{column} BLOB" for column in columns)
+    with closing(sqlite3.connect(file, timeout=600)) as base:
+        base.execute(f"CREATE TABLE IF NOT EXISTS {table} ({key} TEXT PRIMARY KEY, {blobs})")
+        yield VectorStore(base, table, key, columns)
