@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clear_bench.config.numbers import VERSIONS
 from clear_bench.data.dataset import Dataset
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.files import made_once
@@ -117,7 +118,7 @@ def image_store(
         UserError: If files cannot be read; all of them are listed in ``unreadable.txt`` of
             ``folder``, the first ones in the message.
     """
-    identity = [dataset.fingerprint, size, RESAMPLING, skip_unreadable]
+    identity = [dataset.fingerprint, size, RESAMPLING, VERSIONS["images"], skip_unreadable]
     if not keep:
         identity.append(str(dataset.root.resolve()))  # the pictures are read from there again
     key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:24]

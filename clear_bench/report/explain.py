@@ -129,9 +129,16 @@ def _origin(results: Results, cell: Cell) -> list[str]:
     """Return where the runs come from."""
     group = next(g for g in results.all_groups if cell.runs[0] in g.run_ids)
     made_by = origin(group)
+    versions = {k: v for run in group.runs for k, v in run.record.numbers.items()}
+    code = {
+        f"{run.record.code_hash[:12]} ({'not the present one' if run.of_other_code else 'present'})"
+        for run in group.runs
+    }
     changed = ", ".join(f"{k}={v}" for k, v in (made_by.changes or {}).items()) or "none"
     return [
         f"  commit: {', '.join(made_by.commits)}",
+        f"  code: {', '.join(sorted(code))}",
+        f"  numbers versions: {', '.join(f'{k} {v}' for k, v in sorted(versions.items()))}",
         f"  differs from the recipe: {'not recorded' if made_by.changes is None else changed}",
         f"  again: {made_by.command}",
         "  MLflow: experiment clear-bench, run names as the ids above",

@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from clear_bench.results.statistics import Estimate, estimate
 from clear_bench.runs.record import Record
+from clear_bench.runs.stale import other_code
 
 Place = tuple[str, str, str, str, str]
 Why = Literal["failed", "stale", "missing", "unavailable"]
@@ -44,6 +46,11 @@ class Loaded:
     def usable(self) -> bool:
         """Whether its numbers may be shown."""
         return self.record.status == "finished" and (self.show_stale or not self.stale)
+
+    @cached_property
+    def of_other_code(self) -> bool:
+        """Whether other code than the present made it, whatever its numbers."""
+        return other_code(self.record)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from clear_bench.config.numbers import VERSIONS
 from clear_bench.text import encoders
 from clear_bench.utils.vector_store import VectorStore, open_store
 
@@ -31,7 +32,7 @@ def embed(name: str, sentences: Sequence[str], folder: Path) -> NDArray[np.float
     Raises:
         UserError: If the encoder cannot be had.
     """
-    identity = encoders.identity(name)
+    identity = f"{encoders.identity(name)} {VERSIONS['text']}"
     digest = hashlib.sha256(identity.encode()).hexdigest()[:8]
     file = folder / f"{re.sub(r'[^0-9A-Za-z.-]+', '_', name)}-{digest}.sqlite"
     with open_store(file, "embedding", "sentence", ("vector",)) as store:

@@ -64,11 +64,22 @@ def stem(dataset: str, name: str, place: int) -> str:
 
 
 def notes_of(group: Group) -> tuple[str, ...]:
-    """Return the footnotes of a group: what lacks and why."""
+    """Return the footnotes of a group: what lacks and why, and what older code made."""
     if group.gaps and len({(g.why, g.reason) for g in group.gaps}) == 1 and not group.runs:
         gap = group.gaps[0]
         return (f"{gap.why}: {gap.reason}" if gap.reason != "not run" else "not run",)
-    return tuple(str(gap) for gap in group.gaps)
+    return (*(str(gap) for gap in group.gaps), *_of_older_code(group))
+
+
+def _of_older_code(group: Group) -> tuple[str, ...]:
+    """Return the footnote on runs of other code that gives the same numbers."""
+    older = sum(run.of_other_code and not run.stale for run in group.runs)
+    if not older:
+        return ()
+    which = (
+        "its run is" if older == len(group.runs) == 1 else f"{older} of {len(group.runs)} runs are"
+    )
+    return (f"{which} of older code, of the same numbers versions",)
 
 
 def seeds_words(groups: Sequence[Group]) -> str:
