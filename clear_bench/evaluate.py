@@ -78,13 +78,10 @@ def _all_again(
     with Workers(count, max(r.config["threads"] for _, r in finished)) as workers:
         for folder in folders:
             workers.submit(folder, again, folder, root, data_root, cache)
-        for _ in track(folders, "evaluate"):
-            while len(measured) < len(folders) and not (ended := workers.wait()):
-                pass
-            for outcome in ended:
-                if outcome.error:
-                    raise outcome.error
-                measured[outcome.key] = outcome.value
+        for outcome in track(workers.outcomes(), "evaluate", len(folders)):
+            if outcome.error:
+                raise outcome.error
+            measured[outcome.key] = outcome.value
     return measured
 
 

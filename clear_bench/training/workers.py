@@ -8,7 +8,7 @@ import os
 import signal
 import traceback
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for
@@ -98,6 +98,11 @@ class Workers:
             outcomes.append(self._ended(worker))
         self._hand_out()
         return outcomes
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """Yield what becomes of every call that was submitted, as they end."""
+        while self.busy:
+            yield from self.wait()
 
     def _ended(self, worker: _Worker) -> Outcome:
         """Return what a process says of its call, or that it is no more."""

@@ -1,7 +1,7 @@
 """Progress of long work: a bar on a terminal, plain lines elsewhere."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sized
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -142,8 +142,17 @@ class RunsProgress:
         self.bar.stop()
 
 
-def track(steps: Sequence[T], title: str) -> Iterable[T]:
-    """Iterate with a bar on a terminal; silent elsewhere, and where there are few steps."""
+def track(steps: Iterable[T], title: str, total: int | None = None) -> Iterable[T]:
+    """Iterate with a bar on a terminal; silent elsewhere, and where there are few steps.
+
+    Args:
+        steps: What is iterated over.
+        title: What is being done.
+        total: How many there are, if ``steps`` has no length.
+    """
+    count = len(steps) if isinstance(steps, Sized) else total or 0
     console = Console(stderr=True)
-    silent = _quiet or len(steps) < 8 or not console.is_terminal
-    return progress_track(steps, title, console=console, transient=True, disable=silent)
+    silent = _quiet or count < 8 or not console.is_terminal
+    return progress_track(
+        steps, title, total=count, console=console, transient=True, disable=silent
+    )
