@@ -34,17 +34,18 @@ repro: setup $(if $(filter-out .,$(PIPELINE)),pipeline)
 	@if command -v pdflatex >/dev/null; then $(MAKE) paper; \
 	else echo "no pdflatex, so no PDF: see docs/reports.md"; fi
 
-# A DVC project of its own: dvc.yaml and data cache are the checkout's, dvc.lock and parameters not.
-# Without git, since DVC wants no dvc.lock that git ignores, and this one no commit.
+# A DVC project of its own: links to the checkout's files, but its own dvc.lock, parameters and
+# metrics.  Without git, since DVC refuses a dvc.lock that git ignores, and this one is no result.
+LINKED := ablations baselines clear_bench data runs reports/attention reports/metrics reports/out reports/specs
 pipeline:
-	mkdir -p $(PIPELINE)/.dvc
-	ln -sfn ../.. $(PIPELINE)/checkout
+	mkdir -p $(PIPELINE)/.dvc $(PIPELINE)/reports $(LINKED)
+	for name in $(LINKED); do ln -sfn $(CURDIR)/$$name $(PIPELINE)/$$name; done
 	ln -sf ../../dvc.yaml ../../.dvcignore $(PIPELINE)
 	ln -sfn ../../../.dvc/plots $(PIPELINE)/.dvc/plots
 	ln -sf ../../../.dvc/config $(PIPELINE)/.dvc
 	printf '[core]\n    no_scm = true\n[cache]\n    dir = ../../../.dvc/cache\n' >$(PIPELINE)/.dvc/config.local
 	sed -e 's/^profile: .*/profile: $(PROFILE)/' -e 's/^  seeds: .*/  seeds: $(COUNT)/' \
-	  -e 's|^checkout: .*|checkout: checkout|' -e 's|^folder: .*|folder: $(PIPELINE)|' \
+	  -e 's|^checkout: .*|checkout: ../..|' -e 's|^folder: .*|folder: $(PIPELINE)|' \
 	  params.yaml >$(PIPELINE)/params.yaml
 
 # Twice, for references; the fixed date makes equal tables equal bytes.
