@@ -157,5 +157,5 @@ def test_smoke_in_a_fresh_clone_leaves_it_clean(tmp_path, shell):
     row = next(row for row in shown if row["Experiment"] == "toy")
     assert float(row["clear.mA"]) > 0 and float(row["chance.mAP"]) > 0
     assert (row["profile"], row["bench.seeds"]) == ("smoke", "1")
-    assert not [name for name in row if "reports/" in name or "params.yaml" in name]
+    assert not [name for name in row if "metrics.json" in name or "params.yaml:" in name]
     assert (clone / "params.yaml").read_text().count("#") == committed.count("#")
