@@ -1,6 +1,7 @@
 # make setup   the environment, in .venv (made again when the lock file changes)
-# make repro   the whole pipeline: data, training, evaluation, tables
-#              [PROFILE=smoke|default|paper] [SEEDS=3, for smoke 1]
+# make repro   the whole pipeline: data, training, evaluation, tables; it is `dvc repro`
+#              [PROFILE=smoke|default|paper] [SEEDS=3, for smoke 1]: in .pipelines/PROFILE, which
+#              git ignores, so that no tracked file changes but tables of that profile
 # make paper   the report's tables and figures as one PDF in reports/paper, see docs/reports.md
 # make test    the default tests                                        [SLOW=1 for the slow ones]
 # make golden  write the golden numbers anew where a numbers version was raised, see CONTRIBUTING.md
@@ -10,12 +11,12 @@
 
 PYTHON ?= python3.11
 PROFILE ?= default
-SEEDS ?= $(if $(filter smoke,$(PROFILE)),1,3)
+SEEDS ?=
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: setup repro paper test golden bench bench-pipeline check
+.PHONY: setup repro pipeline paper test golden bench bench-pipeline check
 
 setup: .venv/.installed
 
@@ -25,13 +26,28 @@ setup: .venv/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
-# Profile and seeds are DVC parameters like any other: this writes them where `dvc repro` reads them.
-repro: setup
-	sed -i.bak -e 's/^profile: .*/profile: $(PROFILE)/' -e 's/^  seeds: .*/  seeds: $(SEEDS)/' params.yaml
-	rm params.yaml.bak
-	dvc repro
+# The folder of the pipeline, and the seeds of one that is not the checkout's own.
+PIPELINE := $(if $(SEEDS)$(filter-out default,$(PROFILE)),.pipelines/$(PROFILE),.)
+COUNT := $(or $(SEEDS),$(if $(filter smoke,$(PROFILE)),1,3))
+
+repro: setup $(if $(filter-out .,$(PIPELINE)),pipeline)
+	dvc --cd $(PIPELINE) repro
 	@if command -v pdflatex >/dev/null; then $(MAKE) paper; \
 	else echo "no pdflatex, so no PDF: see docs/reports.md"; fi
+
+# A DVC project of its own: links to the checkout's files, but its own dvc.lock, parameters and
+# metrics.  Without git, since DVC refuses a dvc.lock that git ignores, and this one is no result.
+LINKED := ablations baselines clear_bench data runs reports/attention reports/metrics reports/out reports/specs
+pipeline:
+	mkdir -p $(PIPELINE)/.dvc $(PIPELINE)/reports $(LINKED)
+	for name in $(LINKED); do ln -sfn $(CURDIR)/$$name $(PIPELINE)/$$name; done
+	ln -sf ../../dvc.yaml ../../.dvcignore $(PIPELINE)
+	ln -sfn ../../../.dvc/plots $(PIPELINE)/.dvc/plots
+	ln -sf ../../../.dvc/config $(PIPELINE)/.dvc
+	printf '[core]\n    no_scm = true\n[cache]\n    dir = ../../../.dvc/cache\n' >$(PIPELINE)/.dvc/config.local
+	sed -e 's/^profile: .*/profile: $(PROFILE)/' -e 's/^  seeds: .*/  seeds: $(COUNT)/' \
+	  -e 's|^checkout: .*|checkout: ../..|' -e 's|^folder: .*|folder: $(PIPELINE)|' \
+	  params.yaml >$(PIPELINE)/params.yaml
 
 # Twice, for references; the fixed date makes equal tables equal bytes.
 paper:

@@ -52,6 +52,9 @@ def report(
     params: Annotated[Path, typer.Option(help="says which runs there should be")] = Path(
         "params.yaml"
     ),
+    exports: Annotated[
+        Path | None, typer.Option(help="write DVC's metrics and curves here; none if not given")
+    ] = None,
 ) -> None:
     """Write every table of every data set; or answer one question about them."""
     from clear_bench.config.choice import parse_choice
@@ -77,7 +80,7 @@ def report(
 
         print("\n".join(FORMATS[form](t) for t in chosen(results, table)), end="")
     else:
-        write_all(results, out, figure, publish)
+        write_all(results, out, figure, publish, exports)
 
 
 if __name__ == "__main__":

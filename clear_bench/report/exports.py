@@ -18,28 +18,23 @@ DIGITS = 4
 FIGURES = "figures"
 
 
-def write_metrics(results: Results, folder: Path) -> list[Path]:
-    """Write ``metrics/METHOD.json``: data set -> test metric, per cent, mean over seeds.
+def write_metrics(results: Results, folder: Path) -> Path:
+    """Write ``metrics.json``: method -> test metric, per cent, mean over seeds.
 
     Of each method's own recipe, in the protocol that most methods have, as the first table of a
-    data set.  ``dvc metrics show`` gives each file a row.
+    data set.  DVC names a column by the keys, so one data set gives ``clear.mA``; of several each
+    has a level of its own: ``peta.clear.mA``.
     """
-    found: dict[str, dict[str, dict[str, float]]] = {}
+    found: dict[str, dict[str, dict[str, float]]] = {name: {} for name in results.datasets}
     for dataset in results.datasets:
         for task in TASKS:
             for group in (results.by_protocol(dataset, task) or [[]])[0]:
                 values = {m: group.estimate(m) for m in METRICS[task]}
                 known = {m: round(100 * e.mean, DIGITS) for m, e in values.items() if e}
                 if known and group.label == group.method:
-                    found.setdefault(group.method, {}).setdefault(dataset, {}).update(known)
-    place = folder / "metrics"
-    for old in place.glob("*.json"):
-        if old.stem not in found:
-            old.unlink()
-    return [
-        write_text(place / f"{method}.json", json.dumps(known, indent=1, sort_keys=True) + "\n")
-        for method, known in sorted(found.items())
-    ]
+                    found[dataset].setdefault(group.method, {}).update(known)
+    shown = found if len(found) > 1 else next(iter(found.values()), {})
+    return write_text(folder / "metrics.json", json.dumps(shown, indent=1, sort_keys=True) + "\n")
 
 
 def write_curves(results: Results, folder: Path) -> list[Path]:

@@ -62,15 +62,20 @@ def strictly(record: Record) -> str:
 
 
 def write_all(
-    results: Results, out: Path, figures: list[str] | None = None, publish: bool = False
+    results: Results,
+    out: Path,
+    figures: list[str] | None = None,
+    publish: bool = False,
+    exports: Path | None = None,
 ) -> None:
-    """Write tables, figures, the page, DVC's metrics and the list of the paper, by profile.
+    """Write tables, figures, the page and the list of the paper, by profile.
 
     Args:
         results: The runs.
         out: Folder of reports.
         figures: Draw these alone, and write nothing else; None writes everything.
         publish: See `clear_bench.report.figures.material.Material`.
+        exports: Folder of DVC's metrics and curves, for results of one profile; None writes none.
     """
     for profile in sorted({run.record.profile for run in results.runs}):
         of_profile = results.of_profile(profile)
@@ -80,7 +85,7 @@ def write_all(
             print("\n".join(map(str, draw_all(material, folder / "figures", figures))))
             continue
         with drawing(material, folder / "figures", workers=os.cpu_count() or 1) as wait:
-            tables = _write_tables(of_profile, folder)
+            tables = _write_tables(of_profile, folder, exports)
             drawn = wait()
         print("\n".join(str(d) for d in drawn if d.note))
         write_inputs(tables, folder)
@@ -91,12 +96,13 @@ def write_all(
         print(f"{folder}: {made}; {page}")
 
 
-def _write_tables(results: Results, folder: Path) -> list[Table]:
-    """Write the tables, DVC's metrics and its curves, and return the tables."""
+def _write_tables(results: Results, folder: Path, exports: Path | None) -> list[Table]:
+    """Write the tables, and for DVC metrics and curves, and return the tables."""
     tables = [t for name in track(in_order(), "tables") for t in build(results, name)]
     write_tables(tables, folder)
-    write_metrics(results, folder)
-    write_curves(results, folder)
+    if exports:
+        write_metrics(results, exports)
+        write_curves(results, exports)
     return tables
 
 
