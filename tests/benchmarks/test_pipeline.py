@@ -24,7 +24,7 @@ from clear_bench.text.store import embed
 
 ROOT = Path(__file__).parents[2]
 PETA = ROOT.parent / "shared/data/PETA"
-COMMANDS = ("train", "evaluate", "predict", "report", "data", "track", "ablate")
+COMMANDS = ("train", "evaluate", "predict", "report", "data", "record", "ablate")
 
 
 def command(*words: str, threads: int = 1, cwd: Path | None = None) -> float:
