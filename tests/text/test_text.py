@@ -64,6 +64,13 @@ def test_phrases_of_attributes_by_hand():
     assert vector.tolist() == [1, 0, 1] and vector.dtype == np.uint8
 
 
+@pytest.mark.parametrize("length", [len(SCHEMA) - 1, len(SCHEMA) + 1])
+def test_a_vector_of_another_schema_is_refused(length):
+    for template in TEMPLATES:
+        with pytest.raises(ValueError, match="zip"):
+            describe(SCHEMA, np.zeros(length, np.uint8), template)
+
+
 @given(vectors, vectors)
 def test_positives_tell_every_two_vectors_apart(one, other):
     same = describe(SCHEMA, np.array(one), "positives") == describe(
