@@ -5,7 +5,7 @@
 # make test    the default tests                                        [SLOW=1 for the slow ones]
 # make bench   measure speed against peers and write docs/performance.md (ten minutes, quiet machine)
 # make bench-pipeline   time `make repro` in a fresh clone, .bench/clone (fifteen minutes more)
-# make mutants   change one thing of the metrics and what is like them, see a test fail (ten minutes)
+# make mutants   change one thing of metrics, losses, rules at a time, see a test fail (ten minutes)
 # make check   lint, format, types, layers
 
 PYTHON ?= python3.11

@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 LIST = ROOT / "docs/mutants.md"
 SHARE = 0.25  # of all mutants, chosen by a hash of their names
 PROCESSES = 2
-SLACK, FACTOR = 20, 5  # seconds a mutant may take, and how often the unchanged tests' time
+SLACK, FACTOR = 20, 3  # seconds a mutant may take, and how often the unchanged tests' time
 FAILED = (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)  # the latter: no import
 
 

@@ -77,6 +77,15 @@ def test_many_units_are_resampled(units):
     assert found * 2**units != 2
 
 
+@pytest.mark.parametrize("units", [15, 64, 71, 80, 201])
+@pytest.mark.parametrize("end", [slice(0, 8), slice(-8, None)])
+def test_every_unit_is_flipped(units, end):
+    """Eight equal gaps at an end and none elsewhere: 2 of 2^8 ways to flip are as extreme."""
+    gaps = np.zeros((1, units))
+    gaps[0, end] = 1.0
+    assert paired_tests(gaps, np.zeros(units)) == pytest.approx(2 / 2**8, abs=0.004)
+
+
 @pytest.fixture
 def groups(monkeypatch):
     """A function from a label and each seed's scores to a group."""

@@ -64,6 +64,28 @@ def test_phrases_of_attributes_by_hand():
     assert vector.tolist() == [1, 0, 1] and vector.dtype == np.uint8
 
 
+def test_paraphrases_by_hand():
+    schema = Schema(
+        (
+            Attribute("female", "person", "woman", "man", opposite=True),
+            Attribute("hat", "wearing", "a hat", "no hat"),
+            Attribute("bag", "carrying", "a bag", "no bag"),
+        )
+    )
+    assert describe(schema, np.array([1, 1, 1]), "paraphrases") == [
+        "A woman wearing a hat, carrying a bag.",
+        "There is a woman wearing a hat and carrying a bag.",
+        "A surveillance camera shows a woman: a hat and a bag.",
+        "Looking for a woman who can be recognised by a hat and a bag.",
+    ]
+    assert describe(schema, np.zeros(3, np.uint8), "paraphrases") == [
+        "A man.",
+        "There is a man.",
+        "A surveillance camera shows a man: nothing special.",
+        "Looking for a man who can be recognised by nothing special.",
+    ]
+
+
 @pytest.mark.parametrize("length", [len(SCHEMA) - 1, len(SCHEMA) + 1])
 def test_a_vector_of_another_schema_is_refused(length):
     for template in TEMPLATES:
