@@ -7,6 +7,7 @@
 # make golden  write the golden numbers anew where a numbers version was raised, see CONTRIBUTING.md
 # make bench   measure speed against peers and write docs/performance.md (ten minutes, quiet machine)
 # make bench-pipeline   time `make repro` in a fresh clone, .bench/clone (fifteen minutes more)
+# make mutants   change one thing of metrics, losses, rules at a time, see a test fail (ten minutes)
 # make check   lint, format, types, layers
 
 PYTHON ?= python3.11
@@ -16,7 +17,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: setup repro pipeline paper test golden bench bench-pipeline check
+.PHONY: setup repro pipeline paper test golden bench bench-pipeline mutants check
 
 setup: .venv/.installed
 
@@ -74,6 +75,10 @@ bench: setup
 bench-pipeline: setup
 	rm -rf .bench/clone
 	$(BIN)/python tests/benchmarks/pipeline.py .bench/clone
+
+# docs/mutants.md explains the survivors; its status is 1 if another one appears.
+mutants: setup
+	PYTHONPATH=$(CURDIR) OMP_NUM_THREADS=1 $(BIN)/python tests/mutants/run.py $(MODULES)
 
 check: setup
 	ruff check

@@ -197,6 +197,14 @@ def test_threshold_is_strict():
     assert recognition_metrics(np.full((1, 1), 0.5001, np.float32), labels)["recall"] == 1
 
 
+def test_the_threshold_is_a_half_unless_said():
+    probabilities, labels = np.array([[0.48, 0.52]]), np.array([[0, 1]], np.uint8)
+    assert recognition_metrics(probabilities, labels)["f1"] == 1
+    assert instance_scores(probabilities, labels)["f1"].tolist() == [1]
+    assert per_attribute(probabilities, labels)["tpr"][1] == 1
+    assert per_attribute(probabilities, labels)["tnr"][0] == 1
+
+
 def test_f1_of_means_is_not_the_mean_of_f1():
     probabilities = np.array([[1, 1, 1, 1], [1, 0, 0, 0]], float)
     labels = np.array([[1, 0, 0, 0], [1, 1, 1, 1]], np.uint8)
@@ -211,7 +219,7 @@ def test_users_mistakes():
         recognition_metrics(np.full((4, 2), np.nan), labels)
     with pytest.raises(UserError, match="0 or 1"):
         instance_scores(probabilities, labels * 2)
-    with pytest.raises(UserError, match="0 images"):
+    with pytest.raises(UserError, match="0 images, 2 attributes"):
         per_attribute(probabilities[:0], labels[:0])
     with pytest.raises(UserError, match="half"):
         recognition_metrics(probabilities, labels, undefined="halve")

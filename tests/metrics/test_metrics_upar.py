@@ -49,6 +49,14 @@ def test_madm_of_perfect_and_of_alike_images_is_1_and_without_a_match_undefined(
         mean_adm(lambda a, b: np.zeros((1, 3)), np.array([[0, 1]]), gallery)
 
 
+@pytest.mark.parametrize("chunk", [1, 2, 3, 64])
+def test_the_first_query_without_a_match_is_named(chunk):
+    gallery = np.array([[1, 1], [1, 0], [0, 0]])
+    queries = np.array([[1, 1], [0, 0], [1, 0], [0, 1], [0, 1]])
+    with pytest.raises(UserError, match="query 3 has no exact match"):
+        mean_adm(lambda a, b: np.zeros((b - a, 3)), queries, gallery, chunk=chunk)
+
+
 @given(st.floats(0.01, 1), st.floats(0.01, 1))
 def test_challenge_score_is_the_harmonic_mean(one, other):
     assert challenge_score(one, other) == pytest.approx(1 / ((1 / one + 1 / other) / 2))

@@ -71,6 +71,13 @@ def test_rows_are_marked_over_the_columns_that_compare():
     assert [c.mark for c in row.cells] == ["", "second", "best"]
 
 
+def test_rows_where_less_is_better_or_nothing_compares():
+    row = Row("hat", (Cell(3.0), Cell(1.0), Cell(2.0)))
+    (found,) = mark_rows([row], [Column(name, better=-1) for name in "abc"])
+    assert [c.mark for c in found.cells] == ["", "best", "second"]
+    assert mark_rows([row], [Column(name, better=0) for name in "abc"]) == (row,)
+
+
 def test_a_single_row_has_no_best():
     (row,) = mark_columns([Row("only", (Cell(5.0), Cell()))], [Column("x"), Column("y")])
     assert [c.mark for c in row.cells] == ["", ""]

@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 from clear_bench.data.schema import Attribute, Schema
 from clear_bench.data.sets.market1501 import SCHEMA
 from clear_bench.text import encoders, packaged, store
-from clear_bench.text.descriptions import TEMPLATES, describe, describe_all, vector_from_names
+from clear_bench.text.descriptions import (
+    TEMPLATES,
+    attribute_phrases,
+    describe,
+    describe_all,
+    vector_from_names,
+)
 from clear_bench.utils.errors import UserError
 
 WOMAN = ["female", "teenager", "upwhite", "short_sleeves", "downblack", "pants", "backpack"]
@@ -38,6 +44,53 @@ def test_nothing_present_is_still_a_sentence():
         for text in describe(schema, np.zeros(2, np.uint8), template):
             assert text.strip()
     assert describe(schema, np.array([1, 0]), "positives") == ["An old person."]
+
+
+def test_phrases_of_attributes_by_hand():
+    schema = Schema(
+        (
+            Attribute("female", "person", "woman", "man", opposite=True),
+            Attribute("hat", "wearing", "a hat", "no hat"),
+            Attribute("old", "age", "old", "not old"),
+        )
+    )
+    assert attribute_phrases(schema, "words") == ["woman", "a hat", "old"]
+    assert attribute_phrases(schema, "person") == [
+        "A woman.", "A person wearing a hat.", "An old person."
+    ]  # fmt: skip
+    with pytest.raises(UserError, match="unknown phrase template 'word'; did you mean words"):
+        attribute_phrases(schema, "word")
+    vector = vector_from_names(schema, ["old", "female"])
+    assert vector.tolist() == [1, 0, 1] and vector.dtype == np.uint8
+
+
+def test_paraphrases_by_hand():
+    schema = Schema(
+        (
+            Attribute("female", "person", "woman", "man", opposite=True),
+            Attribute("hat", "wearing", "a hat", "no hat"),
+            Attribute("bag", "carrying", "a bag", "no bag"),
+        )
+    )
+    assert describe(schema, np.array([1, 1, 1]), "paraphrases") == [
+        "A woman wearing a hat, carrying a bag.",
+        "There is a woman wearing a hat and carrying a bag.",
+        "A surveillance camera shows a woman: a hat and a bag.",
+        "Looking for a woman who can be recognised by a hat and a bag.",
+    ]
+    assert describe(schema, np.zeros(3, np.uint8), "paraphrases") == [
+        "A man.",
+        "There is a man.",
+        "A surveillance camera shows a man: nothing special.",
+        "Looking for a man who can be recognised by nothing special.",
+    ]
+
+
+@pytest.mark.parametrize("length", [len(SCHEMA) - 1, len(SCHEMA) + 1])
+def test_a_vector_of_another_schema_is_refused(length):
+    for template in TEMPLATES:
+        with pytest.raises(ValueError, match="zip"):
+            describe(SCHEMA, np.zeros(length, np.uint8), template)
 
 
 @given(vectors, vectors)

@@ -1,0 +1,136 @@
+"""Statistics by hand, by enumeration of all sign flips, and by Holm's own procedure."""
+
+from itertools import product
+from math import isnan, sqrt
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from clear_bench.results import significance
+from clear_bench.results.significance import ALPHA, Comparison, compare, explanation, group_scores
+from clear_bench.results.statistics import RESAMPLES, difference, estimate, holm, paired_tests
+from clear_bench.utils.errors import UserError
+
+
+def test_an_estimate_by_hand():
+    found = estimate([1.0, 2.0, 6.0])
+    half = 4.302652729749464 * sqrt(7 / 3)  # Student's quantile of two degrees
+    assert (found.mean, found.n) == (3.0, 3)
+    assert found.std == pytest.approx(sqrt(7))
+    assert (found.low, found.high) == pytest.approx((3 - half, 3 + half))
+
+
+def test_one_value_and_equal_values():
+    one = estimate([4.0])
+    assert (one.mean, one.n) == (4.0, 1)
+    assert isnan(one.std) and isnan(one.low) and isnan(one.high)
+    same = estimate([4.0, 4.0])
+    assert (same.mean, same.std, same.low, same.high, same.n) == (4.0, 0.0, 4.0, 4.0, 2)
+
+
+def test_a_difference_is_paired():
+    found = difference([1.0, 5.0], [2.0, 3.0])
+    assert (found.mean, found.n) == (0.5, 2)
+    assert found.std == pytest.approx(1.5 * sqrt(2))
+
+
+def holm_by_hand(p_values):
+    """Return the p-values, from the smallest on, times how many are left, never falling."""
+    corrected, largest = [0.0] * len(p_values), 0.0
+    for rank, k in enumerate(sorted(range(len(p_values)), key=lambda k: p_values[k])):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[k]))
+        corrected[k] = largest
+    return corrected
+
+
+@pytest.mark.parametrize("count", range(9))
+def test_holm_by_its_procedure(count):
+    for seed in range(5):
+        p_values = (np.random.default_rng(seed).random(count) ** 3).round(2).tolist()
+        assert holm(p_values) == pytest.approx(holm_by_hand(p_values))
+
+
+def by_enumeration(gaps):
+    """Return the share of all sign flips whose mean is as far from 0."""
+    least = abs(sum(gaps)) - 1e-9
+    flips = list(product((-1, 1), repeat=len(gaps)))
+    return sum(abs(np.dot(signs, gaps)) >= least for signs in flips) / len(flips)
+
+
+@pytest.mark.parametrize("units", [1, 2, 7, 10, 13])
+def test_few_units_are_tested_exactly(units):
+    rng = np.random.default_rng(units)
+    gaps = np.stack([rng.integers(-3, 4, units), rng.integers(-1, 6, units), np.ones(units)])
+    reference = rng.random(units).round(2)
+    found = paired_tests(gaps + reference, reference)
+    assert found.tolist() == [by_enumeration(each.tolist()) for each in gaps]
+
+
+@pytest.mark.parametrize("units", [14, 15, 17, 64, 65])
+def test_many_units_are_resampled(units):
+    """Beyond 2^13 ways the p-value is of 9,999 flips and the one that was seen."""
+    (found,) = paired_tests(np.full((1, units), 1.0), np.zeros(units))
+    counted = found * (1 + RESAMPLES)
+    assert counted == pytest.approx(round(counted), abs=1e-9)
+    assert 1 <= round(counted) <= 10
+    assert found * 2**units != 2
+
+
+@pytest.mark.parametrize("units", [15, 64, 71, 80, 201])
+@pytest.mark.parametrize("end", [slice(0, 8), slice(-8, None)])
+def test_every_unit_is_flipped(units, end):
+    """Eight equal gaps at an end and none elsewhere: 2 of 2^8 ways to flip are as extreme."""
+    gaps = np.zeros((1, units))
+    gaps[0, end] = 1.0
+    assert paired_tests(gaps, np.zeros(units)) == pytest.approx(2 / 2**8, abs=0.004)
+
+
+@pytest.fixture
+def groups(monkeypatch):
+    """A function from a label and each seed's scores to a group."""
+    monkeypatch.setattr(significance, "unit_scores", lambda folder, record: record)
+
+    def make(label, *seeds, units=None):
+        numbers = np.arange(len(seeds[0])) if units is None else np.array(units)
+        pairs = [(numbers, np.array(scores, float)) for scores in seeds]
+        runs = [SimpleNamespace(folder=None, record=pair) for pair in pairs]
+        return SimpleNamespace(label=label, runs=runs)
+
+    return make
+
+
+def test_a_units_score_is_the_mean_over_seeds(groups):
+    units, scores = group_scores(groups("a", [1, 2, 3], [3, 2, 7]))
+    assert units.tolist() == [0, 1, 2]
+    assert scores.tolist() == [2, 2, 5]
+
+
+def test_seeds_on_unlike_units_are_refused(groups):
+    group = groups("a", [1, 2], [3, 4])
+    for place in (0, 1):
+        pairs = [run.record for run in group.runs]
+        pairs[place] = (np.array([5, 6]), pairs[place][1])
+        runs = [SimpleNamespace(folder=None, record=pair) for pair in pairs]
+        with pytest.raises(UserError, match="a: its seeds were measured on unlike units"):
+            group_scores(SimpleNamespace(label="a", runs=runs))
+
+
+def test_all_but_the_reference_are_tested_and_corrected(groups):
+    base = groups("base", np.zeros(10))
+    others = [groups("ten", np.ones(10)), groups("none", np.tile([1, -1], 5))]
+    empty = SimpleNamespace(label="empty", runs=[])
+    elsewhere = groups("elsewhere", np.ones(10), units=range(1, 11))
+    found = compare([base, *others, empty, elsewhere], base)
+    assert found.p_values == {"ten": 2 * 2 / 2**10, "none": 1.0}
+    assert found.untested == {"elsewhere": "measured on other units than base"}
+    assert [found.differs(label) for label in ("ten", "none", "base")] == [True, False, False]
+    assert compare([base], base) == Comparison("base")
+
+
+def test_what_differs_is_below_5_percent():
+    assert Comparison("a", {"b": 0.0499}).differs("b")
+    assert not Comparison("a", {"b": ALPHA}).differs("b")
+    assert ALPHA == 0.05
+    assert "differs from x at 5 % in the images' own F1" in explanation("recognition", "x")
+    assert "in the queries' own average precision" in explanation("retrieval", "x")
