@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from calling import base, call
 from PIL import Image
 
 import clear_bench
@@ -16,7 +17,6 @@ from clear_bench.config.plugins import available
 from clear_bench.data import __main__ as data_command
 from clear_bench.report import __main__ as report
 from clear_bench.training import mlflow_mirror
-from clear_bench.utils.command_line import main
 
 SMALL = ["--set=recognition.train={epochs: 1, warmup_epochs: 0}", "--set=retrieval.train.epochs=1",
          "--set=recognition.model.depth=0", "--set=text.encoder=glove"]  # fmt: skip
@@ -40,17 +40,6 @@ def world(market, own_tracking_store, tmp_path_factory):
 @pytest.fixture(autouse=True)
 def here(world, monkeypatch):
     monkeypatch.chdir(world)
-
-
-def base():
-    return ["--dataset=market1501", "--profile=smoke", "--data-root=market"]
-
-
-def call(patch, app, *words):
-    patch.setattr(sys, "argv", ["command", *words])
-    with pytest.raises(SystemExit) as end:
-        main(app)
-    return end.value.code
 
 
 def run_id(world, task):

@@ -10,9 +10,8 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from calling import base, call
 from PIL import Image
-from test_commands import base, call
-from tiny import TINY
 
 from clear_bench import train
 from clear_bench.data.sets.market1501_labels import SCHEMA
@@ -24,18 +23,16 @@ METHODS = {"clear": ["--set=text.encoder=glove"], "asmr": [], "likelihood": []}
 
 
 @pytest.fixture(scope="module")
-def world(market, trained, tmp_path_factory):
-    """Three methods on top of the tiny CLEAR's recognition; Market's test images are a gallery."""
+def world(market, tmp_path_factory):
+    """Three methods trained on a small Market-1501, whose test images are a gallery."""
     root = tmp_path_factory.mktemp("search")
     (root / "market").symlink_to(market)
-    shutil.copytree(trained.root, root / "runs", ignore=lambda *_: [trained.runs[1].id])
     shutil.copytree(root / "market/bounding_box_test", root / "own/b")
     shutil.copytree(root / "market/query", root / "own/a")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         for method, changes in METHODS.items():
-            words = [*tiny(method), f"--method={method}", *changes]
-            assert call(patch, train.app, *base(), *words) == 0
+            assert call(patch, train.app, *base(), f"--method={method}", *changes) == 0
     return root
 
 
@@ -43,12 +40,6 @@ def world(market, trained, tmp_path_factory):
 def here(request, monkeypatch):
     if "world" in request.fixturenames:
         monkeypatch.chdir(request.getfixturevalue("world"))
-
-
-def tiny(method):
-    """Return the words that make a method's recognition the tiny CLEAR's."""
-    changed = {k: v for k, v in TINY.items() if method == "clear" or k != "text.encoder"}
-    return [f"--set={k}={json.dumps(v)}" for k, v in changed.items()]
 
 
 def run_of(world, method):
