@@ -58,7 +58,7 @@ paper:
 	  || { grep -A4 '^!' $(PROFILE).log; exit 1; }; done
 	@echo reports/paper/$(PROFILE).pdf
 
-# The slow ones one after the other: one of them has a limit in seconds.
+# The slow ones one after the other: some of them use every core by themselves.
 test: setup
 	OMP_NUM_THREADS=1 pytest -n $(if $(SLOW),0 -m slow,2)
 

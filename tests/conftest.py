@@ -1,11 +1,89 @@
-"""Settings of every test, before anything heavy is imported."""
+"""Settings of every test, before anything heavy is imported, and what is made once a session.
+
+What is made once is for reading alone: it is shared by all workers of pytest-xdist, and a session
+that finds it changed fails.  A test that changes, kills or trains again makes its own, or a copy.
+"""
 
 import os
+from typing import NamedTuple
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may depend on a hub, or wait for one
 
+import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 # A deadline an example would make a test fail where the machine is busy; nothing is timed by it.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_tracking_store(tmp_path_factory):
+    """One MLflow store a worker: an empty one takes two seconds of migrations in each folder.
+
+    A test that looks into the store of its own folder takes ``own_tracking_store``.
+    """
+    address = f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", address)
+        yield
+
+
+@pytest.fixture(scope="module")
+def own_tracking_store(one_tracking_store):
+    """MLflow's usual store, in the current folder, for a whole module."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI")
+        yield
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory):
+    """The folder that all workers of this session share."""
+    base = tmp_path_factory.getbasetemp()
+    root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    root.mkdir(exist_ok=True)
+    return root
+
+
+@pytest.fixture(scope="session")
+def market(shared):
+    """A small Market-1501, see `layouts.write_market`; to be read alone."""
+    from layouts import write_market
+
+    root = shared / "market"
+    with FileLock(shared / "market.lock"):
+        if not root.is_dir():
+            write_market(root)
+        before = state(root)
+    yield root
+    assert state(root) == before, "a test changed what all of them share"
+
+
+class Trained(NamedTuple):
+    """A tiny CLEAR on the small Market-1501: where its runs are, recognition and retrieval."""
+
+    root: object
+    runs: list
+    records: list
+
+
+@pytest.fixture(scope="session")
+def trained(shared, market):
+    """The tiny CLEAR of `tiny.go`, trained once a session; to be read or copied alone."""
+    from tiny import go
+
+    root = shared / "runs"
+    with FileLock(shared / "runs.lock"), pytest.MonkeyPatch.context() as patch:
+        patch.chdir(shared)
+        found = Trained(root, *go(market, root))
+        before = state(root)
+    yield found
+    assert state(root) == before, "a test changed what all of them share"
+
+
+def state(root):
+    """Return size and time of every file below a folder."""
+    files = (f for f in root.rglob("*") if f.is_file())
+    return {f: (f.stat().st_size, f.stat().st_mtime_ns) for f in files}

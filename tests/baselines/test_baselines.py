@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from layouts import write_market
 from mmengine.registry import MODELS
 
 from clear_bench.config.plugins import available, load
@@ -15,9 +14,9 @@ from clear_bench.training.plan import plan
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
+def world(market, tmp_path_factory):
     root = tmp_path_factory.mktemp("world")
-    write_market(root / "market")
+    (root / "market").symlink_to(market)
     return root
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from layouts import write_market
 from PIL import Image
 from tiny_clip import write_tiny_clip
 from transformers import CLIPModel, CLIPTokenizer
@@ -75,27 +74,27 @@ def test_text_is_what_transformers_gives(source):
         encoder.encode(["a " * 500])
 
 
-def run(tmp_path, monkeypatch, **sources):
-    write_market(tmp_path / "market")
+def run(market, tmp_path, monkeypatch, **sources):
+    (tmp_path / "market").symlink_to(market)
     monkeypatch.chdir(tmp_path)
     runs = plan("clip_zero_shot", "market1501", "smoke", 0, sources, root=Path("runs"),
                 data_root=Path("market"))  # fmt: skip
     return execute(runs, Cache(Path("cache")))
 
 
-def test_a_whole_run(tmp_path, monkeypatch, source):
+def test_a_whole_run(market, tmp_path, monkeypatch, source):
     sources = {"recognition.model.source": source, "text.encoder": f"{source}@clip"}
-    recognition, retrieval = run(tmp_path, monkeypatch, **sources)
+    recognition, retrieval = run(market, tmp_path, monkeypatch, **sources)
     assert retrieval.parent == recognition.run_id
     assert 0 < retrieval.metrics["selected"]["test"]["mAP"] <= 1
     assert retrieval.history == [] and retrieval.cost["trainable_parameters"] == 0
 
 
-def test_two_models_of_different_width_are_refused(tmp_path, monkeypatch, source):
+def test_two_models_of_different_width_are_refused(market, tmp_path, monkeypatch, source):
     other = write_tiny_clip(tmp_path / "hub" / "other", projection=8)
     sources = {"recognition.model.source": source, "text.encoder": f"{other}@clip"}
     with pytest.raises(UserError, match="text vectors are 8 wide, image vectors 16"):
-        run(tmp_path, monkeypatch, **sources)
+        run(market, tmp_path, monkeypatch, **sources)
 
 
 def test_missing_models_and_weights_are_never_replaced(tmp_path, source):

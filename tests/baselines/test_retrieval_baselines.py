@@ -2,15 +2,13 @@
 
 import copy
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import killed as killer
 import numpy as np
 import pytest
 import torch
-from layouts import write_market
+from fresh import Fresh
 from retrieval_tables import (
     LEARNED,
     RETRIEVAL,
@@ -147,9 +145,9 @@ def test_what_several_processes_would_not_share_is_refused(tmp_path, key, monkey
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
+def world(market, tmp_path_factory):
     root = tmp_path_factory.mktemp("world")
-    write_market(root / "market")
+    (root / "market").symlink_to(market)
     return root
 
 
@@ -213,12 +211,11 @@ def test_sal_killed_among_its_adversaries_resumes_to_the_same_bits(world, monkey
     expected = execute(reference, Cache(Path("cache")))[-1]
     shutil.copytree(reference[0].folder, killed[0].folder)
     steps = 5 * -(-expected.data["train_images"] // 16) + 1  # inside the last epoch
-    script = Path(killer.__file__)
-    command = [sys.executable, str(script), "step", str(steps), "--method=sal", "--profile=smoke",
-               "--dataset=market1501", "--data-root=market", "--runs=killed", "--cache=cache",
+    command = ["--method=sal", "--profile=smoke", "--dataset=market1501", "--data-root=market",
+               "--runs=killed", "--cache=cache",
                *(f"--set={k}={v}" for k, v in settings.items())]  # fmt: skip
-    died = subprocess.run(command, capture_output=True, text=True)
-    assert died.returncode == -9, died.stderr
+    died = Fresh(killer.train, "step", steps, *command)
+    assert died.wait() == -9, died.said()
     resumed = execute(killed, Cache(Path("cache")))[-1]
     assert resumed.run_id == expected.run_id
     assert resumed.metrics == expected.metrics

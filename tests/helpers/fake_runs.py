@@ -209,6 +209,16 @@ def fake_world(root):
     return root
 
 
+def thousand_runs(root):
+    """Write 1,000 recognition runs of 40 attributes over 1,000 images."""
+    names = tuple(f"attribute_{k}" for k in range(40))
+    methods = ("clear", "alm", "ssc", "vtb", "dafl", "swin", "vit", "deepmar", "chance", "c2t_net")
+    datasets = tuple(f"set{k}" for k in range(10))
+    fake_bench(root, recognition=methods, retrieval=(), datasets=datasets,
+               seeds=range(10), names=names, images=1000, epochs=60)  # fmt: skip
+    assert len(list(root.rglob(RECORD))) == 1000
+
+
 def _config(method, task, dataset, profile, seed, protocol, split, epochs):
     """Return a configuration like those of `clear_bench.config.compose.compose`."""
     data = Data(split=split, label_set="all").model_dump()

@@ -1,4 +1,4 @@
-"""Train, and die by ``kill -9`` at the N-th call: ``killed.py WHERE N TRAIN-ARGS...``."""
+"""Train, and die by ``kill -9`` at the N-th call."""
 
 import os
 import signal
@@ -31,7 +31,8 @@ def die_at(where: str, number: int) -> None:
     setattr(owner, name, counted)
 
 
-if __name__ == "__main__":
-    die_at(sys.argv[1], int(sys.argv[2]))
-    sys.argv = ["train", *sys.argv[3:]]
+def train(where: str, number: int, *words: str) -> None:
+    """Call the command ``train`` with some words in a process that dies; see `fresh`."""
+    die_at(where, number)
+    sys.argv = ["train", *words]
     main(app)

@@ -5,6 +5,7 @@ import json
 from fake_runs import fake_bench, fake_run, fake_study
 from PIL import Image
 
+from clear_bench.results.load import Results
 from clear_bench.runs.files import RECORD
 from clear_bench.utils.files import write_text
 
@@ -40,3 +41,18 @@ def draw(out, profile="default"):
                      "files": [f"{stem}.pdf", f"{stem}.png"], "note": "",
                      "width": size[0] / 100, "height": size[1] / 100})  # fmt: skip
     (folder / "figures.json").write_text(json.dumps(rows))
+
+
+def many_runs(loaded, methods):
+    """Return results of so many methods with three seeds each, made of one run that is there."""
+    clear = next(r for r in loaded.runs if r.usable and r.record.task == "recognition")
+    many = [
+        type(clear)(
+            clear.folder,
+            clear.record.model_copy(update={"run_id": f"r{m}-{s}", "method": f"m{m}", "seed": s}),
+            False, clear.settings, clear.changes,
+        )
+        for m in range(methods)
+        for s in range(3)
+    ]  # fmt: skip
+    return Results(loaded.root, tuple(many))

@@ -1,8 +1,13 @@
-"""A folder of studies of one's own, and a small data set to run them on."""
+"""A folder of studies of one's own, and the command in a process of its own."""
 
+import os
 import sys
 
+import pytest
+
+from clear_bench import ablate
 from clear_bench.config import plugins
+from clear_bench.utils.command_line import main
 
 STUDY = '''"""Which learning rate do adapters want?
 
@@ -44,3 +49,12 @@ def use(patch, root):
     for name in [n for n in sys.modules if n.split(".")[0] == "my_studies"]:
         del sys.modules[name]
     plugins.forget()
+
+
+def command(root, *words):
+    """Be the command ``ablate`` on those studies, the first of a group of processes."""
+    os.setsid()
+    os.chdir(root)
+    use(pytest.MonkeyPatch(), root)
+    sys.argv = ["ablate", *words]
+    main(ablate.app)

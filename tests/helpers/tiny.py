@@ -1,9 +1,10 @@
 """A tiny CLEAR on a tiny Market-1501: train it, kill it, compare its numbers."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
+
+import killed
+from fresh import Fresh
 
 from clear_bench.runs.record import Record
 from clear_bench.training.cache import Cache
@@ -48,7 +49,5 @@ def words(data, overrides=None):
 
 def kill(data, where, number, overrides=None):
     """Train in another process until it dies, see ``killed.py``."""
-    script = Path(__file__).with_name("killed.py")
-    command = [sys.executable, str(script), where, str(number), *words(data, overrides)]
-    died = subprocess.run(command, capture_output=True, text=True)
-    assert died.returncode == -9, died.stderr
+    died = Fresh(killed.train, where, number, *words(data, overrides))
+    assert died.wait() == -9, died.said()

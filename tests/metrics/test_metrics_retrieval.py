@@ -1,7 +1,6 @@
 """Retrieval metrics against loops that walk down each ranking, scikit-learn and torchmetrics."""
 
 import math
-import time
 import tracemalloc
 
 import numpy as np
@@ -233,16 +232,13 @@ def test_users_mistakes():
 
 
 def test_market_1501_in_size():
-    """484 queries over 16,483 images take seconds, and memory of scores, a few blocks."""
+    """484 queries over 16,483 images take memory of scores, a few blocks."""
     rng = np.random.default_rng(0)
     q, n, d = 484, 16483, 128
     gallery = rng.permutation(np.concatenate([np.arange(q), rng.integers(0, q, n - q)]))
     queries, images = unit(rng, q, d), unit(rng, n, d)
-    start = time.perf_counter()
     result = retrieval_metrics(queries, images, np.arange(q), gallery)
-    seconds = time.perf_counter() - start
     assert result.metrics["queries"] == q
-    assert seconds < 20
     tracemalloc.start()
     retrieval_metrics(queries, images, np.arange(q), gallery)
     peak = tracemalloc.get_traced_memory()[1]

@@ -31,10 +31,11 @@ DATA = "market1501"
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
+def world(market, tmp_path_factory):
     """Runs on a small Market-1501 that is there, three studies, a failed and a stale run."""
     root = tmp_path_factory.mktemp("figures")
-    write_market(root / "data" / DATA)
+    (root / "data").mkdir()
+    (root / "data" / DATA).symlink_to(market)
     dataset = load_dataset(DATA, root / "data" / DATA)
     rows = dataset.rows("test")
     common = {"names": dataset.schema.names, "images": len(rows), "dataset": DATA}

@@ -10,9 +10,8 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from layouts import write_market
+from calling import base, call
 from PIL import Image
-from test_commands import base, call
 
 from clear_bench import train
 from clear_bench.data.sets.market1501_labels import SCHEMA
@@ -24,10 +23,10 @@ METHODS = {"clear": ["--set=text.encoder=glove"], "asmr": [], "likelihood": []}
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
+def world(market, tmp_path_factory):
     """Three methods trained on a small Market-1501, whose test images are a gallery."""
     root = tmp_path_factory.mktemp("search")
-    write_market(root / "market")
+    (root / "market").symlink_to(market)
     shutil.copytree(root / "market/bounding_box_test", root / "own/b")
     shutil.copytree(root / "market/query", root / "own/a")
     with pytest.MonkeyPatch.context() as patch:

@@ -3,15 +3,11 @@
 import json
 import os
 import signal
-import subprocess
 import sys
-import time
-from pathlib import Path
 
 import pytest
-import study_folder
-from layouts import write_market
-from study_folder import use, write_study
+from fresh import Fresh, quick_workers, wait_until
+from study_folder import command, use, write_study
 
 from clear_bench import ablate
 from clear_bench.config import plugins
@@ -22,13 +18,14 @@ from clear_bench.utils.command_line import main
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
+def world(market, own_tracking_store, tmp_path_factory):
     """A folder with a small Market-1501, and the study ``rates`` carried out on it."""
     root = tmp_path_factory.mktemp("world")
-    write_market(root / "market")
+    (root / "market").symlink_to(market)
     write_study(root)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
+        quick_workers(patch)
         use(patch, root)
         assert call(patch, "--study=rates") == 0
     plugins.forget()
@@ -38,6 +35,7 @@ def world(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def here(world, monkeypatch):
     monkeypatch.chdir(world)
+    quick_workers(monkeypatch)
     use(monkeypatch, world)
     yield
     plugins.forget()
@@ -157,26 +155,11 @@ def test_only_cuts_a_study_down_but_not_its_result(world, monkeypatch):
 def test_killed_at_any_moment_it_goes_on(world, tmp_path, monkeypatch):
     """The whole command dies by ``kill -9`` in the middle of a run; finished ones stay."""
     words = ["--study=rates", "--runs", str(tmp_path / "runs"), "--seeds=2"]
-    code = (
-        f"import sys; sys.path[:0] = ['.', {str(Path(study_folder.__file__).parent)!r}]\n"
-        "import pytest\nfrom study_folder import use\nfrom clear_bench import ablate\n"
-        "from clear_bench.utils.command_line import main\n"
-        "if __name__ == '__main__':\n"
-        "    from pathlib import Path\n"
-        "    use(pytest.MonkeyPatch(), Path.cwd())\n    main(ablate.app)\n"
-    )
-    script = tmp_path / "killed_command.py"
-    script.write_text(code)
-    process = subprocess.Popen(
-        [sys.executable, str(script), *base(), *words], start_new_session=True
-    )
-    began = time.monotonic()
-    while not list((tmp_path / "runs").glob("studies/**/clear-retrieval-*/record.json")):
-        assert time.monotonic() - began < 240
-        assert process.poll() is None
-        time.sleep(0.1)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    process = Fresh(command, world, *base(), *words)
+    pattern = "studies/**/clear-retrieval-*/record.json"
+    wait_until(lambda: list((tmp_path / "runs").glob(pattern)), lambda: process.alive)
+    os.killpg(process.process.pid, signal.SIGKILL)
+    assert process.wait() == -9
     before = finished(tmp_path)
     assert call(monkeypatch, *words) == 0
     after = finished(tmp_path)

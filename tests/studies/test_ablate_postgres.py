@@ -5,15 +5,12 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
-import study_folder
-from layouts import write_market
-from study_folder import write_study
+from fresh import Fresh, wait_until
+from study_folder import command, write_study
 
 from clear_bench.runs.record import Record
 
@@ -22,18 +19,6 @@ pytestmark = pytest.mark.skipif(
     not BINARIES or not shutil.which("runuser"),
     reason="no PostgreSQL server here; apt-get install postgresql",
 )
-COMMAND = """
-import sys
-sys.path[:0] = [{root!r}, {tests!r}]
-import pytest
-from study_folder import use
-from clear_bench import ablate
-from clear_bench.utils.command_line import main
-if __name__ == "__main__":
-    from pathlib import Path
-    use(pytest.MonkeyPatch(), Path({root!r}))
-    main(ablate.app)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -64,18 +49,9 @@ def server():
 
 
 def start(root, address, runs):
-    script = root / "command.py"
-    script.write_text(COMMAND.format(root=str(root), tests=str(Path(study_folder.__file__).parent)))
     words = ["--study=rates", "--dataset=market1501", "--profile=smoke", "--data-root=market",
              "--workers=1", "--seeds=3", f"--storage={address}", f"--runs={runs}"]  # fmt: skip
-    with (root / f"log-{time.monotonic_ns()}.txt").open("w") as log:
-        return subprocess.Popen(
-            [sys.executable, str(script), *words],
-            cwd=root,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+    return Fresh(command, root, *words)
 
 
 def trials(address):
@@ -87,19 +63,16 @@ def trials(address):
     return [t for t in study.trials if t.state == optuna.trial.TrialState.COMPLETE]
 
 
-def test_each_run_once_though_a_worker_dies(server, tmp_path):
-    write_market(tmp_path / "market")
+def test_each_run_once_though_a_worker_dies(server, market, tmp_path):
+    (tmp_path / "market").symlink_to(market)
     write_study(tmp_path)
     both = [start(tmp_path, server, tmp_path / "runs") for _ in range(2)]
-    began = time.monotonic()
     pattern = "studies/**/clear-retrieval-*/record.json"
-    while not list((tmp_path / "runs").glob(pattern)):
-        assert time.monotonic() - began < 300
-        said = [f.read_text()[-800:] for f in tmp_path.glob("log-*")]
-        assert any(p.poll() is None for p in both), said
-        time.sleep(0.1)
-    os.killpg(both[0].pid, signal.SIGKILL)
-    assert both[1].wait(timeout=400) == 0, [f.read_text() for f in tmp_path.glob("log-*")]
+    wait_until(
+        lambda: list((tmp_path / "runs").glob(pattern)), lambda: any(one.alive for one in both)
+    )
+    os.killpg(both[0].process.pid, signal.SIGKILL)
+    assert both[1].wait(400) == 0, [one.said() for one in both]
     records = [Record.load(f) for f in (tmp_path / "runs").glob("studies/**/record.json")]
     assert len(records) == 9  # a parent and two variants, times three seeds
     assert {r.status for r in records} == {"finished"}

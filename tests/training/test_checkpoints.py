@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from layouts import write_market
 from tiny import go, kill, numbers
 
 from clear_bench.config.compose import compose
@@ -16,25 +15,18 @@ from clear_bench.training.checkpoints import choose
 ON = {"protocol.oracle": True}
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    root = tmp_path_factory.mktemp("data") / "market"
-    write_market(root)
-    return root
-
-
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture(scope="module")
-def world(data, tmp_path_factory):
+def world(market, trained, tmp_path_factory):
     """The same experiment without and with the oracle."""
     root = tmp_path_factory.mktemp("oracle")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        return root, go(data, root / "off"), go(data, root / "on", ON)
+        return root, (trained.runs, trained.records), go(market, root / "on", ON)
 
 
 def test_nothing_else_changes(world):
@@ -76,21 +68,21 @@ def test_the_first_of_the_best_epochs_is_chosen(tmp_path, monkeypatch):
     assert [f.name for f in tmp_path.iterdir()] == [ORACLE]
 
 
-def test_evaluation_agrees_with_the_record(world, data):
+def test_evaluation_agrees_with_the_record(world, market):
     root, _, (runs, records) = world
     for run, record in zip(runs, records, strict=True):
-        found = again(run.folder, root / "on", data, Cache(root / "cache"))
+        found = again(run.folder, root / "on", market, Cache(root / "cache"))
         assert differences(record.metrics, found) == []
         assert set(found) == {"selected", "last", "oracle"}
 
 
 @pytest.mark.parametrize(("where", "number"), [("save", 5), ("load", 2)])
-def test_killed_and_resumed_is_as_never_interrupted(data, world, where, number):
+def test_killed_and_resumed_is_as_never_interrupted(market, world, where, number):
     """Killed before epoch 2's weights have their name, and while epochs are measured on test."""
-    kill(data, where, number, ON)
+    kill(market, where, number, ON)
     from pathlib import Path
 
-    runs, records = go(data, Path("runs"), ON)
+    runs, records = go(market, Path("runs"), ON)
     assert [numbers(r) for r in records] == [numbers(r) for r in world[2][1]]
     assert [r.oracle_epoch for r in records] == [r.oracle_epoch for r in world[2][1]]
     for run, straight in zip(runs, world[2][0], strict=True):
@@ -101,13 +93,13 @@ def test_killed_and_resumed_is_as_never_interrupted(data, world, where, number):
     assert not [f for run in runs for f in run.folder.glob("*epoch-*")]
 
 
-def test_a_method_that_learns_nothing_has_no_oracle(data):
+def test_a_method_that_learns_nothing_has_no_oracle(market):
     from pathlib import Path
 
     from clear_bench.training.execute import execute
     from clear_bench.training.plan import plan
 
-    runs = plan("chance", "market1501", "smoke", 0, ON, root=Path("runs"), data_root=data)
+    runs = plan("chance", "market1501", "smoke", 0, ON, root=Path("runs"), data_root=market)
     assert {name for r in execute(runs, Cache(Path("cache"))) for name in r.metrics} == {"selected"}
 
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from layouts import write_market
 from tiny import TINY, go, kill, numbers
 
 from clear_bench.config import plugins
@@ -27,26 +26,19 @@ def model_config(run):
     return retrieval_config(run.config, run.folder, config_for_weights(run.parent))
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    root = tmp_path_factory.mktemp("data") / "market"
-    write_market(root)
-    return root
-
-
 @pytest.fixture(autouse=True)
 def here(world, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture(scope="module")
-def world(data, tmp_path_factory):
+def world(market, tmp_path_factory):
     """The folder, and by backbone the runs and records of an experiment."""
     root = tmp_path_factory.mktemp("tuned")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         found = {
-            name: go(data, root / "runs", changed)
+            name: go(market, root / "runs", changed)
             for name, changed in (("last", LAST), ("all", ALL | {"protocol.oracle": True}))
         }
     return root, found
@@ -98,10 +90,10 @@ def test_cost_counts_what_learns(world):
     assert 0 < last < everything
 
 
-def test_evaluation_encodes_the_images_anew_and_agrees(world, data):
+def test_evaluation_encodes_the_images_anew_and_agrees(world, market):
     root, found = world
     for runs, records in found.values():
-        metrics = again(runs[1].folder, root / "runs", data, Cache(root / "cache"))
+        metrics = again(runs[1].folder, root / "runs", market, Cache(root / "cache"))
         assert differences(records[1].metrics, metrics) == []
         assert set(metrics) == {"selected", "last", "oracle"}
         rows = records[1].history[records[1].selected_epoch - 1]
@@ -131,9 +123,9 @@ def test_features_are_those_of_the_trained_network(world):
     assert as_seen(model.head, seen, None) == (model.head, seen)
 
 
-def test_predict_speaks_through_the_parent(world, data):
+def test_predict_speaks_through_the_parent(world, market):
     root, found = world
-    photo = next((data / "query").iterdir())
+    photo = next((market / "query").iterdir())
     ours, theirs = (predictions([photo], r.run_id, root / "runs") for r in found["last"][1])
     assert ours == theirs
 
@@ -166,13 +158,13 @@ def test_images_come_with_recognitions_augmentation(world):
 
 
 @pytest.mark.parametrize("epoch", [1, 2])
-def test_killed_and_resumed_is_as_never_interrupted(world, data, epoch):
+def test_killed_and_resumed_is_as_never_interrupted(world, market, epoch):
     """Killed inside retrieval: where there is no checkpoint yet, and in epoch 2."""
     straight, expected = world[1]["last"]
     before = len(expected[0].history) + epoch - 1
     steps = -(-expected[0].data["train_images"] // 16)
-    kill(data, "step", before * steps + 1, LAST)
-    runs, records = go(data, Path("runs"), LAST)
+    kill(market, "step", before * steps + 1, LAST)
+    runs, records = go(market, Path("runs"), LAST)
     assert [numbers(r) for r in records] == [numbers(r) for r in expected]
     ours, theirs = weights(runs[1]), weights(straight[1])
     assert all(torch.equal(ours[k], theirs[k]) for k in theirs)
@@ -189,18 +181,18 @@ def test_killed_and_resumed_is_as_never_interrupted(world, data, epoch):
         ("clear", {**LAST, "retrieval.parent": "deepmar"}, "deepmar does not say which its last"),
     ],
 )
-def test_what_cannot_be_trained_is_one_line_before_anything_is(data, method, changed, message):
+def test_what_cannot_be_trained_is_one_line_before_anything_is(market, method, changed, message):
     text = {} if method == "likelihood" else {"text.encoder": "none"}
     with pytest.raises(UserError, match=message) as caught:
         plan(method, "market1501", "smoke", 0, {**text, **changed}, root=Path("runs"),
-             data_root=data)  # fmt: skip
+             data_root=market)  # fmt: skip
     assert "\n" not in str(caught.value)
 
 
-def test_frozen_is_the_default_and_another_run(data):
+def test_frozen_is_the_default_and_another_run(market):
     ids = {
         plan("clear", "market1501", "smoke", 0, TINY | changed, root=Path("runs"),
-             data_root=data)[1].id
+             data_root=market)[1].id
         for changed in ({}, {"retrieval.backbone": "frozen"}, LAST | {"protocol.oracle": False})
     }  # fmt: skip
     assert len(ids) == 2

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from layouts import write_market
+from fresh import quick_workers
 from tiny import TINY, numbers
 
 from clear_bench.runs.record import Record
@@ -15,9 +15,9 @@ from clear_bench.utils.errors import UserError
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
+def world(market, tmp_path_factory):
     root = tmp_path_factory.mktemp("world")
-    write_market(root / "market")
+    (root / "market").symlink_to(market)
     return root
 
 
@@ -46,6 +46,7 @@ def test_side_by_side_is_as_one_after_the_other(world, monkeypatch, capsys):
 
 def test_one_failure_does_not_stop_the_rest(world, monkeypatch):
     monkeypatch.chdir(world)
+    quick_workers(monkeypatch)
     wild = {"recognition.train.lr": 1e30, "recognition.train.clip_norm": 1e30}
     runs = planned(world, "mixed", (0,), **wild) + planned(world, "mixed", (1,))
     with pytest.raises(UserError, match=r"2 runs failed: .*loss is.*its parent failed"):

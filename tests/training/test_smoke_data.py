@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from layouts import write_market
 from releases import RELEASES
+from tiny import TINY
 
 from clear_bench.config.plugins import available
 from clear_bench.data.images import image_store
@@ -15,22 +15,12 @@ from clear_bench.training.execute import execute
 from clear_bench.training.plan import plan
 
 OFFICIAL = [n for n in sorted(available("data set")) if find_source(n).generate is None]
-TINY = {
-    "data.image_size": [64, 32],
-    "data.identities": 1.0,
-    "recognition.train.batch_size": 16,
-    "retrieval.train.batch_size": 16,
-    "recognition.model.vit": {
-        "name": "vit_tiny_patch16_224", "embed_dim": 32, "depth": 1, "num_heads": 2
-    },
-    "recognition.model.dim": 32,
-    "recognition.model.heads": 2,
-    "text.encoder": "none",
-}  # fmt: skip
+SMALL = {k: v for k, v in TINY.items() if not k.endswith("epochs")} | {"data.identities": 1.0}
+"""The tiny CLEAR for as few epochs as the smoke profile has."""
 
 
 def train(root, dataset, **changed):
-    runs = plan("clear", dataset, "smoke", 0, TINY | changed, root=Path("runs"), data_root=root)
+    runs = plan("clear", dataset, "smoke", 0, SMALL | changed, root=Path("runs"), data_root=root)
     return runs, execute(runs, Cache(Path("cache")))
 
 
@@ -77,10 +67,9 @@ def average_precision(hits, trapezoid):
 
 
 @pytest.mark.parametrize("protocol", ["clear-bench", "sal", "asmr", "upar"])
-def test_named_protocols_rank_as_they_say(tmp_path, monkeypatch, protocol):
+def test_named_protocols_rank_as_they_say(market, tmp_path, monkeypatch, protocol):
     monkeypatch.chdir(tmp_path)
-    write_market(tmp_path / "market")
-    runs, records = train(tmp_path / "market", "market1501", **{"protocol.name": protocol})
+    runs, records = train(market, "market1501", **{"protocol.name": protocol})
     record, run = records[1], runs[1]
     assert record.protocol == run.protocol
     assert record.config["protocol"]["name"] == protocol
@@ -96,10 +85,9 @@ def test_named_protocols_rank_as_they_say(tmp_path, monkeypatch, protocol):
         assert test["challenge"] == pytest.approx(mean)
 
 
-def test_unseen_queries_are_those_without_a_train_image(tmp_path, monkeypatch):
+def test_unseen_queries_are_those_without_a_train_image(market, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    write_market(tmp_path / "market")
-    runs, _ = train(tmp_path / "market", "market1501", **{"protocol.queries": "unseen-categories"})
+    runs, _ = train(market, "market1501", **{"protocol.queries": "unseen-categories"})
     dataset, kept = runs[1].dataset, np.load(runs[1].folder / "predictions.npz")
     seen = {v.tobytes() for v in dataset.labels[dataset.manifest["split"] != "test"]}
     test = {v.tobytes() for v in dataset.labels[dataset.rows("test")]}

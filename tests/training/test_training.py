@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from layouts import write_market
 from tiny import go, kill, numbers, words
 
 from clear_bench.engine import distributed
@@ -19,31 +18,20 @@ from clear_bench.training.execute import execute
 from clear_bench.utils.errors import UserError
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    root = tmp_path_factory.mktemp("data") / "market"
-    write_market(root)
-    return root
-
-
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path, monkeypatch):
     """MLflow's store and everything else goes to a folder of the test."""
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.fixture(scope="module")
-def reference(data, tmp_path_factory):
-    """The records of an experiment that nothing interrupted."""
-    root = tmp_path_factory.mktemp("reference")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(root)
-        runs, records = go(data, root / "runs")
-    return runs, records
+@pytest.fixture
+def reference(trained):
+    """The runs and records of an experiment that nothing interrupted."""
+    return trained.runs, trained.records
 
 
-def test_two_runs_are_equal_bit_for_bit(data, reference, tmp_path):
-    runs, records = go(data, tmp_path / "again")
+def test_two_runs_are_equal_bit_for_bit(market, reference, tmp_path):
+    runs, records = go(market, tmp_path / "again")
     for old, new, old_run, new_run in zip(reference[1], records, reference[0], runs, strict=True):
         assert old.run_id == new.run_id
         assert numbers(old) == numbers(new)
@@ -56,41 +44,41 @@ def test_two_runs_are_equal_bit_for_bit(data, reference, tmp_path):
             assert all(torch.equal(a[k], b[k]) for k in a)
 
 
-def test_decoding_for_every_batch_gives_the_same_numbers(data, reference, tmp_path):
-    _, records = go(data, tmp_path / "runs", {"data.keep_pixels": False})
+def test_decoding_for_every_batch_gives_the_same_numbers(market, reference, tmp_path):
+    _, records = go(market, tmp_path / "runs", {"data.keep_pixels": False})
     assert [numbers(r) for r in records] == [numbers(r) for r in reference[1]]
     assert not list(Path("cache").rglob("pixels.npy"))
 
 
-def test_another_seed_is_another_run(data, reference, tmp_path):
-    _, records = go(data, tmp_path / "runs", {"retrieval.train.epochs": 1}, seed=1)
+def test_another_seed_is_another_run(market, reference, tmp_path):
+    _, records = go(market, tmp_path / "runs", {"retrieval.train.epochs": 1}, seed=1)
     assert records[0].run_id != reference[1][0].run_id
     assert records[0].history[0]["loss"] != reference[1][0].history[0]["loss"]
 
 
 @pytest.mark.parametrize(("where", "number"), [("step", 3), ("save", 4), ("step", 10)])
-def test_killed_and_resumed_is_as_never_interrupted(data, reference, tmp_path, where, number):
+def test_killed_and_resumed_is_as_never_interrupted(market, reference, tmp_path, where, number):
     """Killed inside epoch 2, between two checkpoints of one epoch, and inside retrieval."""
-    kill(data, where, number)
-    runs, records = go(data, Path("runs"))
+    kill(market, where, number)
+    runs, records = go(market, Path("runs"))
     assert [numbers(r) for r in records] == [numbers(r) for r in reference[1]]
     assert not list(Path("runs").rglob("*.tmp*"))
     assert all(run.finished for run in runs)
 
 
-def test_averaged_weights_and_plateau_resume_exactly_too(data, tmp_path):
+def test_averaged_weights_and_plateau_resume_exactly_too(market, reference, tmp_path):
     changed = {"recognition.train.ema": 0.2, "recognition.train.schedule": "plateau"}
     changed |= {"retrieval.train.ema": 0.2, "retrieval.train.epochs": 2}
-    _, straight = go(data, tmp_path / "straight", changed)
-    kill(data, "step", 4, changed)
-    _, resumed = go(data, Path("runs"), changed)
+    _, straight = go(market, tmp_path / "straight", changed)
+    kill(market, "step", 4, changed)
+    _, resumed = go(market, Path("runs"), changed)
     assert [numbers(r) for r in resumed] == [numbers(r) for r in straight]
-    assert numbers(straight[0]) != numbers(go(data, tmp_path / "plain", {})[1][0])
+    assert numbers(straight[0]) != numbers(reference[1][0])
 
 
-def test_two_processes_share_one_run(data, tmp_path):
+def test_two_processes_share_one_run(market, tmp_path):
     command = ["torchrun", "--standalone", "--nproc-per-node=2", "-m", "clear_bench.train",
-               "--launcher=pytorch", *words(data)]  # fmt: skip
+               "--launcher=pytorch", *words(market)]  # fmt: skip
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     env = {**os.environ, "OMP_NUM_THREADS": "1", "PATH": path}
     done = subprocess.run(command, capture_output=True, text=True, env=env)
@@ -127,13 +115,13 @@ def test_launchers_that_did_not_launch_are_said(monkeypatch):
     [{"recognition.model.heads": 3}, {"data.image_size": [8, 8]}, {"recognition.model.depth": -1},
      {"retrieval.model.dropout": 2.0}, {"retrieval.model.depth": -1}],
 )  # fmt: skip
-def test_impossible_sizes_are_one_line(data, tmp_path, change):
+def test_impossible_sizes_are_one_line(market, tmp_path, change):
     with pytest.raises(UserError) as caught:
-        go(data, tmp_path / "runs", {"recognition.train.epochs": 2, **change})
+        go(market, tmp_path / "runs", {"recognition.train.epochs": 2, **change})
     assert "\n" not in str(caught.value)
 
 
-def test_finished_is_not_run_again(data, reference, capsys, monkeypatch):
+def test_finished_is_not_run_again(market, reference, capsys, monkeypatch):
     runs, _ = reference
     before = [(r.folder / "record.json").stat().st_mtime_ns for r in runs]
     execute(runs, Cache(Path("cache")))
@@ -153,10 +141,10 @@ def test_selected_is_the_best_val_epoch_and_both_are_reported(reference):
             assert (run.folder / name).is_file()
 
 
-def test_nan_stops_with_step_rate_and_images(data, tmp_path):
+def test_nan_stops_with_step_rate_and_images(market, tmp_path):
     with pytest.raises(UserError, match="loss is") as caught:
         wild = {"lr": 1e30, "warmup_epochs": 0, "clip_norm": 1e30, "schedule": "constant"}
-        go(data, tmp_path / "runs", {f"recognition.train.{k}": v for k, v in wild.items()})
+        go(market, tmp_path / "runs", {f"recognition.train.{k}": v for k, v in wild.items()})
     text = str(caught.value)
     assert "learning rate 1e+30" in text
     assert "bounding_box_train/" in text
@@ -171,7 +159,7 @@ def test_checkpoints_hold_nothing_but_data(reference):
             assert content["message_hub"]["log_scalars"] == {}
 
 
-def test_a_poisoned_checkpoint_is_refused(data, reference, tmp_path):
+def test_a_poisoned_checkpoint_is_refused(market, reference, tmp_path):
     from clear_bench.engine.building import load
     from clear_bench.training.model_config import config_for_weights
 
