@@ -40,11 +40,11 @@ def test_rows_make_the_split_they_were_taken_from(split):
 @pytest.mark.parametrize("rows", [[5], [0, 5], [5, 0]])
 def test_a_row_beyond_the_last_is_named_from_1(rows):
     assert message({"val": rows}, 5) == "here: val names image 6, there are 5"
-    assert message({"val": [7, 9, 8]}, 5) == "here: val names image 10, there are 5"
+    assert message({"val": [7, 9, 8]}, 5) == "here: val names image 8, there are 5"
 
 
 def test_a_row_before_the_first_is_refused():
-    with pytest.raises(UserError, match=re.escape("here: val names image")):
+    with pytest.raises(UserError, match=re.escape("here: val names image 0, there are 5")):
         from_rows({"val": [-1, 2]}, 5, "here")
     assert from_rows({"val": [0, 4]}, 5, "here", partial=True).tolist() == ["val", *[""] * 3, "val"]
 

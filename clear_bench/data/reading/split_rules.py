@@ -31,8 +31,9 @@ def from_rows(
     split = np.full(count, "", dtype="<U5")
     for part, numbers in parts.items():
         rows = np.asarray(numbers).reshape(-1).astype(np.int64)
-        if len(rows) and (rows.min() < 0 or rows.max() >= count):
-            raise UserError(f"{where}: {part} names image {rows.max() + 1}, there are {count}")
+        strange = rows[(rows < 0) | (rows >= count)]
+        if len(strange):
+            raise UserError(f"{where}: {part} names image {strange[0] + 1}, there are {count}")
         if len(np.unique(rows)) < len(rows) or (split[rows] != "").any():
             raise UserError(f"{where}: {part} has an image twice or one of another part")
         split[rows] = part
