@@ -37,9 +37,8 @@ class Fresh:
     """A process that has begun to call a function of a module."""
 
     def __init__(self, function, *arguments):
-        number, self.log = tempfile.mkstemp(suffix=".log")
-        os.close(number)
-        self.process = _process(function, arguments, self.log)
+        self.log = tempfile.NamedTemporaryFile(suffix=".log")  # noqa: SIM115 - it goes with this object
+        self.process = _process(function, arguments, self.log.name)
         self.process.start()
 
     @property
@@ -53,7 +52,7 @@ class Fresh:
 
     def said(self):
         """Return what it wrote to standard output and standard error."""
-        return Path(self.log).read_text()
+        return Path(self.log.name).read_text()
 
 
 def quick_workers(patch):
