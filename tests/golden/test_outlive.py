@@ -5,14 +5,13 @@ of all methods.
 """
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
+import elsewhere
 import pytest
+from fresh import Fresh
 from layouts import write_market
 
 from clear_bench.training.plan import plan
@@ -20,27 +19,6 @@ from clear_bench.training.plan import plan
 ROOT = Path(__file__).parents[2]
 PARTS = ("clear_bench", "baselines", "ablations", "tests/helpers", "tests/golden")
 METHODS = ("clear", "asmr", "likelihood", "dafl", "vit", "vtb")
-ASK = f"""
-import json
-from pathlib import Path
-from clear_bench.training.plan import plan
-answer = {{}}
-places = {{"root": Path("r"), "data_root": Path("market")}}
-for method in {METHODS}:
-    for run in plan(method, "market1501", "default", 0, {{}}, **places):
-        answer[f"{{run.config['method']}}.{{run.task}}"] = [run.id, run.numbers]
-print(json.dumps(answer))
-"""
-GOLDEN = """
-import sys, tempfile
-from pathlib import Path
-from compare import advice, load
-from probes import values_of
-from clear_bench.config.numbers import current
-for name in sys.argv[1:]:
-    with tempfile.TemporaryDirectory() as folder:
-        print(advice(name, current(name), load()[name], values_of(name, Path(folder))))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -68,19 +46,17 @@ def copy(tmp_path, market):
     return tmp_path
 
 
-def said(folder, code, *words):
-    """Return what a process of its own prints, with the code of a copy."""
-    places = [folder, folder / "tests/helpers", folder / "tests/golden"]
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, places)), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-W", "ignore", "-c", code, *words]
-    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def said(folder, function, *arguments):
+    """Return what a function of `elsewhere` answers in a process of its own, of a copy."""
+    answer = folder / f"answer{len(list(folder.glob('answer*')))}.json"
+    process = Fresh(function, folder, *arguments, answer)
+    assert process.wait() == 0, process.said()
+    return json.loads(answer.read_text())
 
 
 def runs(folder):
     """Return what `before` is, by the code of a copy."""
-    return json.loads(said(folder, ASK).splitlines()[-1])
+    return said(folder, elsewhere.ids, folder / "market", METHODS)
 
 
 def edit(file, pattern, new, count=1):
@@ -116,6 +92,7 @@ def test_an_option_with_a_neutral_value_changes_no_run(copy, before):
         method, r"METHOD = Method\(", 'METHOD = Method(neutral={"recognition.model.sharpen": 0.0},'
     )
     assert runs(copy) == before
+    assert said(copy, elsewhere.default_of_accumulate) == 1  # the option is there
     edit(method, r'"sharpen": 0.0,', '"sharpen": 0.5,')
     edit(sections, r"(    accumulate: .*)Neutral\(1\)", r"\1Neutral(2)")
     assert changed(before, runs(copy)) == set(before)  # the option is there, at no neutral value
@@ -126,13 +103,13 @@ def test_a_changed_constant_names_the_version_to_raise(copy, before):
     edit(clear, r"weighted_bce\(logits, labels, self\.positive_ratio,",
          "1.01 * weighted_bce(logits, labels, self.positive_ratio,")  # fmt: skip
     versions = ("method.clear.recognition", "method.clear.retrieval")
-    own, others = said(copy, GOLDEN, *versions).splitlines()
+    own, others = said(copy, elsewhere.advices, versions)
     assert "raise it to 2 in clear_bench/models/clear.py" in own
     assert others == ""
     raised = r"METHOD = Method(numbers={'recognition': 2},"
     edit(clear, r"METHOD = Method\(", raised)
     edit(copy / "baselines/vtb.py", r"METHOD = Method\(", raised)
-    needed, needless = said(copy, GOLDEN, versions[0], "method.vtb.recognition").splitlines()
+    needed, needless = said(copy, elsewhere.advices, (versions[0], "method.vtb.recognition"))
     assert needed == ""  # now `make golden` takes the new numbers
     assert "put it back to 1 in baselines/vtb.py" in needless
     touched = {n for n, (_, numbers) in before.items() if "method.clear.recognition" in numbers}
