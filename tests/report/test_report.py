@@ -49,6 +49,25 @@ def written(bench, tmp_path_factory):
     return out
 
 
+@pytest.fixture(scope="module")
+def commanded(bench, tmp_path_factory):
+    """The same report by the command, in a process of its own, and what that said."""
+    folder = tmp_path_factory.mktemp("commanded")
+    plan = {"profile": PLAN.profile, "datasets": list(PLAN.datasets),
+            "bench": {"method": list(PLAN.methods), "seeds": PLAN.seeds}}  # fmt: skip
+    (folder / "params.yaml").write_text(yaml.safe_dump(plan))
+    words = ["report", "--runs", bench, "--out", "out", "--exports", "dvc"]
+    code = (
+        "import sys; from clear_bench.report.__main__ import app;"
+        "from clear_bench.utils.command_line import main\n"
+        f"sys.argv = {list(map(str, words))!r}\n"
+        "try: main(app)\n"
+        "finally: assert not {'torch', 'mmengine', 'mlflow', 'optuna'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)
+    return folder, done
+
+
 def test_every_number_of_a_tex_is_that_of_its_records(bench, written):
     """Independent of the tables' code: plain JSON, `statistics`, and the text of the file."""
     raw = {f.parent.name: json.loads(f.read_text()) for f in bench.rglob(RECORD)}
@@ -95,12 +114,12 @@ def tex_cells(text):
     return [cell.strip() for row in rows for cell in row[1:]]
 
 
-def test_two_builds_are_the_same_bytes(bench, written, tmp_path):
-    write_all(Results.load(bench, expected=PLAN), tmp_path)
+def test_two_builds_are_the_same_bytes(written, commanded):
+    again = commanded[0] / "out"
     files = sorted(f.relative_to(written) for f in written.rglob("*") if f.is_file())
     assert len(files) > 60
     for file in files:
-        assert (written / file).read_bytes() == (tmp_path / file).read_bytes()
+        assert (written / file).read_bytes() == (again / file).read_bytes()
 
 
 def test_dvc_reads_what_the_report_writes(bench, tmp_path):
@@ -214,11 +233,10 @@ def test_old_tables_are_removed_and_other_files_kept(bench, tmp_path, monkeypatc
     assert (folder / "my-notes.md").exists()
 
 
-def test_the_command_and_its_errors(bench, tmp_path, monkeypatch, capsys):
-    places = ("--out", tmp_path / "out", "--exports", tmp_path / "dvc")
-    done = command("--runs", bench, *places, cwd=tmp_path)
+def test_the_command_and_its_errors(bench, commanded, tmp_path, monkeypatch, capsys):
+    folder, done = commanded
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
-    exported = {file.name for file in (tmp_path / "dvc").iterdir()}
+    exported = {file.name for file in (folder / "dvc").iterdir()}
     assert exported == {"metrics.json", "curves-recognition.csv", "curves-retrieval.csv"}
     assert "gap: synthped recognition alm: seed 1 stale" in done.stdout
     done = command("--runs", bench, "--table", "synthped-cost-retrieval", "--format", "latex",
@@ -252,14 +270,8 @@ def test_all_runs_stale_is_an_error(tmp_path):
         load(tmp_path, None, {}, tmp_path / "params.yaml")
 
 
-def test_the_whole_report_imports_no_torch(bench, tmp_path):
-    code = (
-        "import sys; from pathlib import Path;"
-        "from clear_bench.report.write import load, write_all;"
-        f"write_all(load(Path({str(bench)!r}), None, {{}}, Path('x')), Path({str(tmp_path)!r}));"
-        "assert not {'torch', 'mmengine', 'mlflow', 'optuna'} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
+def test_the_whole_report_imports_no_torch(commanded):
+    assert commanded[1].returncode == 0, commanded[1].stderr  # the process itself has looked
 
 
 @pytest.mark.slow
