@@ -212,9 +212,14 @@ def _place(root: Path) -> dict[str, str]:
 
 
 def _alive(attributes: Mapping[str, Any]) -> bool:
-    """Return whether a worker of this machine is there, and not another process of its number."""
+    """Return whether a worker of this machine is there, and not another process of its number.
+
+    One that ended and that nobody has asked about yet (a zombie) is there no more.
+    """
     try:
-        return psutil.Process(attributes["process"]).create_time() == attributes["started"]
+        process = psutil.Process(attributes["process"])
+        same = process.create_time() == attributes["started"]
+        return same and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
 

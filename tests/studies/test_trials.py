@@ -1,11 +1,14 @@
 """Workers that share a storage: every job once, whatever they do at the same time."""
 
+import multiprocessing
+import os
 import threading
 import time
 from types import SimpleNamespace
 from typing import Any
 
 import optuna
+import psutil
 import pytest
 from optuna.trial import TrialState
 
@@ -99,6 +102,26 @@ def test_the_job_of_a_dead_worker_comes_back(task, done):
     together(task, 1)
     assert sorted(done) == sorted(task.jobs)
     assert study.trials[0].state == TrialState.FAIL
+
+
+def test_a_worker_that_ended_unnoticed_is_dead(task, done):
+    """Nobody has asked for its status yet, so the system still lists it."""
+    study = storage.open_study(task.storage, task.name)
+    study.enqueue_trial({}, user_attrs={"run": "run0"})
+    trial = study.ask()
+    ended = multiprocessing.get_context("fork").Process(target=os._exit, args=(0,))
+    ended.start()
+    zombie = psutil.Process(ended.pid)
+    while zombie.status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
+    place = trials.worker_attributes(task.jobs["run0"].run.root)
+    place |= {"process": ended.pid, "started": zombie.create_time()}
+    for name, value in place.items():
+        trial.set_user_attr(name, value)
+    together(task, 1)
+    assert sorted(done) == sorted(task.jobs)
+    assert study.trials[0].state == TrialState.FAIL
+    ended.join()
 
 
 def test_what_another_machine_finished_is_not_run(task, done):
