@@ -61,7 +61,7 @@ paper:
 # Three at once on two cores: some wait for processes that they start.  Python keeps what it compiles,
 # whatever the environment says: tests start many processes.  The slow ones run one after the other.
 test: setup
-	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 pytest -n $(if $(SLOW),0 -m slow,3)
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 pytest --dist worksteal -n $(if $(SLOW),0 -m slow,3)
 
 golden: setup
 	PYTHONPATH=tests/helpers:tests/golden OMP_NUM_THREADS=1 $(BIN)/python tests/golden/renew.py

@@ -30,34 +30,35 @@ def use(folder):
     importlib.invalidate_caches()
 
 
-def ids(folder, market, methods, answer):
-    """Write method and task to run id and numbers versions, by the code of a copy."""
-    use(folder)
-    from clear_bench.training.plan import plan
+def ask(folder, market, methods, names, answer):
+    """Write the ids of runs, and what is said of some numbers versions, by the code of a copy.
 
-    places = {"root": Path("r"), "data_root": market}
-    found = {
-        f"{run.config['method']}.{run.task}": [run.id, run.numbers]
-        for method in methods
-        for run in plan(method, "market1501", "default", 0, {}, **places)
-    }
-    answer.write_text(json.dumps(found))
-
-
-def advices(folder, names, answer):
-    """Write what is said of some numbers versions, by the code of a copy."""
+    Args:
+        folder: The copy.
+        market: A small Market-1501.
+        methods: Whose runs; of each the run id and the numbers versions.
+        names: Of the numbers versions.
+        answer: File to write.
+    """
     use(folder)
     from compare import advice, load
     from probes import values_of
 
     from clear_bench.config.numbers import current
+    from clear_bench.training.plan import plan
 
-    said = []
-    for number, name in enumerate(names):
-        place = folder / f"values{number}-{answer.stem}"
+    places = {"root": Path("r"), "data_root": market}
+    runs = {
+        f"{run.config['method']}.{run.task}": [run.id, run.numbers]
+        for method in methods
+        for run in plan(method, "market1501", "default", 0, {}, **places)
+    }
+    advices = []
+    for name in names:
+        place = answer.with_suffix(f".{name}")
         place.mkdir()
-        said.append(advice(name, current(name), load()[name], values_of(name, place)))
-    answer.write_text(json.dumps(said))
+        advices.append(advice(name, current(name), load()[name], values_of(name, place)))
+    answer.write_text(json.dumps([runs, advices]))
 
 
 def default_of_accumulate(folder, answer):

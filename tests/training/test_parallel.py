@@ -33,6 +33,7 @@ def planned(world, runs, seeds=(0, 1), **changes):
 
 def test_side_by_side_is_as_one_after_the_other(world, monkeypatch, capsys):
     monkeypatch.chdir(world)
+    quick_workers(monkeypatch)  # how processes really start: tests/training/test_workers.py
     together = execute_all(planned(world, "together"), Cache(Path("a")), 2)
     told = capsys.readouterr().err
     assert "4 runs, 0 finished before, 2 side by side" in told
