@@ -45,7 +45,10 @@ def bench(tmp_path_factory):
 def written(bench, tmp_path_factory):
     """The whole report of those runs, written once; to be read alone."""
     out = tmp_path_factory.mktemp("written") / "reports/out"
-    write_all(Results.load(bench, expected=PLAN), out)
+    out.mkdir(parents=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(out.parents[1])  # where nothing lies that figures could be drawn of
+        write_all(Results.load(bench, expected=PLAN), out)
     return out
 
 
