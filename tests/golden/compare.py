@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from probes import Values
+from data_probes import Values
 
 GOLDEN = Path(__file__).with_name("golden.json")
 RELATIVE = 1e-4
