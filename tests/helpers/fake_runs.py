@@ -9,22 +9,20 @@ import json
 from pathlib import Path
 
 import numpy as np
+from fake_predictions import NAMES, _recognition, _retrieval
 
 from clear_bench.config.numbers import VERSIONS, versions_of
 from clear_bench.config.protocol import PROTOCOLS, signature
 from clear_bench.config.sections import Augment, Data, Text, Train
 from clear_bench.config.study import Study
 from clear_bench.data.schema import Attribute, Schema
-from clear_bench.metrics.recognition import per_attribute, recognition_metrics
-from clear_bench.metrics.retrieval import retrieval_metrics
 from clear_bench.runs.code import code_of
 from clear_bench.runs.files import RECORD
-from clear_bench.runs.record import Record, plain
+from clear_bench.runs.record import Record
 from clear_bench.runs.study_result import StudyResult, VariantResult
 from clear_bench.utils.files import write_text
 from clear_bench.utils.hashing import digest, file_sha256
 
-NAMES = ("female", "backpack", "hat", "up_red", "down_blue", "long_hair")
 AFTER = {1: {"overrides", "numbers"}, 2: {"numbers"}, 3: set()}
 """Schema version to what its records do not have."""
 
@@ -39,12 +37,6 @@ PROVENANCE = {
 def schema(names=NAMES):
     """Return a schema of lone attributes of those names."""
     return Schema(tuple(Attribute(n, "with", n.replace("_", " "), f"no {n}") for n in names))
-
-
-def labels(dataset="synthped", split="test", images=40, names=NAMES):
-    """Return ``(images, A)`` uint8 labels: the same for every run of a data set."""
-    rng = np.random.default_rng([len(dataset), sum(map(ord, dataset + split)), len(names)])
-    return (rng.random((images, len(names))) < rng.uniform(0.15, 0.6, len(names))).astype(np.uint8)
 
 
 def fake_run(
@@ -275,42 +267,3 @@ def _found(folder, config, task, dataset, seed, quality, images, names):
         },
         "artefacts": {n: file_sha256(folder / n) for n in kept},
     }  # fmt: skip
-
-
-def _recognition(rng, config, dataset, quality, images, names):
-    metrics, arrays = {}, {}
-    rules = config["protocol"]
-    for split in ("val", "test"):
-        truth = labels(dataset, split, images, names)
-        logits = quality * (2.0 * truth - 1) + rng.normal(0, 1, truth.shape)
-        probabilities = (1 / (1 + np.exp(-logits))).astype(np.float32)
-        metrics[split] = recognition_metrics(
-            probabilities, truth, rules["threshold"], rules["undefined"]
-        )
-        arrays |= {f"{split}_rows": np.arange(images) + (1000 if split == "val" else 2000),
-                   f"{split}_probabilities": probabilities, f"{split}_labels": truth}  # fmt: skip
-    table = per_attribute(arrays["test_probabilities"], arrays["test_labels"], rules["threshold"])
-    return metrics, {"name": list(names), **plain(table)}, arrays
-
-
-def _retrieval(rng, config, dataset, quality, images, names):
-    truth = labels(dataset, "test", images, names)
-    vectors, category = np.unique(truth, axis=0, return_inverse=True)
-    spread = rng.normal(0, 1, (images, len(names)))
-    arrays = {
-        "rows": np.arange(images) + 2000, "vectors": vectors, "category": category.ravel(),
-        "query_category": np.arange(len(vectors)),
-        "queries": _unit(2.0 * vectors - 1),
-        "images": _unit(quality * (2.0 * truth - 1) + spread),
-    }  # fmt: skip
-    rules = {k: config["protocol"][k] for k in ("ap", "ties", "no_positives")}
-    found = retrieval_metrics(
-        arrays["queries"], arrays["images"], arrays["query_category"], arrays["category"], **rules
-    )
-    arrays["average_precision"] = found.average_precision
-    metrics = plain(found.metrics)
-    return {"val": metrics, "test": metrics}, {}, arrays
-
-
-def _unit(vectors):
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
