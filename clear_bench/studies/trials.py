@@ -95,10 +95,17 @@ def all_ended(study: Study, jobs: Mapping[str, Job], began: float) -> bool:
 
 
 def failures(study: Study, jobs: Iterable[str]) -> dict[str, str]:
-    """Return run id -> reason of those jobs whose last trial failed."""
-    by_run = trials_by_run(study)
-    last = {run_id: by_run[run_id][-1] for run_id in jobs if run_id in by_run}
+    """Return run id -> reason of those jobs whose last trial failed.
+
+    A trial that waits says nothing: two workers that enqueue at the same moment leave one behind.
+    """
     reasons = {}
+    by_run = trials_by_run(study)
+    taken = {
+        run_id: [t for t in by_run.get(run_id, ()) if t.state != TrialState.WAITING]
+        for run_id in jobs
+    }
+    last = {run_id: trials[-1] for run_id, trials in taken.items() if trials}
     for run_id, trial in last.items():
         if trial.state == TrialState.FAIL and "reason" in trial.user_attrs:
             reasons[run_id] = trial.user_attrs["reason"]

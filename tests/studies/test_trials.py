@@ -92,6 +92,17 @@ def test_a_failure_is_kept_and_tried_again_by_the_next_command(task, done, monke
     assert not trials.failures(study, task.jobs)
 
 
+def test_a_job_that_was_enqueued_twice_hides_no_failure(task, done, monkeypatch):
+    def wrong(run, failed, task):
+        raise UserError("no luck")
+
+    monkeypatch.setattr(trials, "_carry_out", wrong)
+    together(task, 1)
+    study = storage.open_study(task.storage, task.name)
+    study.enqueue_trial({}, user_attrs={"run": "run2"})  # by one that had not seen the other's
+    assert trials.failures(study, ["run2"]) == {"run2": "no luck"}
+
+
 def test_the_job_of_a_dead_worker_comes_back(task, done):
     study = storage.open_study(task.storage, task.name)
     study.enqueue_trial({}, user_attrs={"run": "run0"})
