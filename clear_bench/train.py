@@ -88,7 +88,8 @@ def train(
     from clear_bench.runs.summary import show
     from clear_bench.training.cache import Cache
     from clear_bench.training.execute import execute
-    from clear_bench.training.parallel import execute_all, workers_for
+    from clear_bench.training.parallel import execute_all
+    from clear_bench.training.workers import workers_for
 
     several = 1 if launcher != "none" else workers_for(planned, workers)
     if several > 1:
@@ -104,7 +105,7 @@ def show_plan(planned: "Sequence[Run]", runs_root: Path, workers: int) -> None:
     """Print what would run and what it would cost, as far as records of this machine say."""
     from clear_bench.runs.forecast import clock, forecast, run_seconds
     from clear_bench.runs.record import records
-    from clear_bench.training.parallel import workers_for
+    from clear_bench.training.workers import workers_for
 
     past = [record for _, record in records(runs_root)]
     for run in {run.id: run for run in planned}.values():

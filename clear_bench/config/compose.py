@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from clear_bench.config import plugins
+from clear_bench.config.declared import declared
 from clear_bench.config.dotted import merge, set_value
 from clear_bench.config.method import TASKS, Method
 from clear_bench.config.protocol import Protocol, named
@@ -53,7 +54,7 @@ def compose(
     Raises:
         UserError: Unknown method, data set, profile or key; a value of the wrong type or range.
     """
-    plugin: Method = plugins.load("method", method).METHOD
+    plugin: Method = declared(plugins.module_of("method", method), "METHOD")
     source = plugins.load("data set", dataset).SOURCE
     if profile not in PROFILES:
         raise unknown("profile", profile, PROFILES)

@@ -49,10 +49,19 @@ def load(kind: str, key: str) -> ModuleType:
     Raises:
         UserError: If there is no plugin of that name; the nearest names are said.
     """
+    return importlib.import_module(module_of(kind, key))
+
+
+def module_of(kind: str, key: str) -> str:
+    """Return the module name of a plugin.
+
+    Raises:
+        UserError: If there is no plugin of that name; the nearest names are said.
+    """
     names = available(kind)
     if key not in names:
         raise unknown(kind, key, names)
-    return importlib.import_module(names[key])
+    return names[key]
 
 
 def folder(kind: str) -> Path:
@@ -62,7 +71,7 @@ def folder(kind: str) -> Path:
 
 def summary(kind: str, key: str) -> str:
     """Return the first line of a plugin's docstring without importing it."""
-    return (ast.get_docstring(_parsed(_file(kind, key))) or "").partition("\n")[0]
+    return (ast.get_docstring(parsed(_file(kind, key))) or "").partition("\n")[0]
 
 
 @cache
@@ -143,14 +152,14 @@ def _file(kind: str, key: str) -> Path:
 
 
 @cache
-def _parsed(file: Path) -> ast.Module:
+def parsed(file: Path) -> ast.Module:
     """Return the tree of a source file."""
     return ast.parse(file.read_text(encoding="utf-8"))
 
 
 def _assigned(file: Path, name: str) -> ast.expr | None:
     """Return what a module assigns to a name at top level, or None."""
-    for node in _parsed(file).body:
+    for node in parsed(file).body:
         targets: list[ast.expr] = node.targets if isinstance(node, ast.Assign) else []
         if isinstance(node, ast.AnnAssign):
             targets = [node.target]
@@ -169,5 +178,5 @@ def _literal(node: ast.expr) -> Any:
 
 def forget() -> None:
     """Look at the plugins' files anew, where they have changed in a running process."""
-    for each in (available, constant, source, _parsed):
+    for each in (available, constant, source, parsed):
         each.cache_clear()

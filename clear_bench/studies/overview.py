@@ -9,7 +9,7 @@ from clear_bench.runs.forecast import UNKNOWN, clock, forecast, run_seconds
 from clear_bench.runs.record import Record, records
 from clear_bench.runs.study_result import StudyResult, result_file
 from clear_bench.studies.jobs import Combination, Job
-from clear_bench.training.parallel import workers_for
+from clear_bench.training.workers import workers_for
 from clear_bench.utils.progress import wide_console
 
 

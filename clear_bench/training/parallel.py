@@ -8,20 +8,9 @@ from clear_bench.runs.run import Run
 from clear_bench.training.cache import Cache
 from clear_bench.training.execute import once
 from clear_bench.training.preflight import check
-from clear_bench.training.workers import Outcome, Workers, count_workers
+from clear_bench.training.workers import Outcome, Workers
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.progress import RunsProgress
-
-
-def workers_for(runs: Sequence[Run], asked: int) -> int:
-    """Return how many processes carry runs out; see `count_workers`.
-
-    A run and its parent never go side by side, so one experiment needs one process.
-    """
-    threads = max(run.config["threads"] for run in runs)
-    parents = {run.parent.id for run in runs if run.parent}
-    experiments = {run.id for run in runs} - parents
-    return count_workers(asked, len(experiments), threads)
 
 
 def execute_all(runs: Sequence[Run], cache: Cache, count: int) -> list[Record]:

@@ -3,20 +3,25 @@
 `train`, `evaluate` and the studies share this: how many fit, how they start, how they stop.
 """
 
+import ctypes
 import multiprocessing
 import os
 import signal
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from clear_bench.runs.run import Run
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.progress import be_quiet
+
+DRIVERS = ("libcuda.so.1", "libamdhip64.so", "nvcuda.dll")
+"""Of GPUs that torch knows."""
 
 
 class WorkerDied(UserError):  # noqa: N818 - the word says it
@@ -143,6 +148,17 @@ class Workers:
         return _Worker(process, ours)
 
 
+def workers_for(runs: Sequence[Run], asked: int) -> int:
+    """Return how many processes carry runs out; see `count_workers`.
+
+    A run and its parent never go side by side, so one experiment needs one process.
+    """
+    threads = max(run.config["threads"] for run in runs)
+    parents = {run.parent.id for run in runs if run.parent}
+    experiments = {run.id for run in runs} - parents
+    return count_workers(asked, len(experiments), threads)
+
+
 def count_workers(asked: int, experiments: int, threads: int) -> int:
     """Return how many processes work side by side: one a GPU, or else one a core.
 
@@ -156,13 +172,27 @@ def count_workers(asked: int, experiments: int, threads: int) -> int:
 
 
 def gpus() -> list[str]:
-    """Return the numbers of the GPUs that this process may use."""
+    """Return the numbers of the GPUs that this process may use.
+
+    Where no driver is torch would find none, and is not imported: it takes seconds.
+    """
+    if not any(_installed(driver) for driver in DRIVERS):
+        return []
     import torch
 
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen:
         return chosen.split(",")
     return [str(number) for number in range(torch.cuda.device_count())]
+
+
+def _installed(library: str) -> bool:
+    """Return whether the system can load a shared library."""
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
 
 
 def _serve(line: Connection, gpu: str) -> None:

@@ -9,8 +9,9 @@ from tiny import TINY, numbers
 from clear_bench.runs.record import Record
 from clear_bench.training.cache import Cache
 from clear_bench.training.execute import execute
-from clear_bench.training.parallel import execute_all, workers_for
+from clear_bench.training.parallel import execute_all
 from clear_bench.training.plan import plan
+from clear_bench.training.workers import workers_for
 from clear_bench.utils.errors import UserError
 
 
