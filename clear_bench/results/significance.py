@@ -1,19 +1,24 @@
-"""Which methods differ from a reference on the same images or queries, beyond chance."""
+"""Which methods differ from a reference on the same images or queries, beyond chance.
+
+Each metric is tested as what it is: a mean over images or queries by flipping signs, one that is no
+such mean (mA, and F1 of mean precision and mean recall) by a paired bootstrap over images.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from clear_bench.results.bootstrap import bootstrap_p, resampled
 from clear_bench.results.groups import Group
 from clear_bench.results.statistics import holm, paired_tests
-from clear_bench.results.unit_scores import UNIT_METRIC, unit_scores
+from clear_bench.results.unit_scores import Units, units_of
 from clear_bench.utils.errors import UserError
 
 ALPHA = 0.05
 UNITS = {"recognition": "images", "retrieval": "queries"}
+RESAMPLED = ("mA", "f1")
+ONE_SEED = "one seed alone says nothing about the method"
 
 
 @dataclass(frozen=True)
@@ -22,69 +27,101 @@ class Comparison:
 
     Args:
         reference: Label of the one.
-        p_values: Label to p-value, corrected by Holm's method for their number.
+        p_values: Metric to label to p-value, corrected by Holm's method for their number.
         untested: Label to the reason why there is none.
     """
 
     reference: str
-    p_values: dict[str, float] = field(default_factory=dict)
+    p_values: dict[str, dict[str, float]] = field(default_factory=dict)
     untested: dict[str, str] = field(default_factory=dict)
 
-    def differs(self, label: str) -> bool:
-        """Return whether a group differs from the reference at 5 %."""
-        return self.p_values.get(label, 1.0) < ALPHA
+    def p_value(self, label: str, metric: str) -> float | None:
+        """Return the p-value of a group's metric; None if it was not tested."""
+        return self.p_values.get(metric, {}).get(label)
+
+    def differs(self, label: str, metric: str) -> bool:
+        """Return whether a group differs from the reference in a metric at 5 %."""
+        value = self.p_value(label, metric)
+        return value is not None and value < ALPHA
 
 
-def compare(groups: Iterable[Group], reference: Group) -> Comparison:
-    """Test each group against a reference by `stats.paired_tests`, corrected by Holm's method.
+def compare(groups: Iterable[Group], reference: Group, metrics: Sequence[str]) -> Comparison:
+    """Test each group against a reference in each metric, corrected by Holm's method.
 
-    A unit's score is the mean over the seeds of a group; it is each image's F1 (recognition) or
-    each query's average precision (retrieval).
+    Means over units are tested by `paired_tests` on each unit's mean over seeds, the others by
+    `bootstrap_p`.  A group of one seed is not tested: what differs then may be the seed.  A metric
+    of which no unit's score is kept has no p-values.
     """
     comparison = Comparison(reference.label)
     try:
-        units, target = group_scores(reference)
+        target = group_units(reference)
     except UserError as error:
         comparison.untested[reference.label] = str(error)
         return comparison
-    labels, scores = [], []
+    labels, tested = [], []
     for group in groups:
         if group.label == reference.label or not group.runs:
             continue
         try:
-            units_of_group, score = group_scores(group)
+            units = group_units(group)
         except UserError as error:
             comparison.untested[group.label] = str(error)
             continue
-        if not np.array_equal(units_of_group, units):
+        if not np.array_equal(units[0].ids, target[0].ids):
             comparison.untested[group.label] = f"measured on other units than {reference.label}"
             continue
         labels.append(group.label)
-        scores.append(score)
-    if labels:
-        raw: Sequence[float] = paired_tests(np.array(scores), target).tolist()
-        comparison.p_values.update(zip(labels, holm(raw), strict=True))
+        tested.append(units)
+    for metric in metrics:
+        raw = _p_values(tested, target, metric) if tested else None
+        if raw is not None:
+            comparison.p_values[metric] = dict(zip(labels, holm(raw), strict=True))
     return comparison
 
 
-def group_scores(group: Group) -> tuple[NDArray[Any], NDArray[np.float64]]:
-    """Return a group's units and each unit's score ``(U,)``, the mean over seeds.
+def _p_values(
+    groups: Sequence[Sequence[Units]], target: Sequence[Units], metric: str
+) -> list[float] | None:
+    """Return each group's p-value in a metric; None where the units' scores are not kept."""
+    everybody = [target, *groups]
+    if metric in RESAMPLED and target[0].right.size:
+        values = resampled(everybody, metric)
+        return [float(p) for p in bootstrap_p(values[1:] - values[0])]
+    if any(metric not in units.scores for runs in everybody for units in runs):
+        return None
+    scores = [np.mean([units.scores[metric] for units in runs], axis=0) for runs in everybody]
+    kept = ~np.isnan(scores).any(axis=0)  # a query that the protocol skips has no score
+    table = np.array(scores)[:, kept]
+    return [float(p) for p in paired_tests(table[1:], table[0])]
+
+
+def group_units(group: Group) -> list[Units]:
+    """Return what each seed of a group did on the units.
 
     Raises:
-        UserError: If a run keeps no predictions, or the seeds have other units.
+        UserError: If there is one seed, a run keeps no predictions, or the seeds have other units.
     """
-    pairs = [unit_scores(run.folder, run.record) for run in group.runs]
-    units = pairs[0][0]
-    if any(not np.array_equal(units, others) for others, _ in pairs[1:]):
+    if len(group.runs) == 1:
+        raise UserError(ONE_SEED)
+    units = [units_of(run.folder, run.record) for run in group.runs]
+    if any(not np.array_equal(units[0].ids, each.ids) for each in units[1:]):
         raise UserError(f"{group.label}: its seeds were measured on unlike units")
-    return units, np.mean([score for _, score in pairs], axis=0)
+    return units
 
 
 def explanation(task: str, reference: str) -> str:
     """Return what a dagger means, for a caption."""
-    unit, metric = UNITS[task], UNIT_METRIC[task]
-    score = {"f1_instance": "F1", "mAP": "average precision"}[metric]
     return (
-        f"† differs from {reference} at 5 % in the {unit}' own {score} (mean over seeds; paired "
-        "sign-flip permutation test, Holm-corrected)."
+        f"† differs from {reference} at 5 % in that metric, on the same test {UNITS[task]} "
+        "(Holm-corrected)."
+    )
+
+
+def how(task: str) -> str:
+    """Return how metrics are tested, for a note below a table."""
+    if task == "retrieval":
+        return "Tests: sign flips of each query's own score, mean over seeds."
+    return (
+        "Tests: mA and F1 by a paired bootstrap over images, the others by sign flips of each "
+        "image's own score; mean over seeds."
     )

@@ -1,5 +1,6 @@
-"""One score an image (recognition) or a query (retrieval) of a finished run, for paired tests."""
+"""What a finished run did on each image (recognition) or query (retrieval), for paired tests."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,28 +11,67 @@ from clear_bench.metrics.recognition import instance_scores
 from clear_bench.results.predictions import opened
 from clear_bench.runs.record import Record
 
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 UNIT_METRIC = {"recognition": "f1_instance", "retrieval": "mAP"}
-"""What the mean of the units' scores is; mA is no mean over images."""
+"""What stands for a unit where one number must: the mean of the units' own scores."""
+RANKS = {"rank1": 1, "rank5": 5, "rank10": 10}
 
 
-def unit_scores(folder: Path, record: Record) -> tuple[NDArray[Any], NDArray[np.float64]]:
-    """Return what tells the units of the test split apart, and the score of each.
+def _none() -> Flags:
+    """Return the flags of units without attributes."""
+    return np.zeros((0, 0), bool)
+
+
+@dataclass(frozen=True)
+class Units:
+    """The units of a run's test split and what it did on each; U units, A attributes.
 
     Args:
-        folder: Run directory.
-        record: Its record.
+        ids: ``(U,)`` int64 manifest rows of images, or ``(U, A)`` uint8 query vectors.
+        scores: Metric to ``(U,)`` float64, of metrics that are means over units.
+        labels: ``(U, A)`` bool; none for retrieval.
+        right: ``(U, A)`` bool, whether the attribute is predicted as it is; none for retrieval.
+        undefined: What mA does with a rate that is undefined.
+    """
 
-    Returns:
-        ``(U,)`` int64 manifest rows of images (recognition) or ``(U, A)`` uint8 query vectors
-        (retrieval), and ``(U,)`` each image's F1, or each query's average precision; both of the
-        selected checkpoint.
+    ids: NDArray[Any]
+    scores: dict[str, Floats]
+    labels: Flags = field(default_factory=_none)
+    right: Flags = field(default_factory=_none)
+    undefined: str = "half"
+
+
+def units_of(folder: Path, record: Record) -> Units:
+    """Return what the selected checkpoint of a run did on the units of the test split.
 
     Raises:
         UserError: If the run keeps no predictions.
     """
     with opened(folder) as kept:
         if record.task == "retrieval":
-            return kept["vectors"], kept["average_precision"].astype(np.float64)
-        threshold = record.config["protocol"]["threshold"]
-        scores = instance_scores(kept["test_probabilities"], kept["test_labels"], threshold)
-        return kept["test_rows"], scores["f1"]
+            scores = {"mAP": kept["average_precision"].astype(np.float64)}
+            if "rank_of_first" in kept:  # records before 2026-12 keep none
+                first = kept["rank_of_first"]
+                hits = {name: first <= k for name, k in RANKS.items()}
+                skipped = np.isnan(first)
+                scores |= {name: np.where(skipped, np.nan, hit) for name, hit in hits.items()}
+            return Units(kept["vectors"], scores)
+        rules = record.config["protocol"]
+        values, labels = kept["test_probabilities"], kept["test_labels"] == 1
+        scores = instance_scores(values, kept["test_labels"], rules["threshold"])
+        scores["f1_instance"] = scores.pop("f1")
+        right = (values > rules["threshold"]) == labels
+        return Units(kept["test_rows"], scores, labels, right, rules["undefined"])
+
+
+def unit_scores(folder: Path, record: Record) -> tuple[NDArray[Any], Floats]:
+    """Return what tells the units of the test split apart, and the score ``(U,)`` of each.
+
+    The score is the image's F1 or the query's average precision.
+
+    Raises:
+        UserError: If the run keeps no predictions.
+    """
+    units = units_of(folder, record)
+    return units.ids, units.scores[UNIT_METRIC[record.task]]

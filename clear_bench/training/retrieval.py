@@ -151,6 +151,7 @@ class Retrieval(Task):
             kept |= {
                 "rows": self.rows["test"],
                 "average_precision": ranked["test"].average_precision,
+                "rank_of_first": ranked["test"].rank_of_first,
             }
             if ranks.embeds:
                 kept["queries"], kept["images"] = embed(ranks, test)

@@ -19,5 +19,4 @@ TABLE = TableSpec(
         Column("F1", "f1"),
     ),
     sort="mA",
-    tested="f1",
 )

@@ -17,5 +17,4 @@ TABLE = TableSpec(
         Column("mAP", "mAP"),
     ),
     sort="mAP",
-    tested="mAP",
 )

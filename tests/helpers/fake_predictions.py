@@ -46,6 +46,7 @@ def _retrieval(rng, config, dataset, quality, images, names):
         arrays["queries"], arrays["images"], arrays["query_category"], arrays["category"], **rules
     )
     arrays["average_precision"] = found.average_precision
+    arrays["rank_of_first"] = found.rank_of_first
     metrics = plain(found.metrics)
     return {"val": metrics, "test": metrics}, {}, arrays
 

@@ -32,6 +32,7 @@ def test_gaps_are_rows_with_footnotes(bench):
     assert rows["alm"].notes == (
         "seed 1 stale: engine.recognition was 0, is 1; train it again",
         "seed 2 failed: the loss is 50% NaN_",
+        "not tested: one seed alone says nothing about the method",
     )  # fmt: skip
     assert rows["swin"].notes == ("not run",)
     assert np.isnan(rows["swin"].cells[0].value)

@@ -2,15 +2,11 @@
 
 from itertools import product
 from math import isnan, sqrt
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from clear_bench.results import significance
-from clear_bench.results.significance import ALPHA, Comparison, compare, explanation, group_scores
 from clear_bench.results.statistics import RESAMPLES, difference, estimate, holm, paired_tests
-from clear_bench.utils.errors import UserError
 
 
 def test_an_estimate_by_hand():
@@ -84,53 +80,3 @@ def test_every_unit_is_flipped(units, end):
     gaps = np.zeros((1, units))
     gaps[0, end] = 1.0
     assert paired_tests(gaps, np.zeros(units)) == pytest.approx(2 / 2**8, abs=0.004)
-
-
-@pytest.fixture
-def groups(monkeypatch):
-    """A function from a label and each seed's scores to a group."""
-    monkeypatch.setattr(significance, "unit_scores", lambda folder, record: record)
-
-    def make(label, *seeds, units=None):
-        numbers = np.arange(len(seeds[0])) if units is None else np.array(units)
-        pairs = [(numbers, np.array(scores, float)) for scores in seeds]
-        runs = [SimpleNamespace(folder=None, record=pair) for pair in pairs]
-        return SimpleNamespace(label=label, runs=runs)
-
-    return make
-
-
-def test_a_units_score_is_the_mean_over_seeds(groups):
-    units, scores = group_scores(groups("a", [1, 2, 3], [3, 2, 7]))
-    assert units.tolist() == [0, 1, 2]
-    assert scores.tolist() == [2, 2, 5]
-
-
-def test_seeds_on_unlike_units_are_refused(groups):
-    group = groups("a", [1, 2], [3, 4])
-    for place in (0, 1):
-        pairs = [run.record for run in group.runs]
-        pairs[place] = (np.array([5, 6]), pairs[place][1])
-        runs = [SimpleNamespace(folder=None, record=pair) for pair in pairs]
-        with pytest.raises(UserError, match="a: its seeds were measured on unlike units"):
-            group_scores(SimpleNamespace(label="a", runs=runs))
-
-
-def test_all_but_the_reference_are_tested_and_corrected(groups):
-    base = groups("base", np.zeros(10))
-    others = [groups("ten", np.ones(10)), groups("none", np.tile([1, -1], 5))]
-    empty = SimpleNamespace(label="empty", runs=[])
-    elsewhere = groups("elsewhere", np.ones(10), units=range(1, 11))
-    found = compare([base, *others, empty, elsewhere], base)
-    assert found.p_values == {"ten": 2 * 2 / 2**10, "none": 1.0}
-    assert found.untested == {"elsewhere": "measured on other units than base"}
-    assert [found.differs(label) for label in ("ten", "none", "base")] == [True, False, False]
-    assert compare([base], base) == Comparison("base")
-
-
-def test_what_differs_is_below_5_percent():
-    assert Comparison("a", {"b": 0.0499}).differs("b")
-    assert not Comparison("a", {"b": ALPHA}).differs("b")
-    assert ALPHA == 0.05
-    assert "differs from x at 5 % in the images' own F1" in explanation("recognition", "x")
-    assert "in the queries' own average precision" in explanation("retrieval", "x")

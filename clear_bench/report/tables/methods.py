@@ -5,10 +5,10 @@ from dataclasses import replace
 from math import isnan
 
 from clear_bench.report.tables.marks import mark_columns
-from clear_bench.report.tables.model import Cell, Column, Row, Table, TableSpec, cell
+from clear_bench.report.tables.model import Column, Row, Table, TableSpec, cell
 from clear_bench.results.groups import Group
 from clear_bench.results.load import Results
-from clear_bench.results.significance import compare, explanation
+from clear_bench.results.significance import compare, explanation, how
 
 MARKS = "Bold best, underlined second."
 
@@ -135,28 +135,30 @@ def _order(group: Group, spec: TableSpec) -> float:
 def _tested(
     groups: Sequence[Group], rows: tuple[Row, ...], spec: TableSpec
 ) -> tuple[tuple[Row, ...], str]:
-    """Return the rows with daggers in the tested column, and what they mean.
+    """Return the rows with a dagger at each metric that differs, and what daggers mean.
 
-    The reference is the best of that column.
+    The reference is the best of the metric that the table is sorted by.
     """
-    place = next((k for k, c in enumerate(spec.columns) if c.metric == spec.tested), None)
-    if place is None:
-        return rows, ""
-    best = next((row.label for row in rows if row.cells[place].mark == "best"), None)
+    place = next((k for k, c in enumerate(spec.columns) if c.metric == spec.sort), None)
+    best = next(
+        (r.label for r in rows if place is not None and r.cells[place].mark == "best"), None
+    )
     if best is None:
         return rows, ""
-    group_of = {g.label: g for g in groups}
-    comparison = compare(groups, group_of[best])
+    reference = next(g for g in groups if g.label == best)
+    comparison = compare(groups, reference, [c.metric for c in spec.columns])
     if best in comparison.untested:
         return rows, f"{MARKS} No test against {best}: {_short(comparison.untested[best])}."
     daggered = []
     for row in rows:
-        cells: list[Cell] = list(row.cells)
-        cells[place] = replace(cells[place], dagger=comparison.differs(row.label))
+        cells = [
+            replace(shown, dagger=comparison.differs(row.label, column.metric))
+            for shown, column in zip(row.cells, spec.columns, strict=True)
+        ]
         reason = comparison.untested.get(row.label)
         notes = (*row.notes, *([f"not tested: {_short(reason)}"] if reason else []))
         daggered.append(replace(row, cells=tuple(cells), notes=notes))
-    return tuple(daggered), f"{MARKS} {explanation(spec.task, best)}"
+    return tuple(daggered), f"{MARKS} {explanation(spec.task, best)} {how(spec.task)}"
 
 
 def _short(reason: str) -> str:

@@ -131,7 +131,6 @@ class TableSpec:
         columns: What is shown.
         sort: Metric by which the rows fall.
         order: Place among the tables of a data set in the paper.
-        tested: Metric whose column carries the daggers; "" for none.
         options: More arguments of ``build``'s own.
     """
 
@@ -140,7 +139,6 @@ class TableSpec:
     task: str = ""
     columns: tuple[Column, ...] = ()
     sort: str = ""
-    tested: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -9,7 +9,7 @@ from clear_bench.report.tables.methods import falling, notes_of, protocol_words,
 from clear_bench.report.tables.model import Cell, Column, Row, Table, TableSpec, cell
 from clear_bench.results.groups import Group
 from clear_bench.results.load import Results
-from clear_bench.results.significance import Comparison, compare, explanation
+from clear_bench.results.significance import Comparison, compare, explanation, how
 from clear_bench.results.statistics import Estimate, difference
 from clear_bench.runs.study_result import StudyResult
 
@@ -44,7 +44,7 @@ def _study_table(results: Results, study: StudyResult, name: str, caption: str) 
     weights = _trainable(groups)
     if weights:
         shown.append(WEIGHTS)
-    tests = compare(groups, base) if base.runs else Comparison(base.label)
+    tests = compare(groups, base, study.metrics) if base.runs else Comparison(base.label)
     rows = [
         _variant_row(group, point, base, base_point, metrics, tests, weights)
         for group, point in zip(groups, checkpoints, strict=True)
@@ -53,9 +53,10 @@ def _study_table(results: Results, study: StudyResult, name: str, caption: str) 
     sentences += [caption, seeds_words(groups)]
     sentences += [
         f"Δ is to the reference, {base.label}, paired by seed.",
-        f"{INTERVAL}: of the mean {first}; p: Holm-corrected.",
+        f"{INTERVAL}: of the mean {first}; p: that {first} is the reference's, Holm-corrected.",
         "Bold best, underlined second.",
         explanation(study.task, base.label),
+        how(study.task),
     ]
     sentences += [protocol_words(base.protocol)]
     return Table(
@@ -79,7 +80,13 @@ def _variant_row(
     origin = {"checkpoint": checkpoint, "protocol": group.protocol}
     kept = checkpoint == base_checkpoint == "selected"
     ids = tuple(group.run_ids)
-    cells = [cell(group.estimate(c.metric, checkpoint), c, ids, **origin) for c in metrics]
+    cells = [
+        cell(
+            group.estimate(c.metric, checkpoint), c, ids, **origin,
+            dagger=kept and tests.differs(group.label, c.metric),
+        )
+        for c in metrics
+    ]  # fmt: skip
     cells.insert(1, Cell(text=_interval(cells[0])))
     delta = Cell(text=SELF) if group is base else Cell()
     if group is not base:
@@ -89,8 +96,7 @@ def _variant_row(
         one, other = _shared(group, base)
         delta = cell(summary, metrics[0], one, against=other, **origin)
         delta = replace(delta, against_checkpoint=base_checkpoint)
-        delta = replace(delta, dagger=kept and tests.differs(group.label))
-    p_value = tests.p_values.get(group.label) if kept else None
+    p_value = tests.p_value(group.label, metrics[0].metric) if kept else None
     cells += [delta, Cell(text=SELF if group is base else _p(p_value))]
     if weights:
         cells.append(cell(group.cost(WEIGHTS.metric), WEIGHTS, ids, **origin))
