@@ -7,7 +7,7 @@ import typer
 
 from clear_bench.utils.command_line import main
 
-app = typer.Typer(add_completion=False, no_args_is_help=True)
+app = typer.Typer(add_completion=False, help="List, prepare, verify and look at data sets.")
 Name = Annotated[
     str, typer.Argument(metavar="DATASET", help="see: python -m clear_bench.data list")
 ]
