@@ -2,9 +2,9 @@
 
 import importlib
 import importlib.util
-import sys
+import os
+from functools import partial
 from importlib.metadata import distribution
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -85,36 +85,24 @@ def torchmetrics_map(queries: Any, images: Any, query: Any, gallery: Any) -> Any
     return run
 
 
-def compiled_map(name: str) -> Any:
-    """Return the peer of a compiled ranker of ``.bench/rankers``, see peers.py."""
+def named_peers(names: str) -> dict[str, Any]:
+    """Return the peers that the user names, ``module:function``, several with commas between.
 
-    def peer(queries: Any, images: Any, query: Any, gallery: Any) -> Any:
-        sys.path.insert(0, str(RANKERS))
-        try:
-            module = importlib.import_module(name)
-        finally:
-            sys.path.remove(str(RANKERS))
-        cameras = np.zeros(len(query), int), np.ones(len(gallery), int)
-
-        def run() -> float:
-            distances = 1 - queries @ images.T
-            return float(np.mean(module.evaluate_cy(distances, query, gallery, *cameras, 10)[1]))
-
-        return run
-
-    return peer
+    Such a function takes queries, gallery and the categories of both, as `retrieval_metrics` does,
+    and returns mAP.  Its module must be on the path.
+    """
+    peers = {}
+    for name in filter(None, names.split(",")):
+        module, _, function = name.partition(":")
+        peers[name] = partial(partial, getattr(importlib.import_module(module), function))
+    return peers
 
 
-RANKERS = Path(__file__).parents[2] / ".bench/rankers"
-COMPILED = {
-    title: compiled_map(name)
-    for title, name in (("fast-reid (Cython)", "fast_reid"),
-                        ("torchreid (Cython)", "torchreid_cython"))
-    if list(RANKERS.glob(f"{name}.*.so"))
-}  # fmt: skip
 PEERS = {
     "torchreid (Python)": torchreid_map,
     "pytrec_eval": pytrec_map,
     "ranx": ranx_map,
     "torchmetrics": torchmetrics_map,
 }
+NAMED = named_peers(os.environ.get("BENCH_PEER", ""))
+"""What is on no package index is measured if its user names it."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from rankings import COMPILED, PEERS, product_and_pass, ranking
+from rankings import NAMED, PEERS, product_and_pass, ranking
 
 from clear_bench.metrics.recognition import recognition_metrics
 from clear_bench.metrics.retrieval import retrieval_metrics
@@ -37,7 +37,7 @@ def test_retrieval(versus, queries, images, ids):
         assert run() == pytest.approx(expected, abs=1e-3)  # torchmetrics adds up in float32
         ways[name], share[name] = unclocked(run), SOME / queries
         targets[name] = ("at least", 50.0 if name.endswith("(Python)") else 2.0)
-    for name, peer in COMPILED.items():
+    for name, peer in NAMED.items():
         assert peer(*few)() == pytest.approx(expected, abs=1e-5)
         ways[name], targets[name] = unclocked(peer(*data)), ("at least", 2.0)
     versus(f"retrieval metrics, {queries} x {images}, 256-d, similarity included", ways, targets,
