@@ -17,7 +17,7 @@ FAMILIES = {
 }
 """Branch to timm's families with its structure: plain tokens, or a map that is halved by stages."""
 NAMED = {
-    "vit": "vit_*, deit_*, deit3_*, flexivit_*, eva_*_patch14_196 and _336, aimv2_*, beit3_*",
+    "vit": "most vit_*, deit_*, deit3_*, flexivit_*, eva_*_patch14_196 and _336, aimv2_*, beit3_*",
     "swin": "swin_* and swinv2_*, but not swinv2_cr_*",
 }
 
@@ -32,11 +32,9 @@ def require_network(name: str, branch: str = "") -> None:
     Raises:
         UserError: With the families that can be that branch, or the nearest names.
     """
-    network, _, tag = name.partition(".")
+    network = name.partition(".")[0]
     if not timm.is_model(network):
-        raise unknown(
-            "network of timm", network, timm.list_models(exclude_filters=["test_*"])
-        )
+        raise unknown("network of timm", network, timm.list_models(exclude_filters=["test_*"]))
     if branch in FAMILIES and not timm.models.is_model_in_modules(network, FAMILIES[branch]):
         families = " and ".join(FAMILIES[branch])
         raise UserError(
@@ -45,13 +43,22 @@ def require_network(name: str, branch: str = "") -> None:
         )
 
 
-def backbone(name: str, image_size: tuple[int, int], pretrained: bool, **extra: Any) -> nn.Module:
+def backbone(
+    name: str,
+    image_size: tuple[int, int],
+    pretrained: bool,
+    *,
+    published: bool = True,
+    **extra: Any,
+) -> nn.Module:
     """Return a timm model by name, without its classifier.
 
     Args:
         name: timm's name, with or without a weight tag.
         image_size: (height, width) in pixels.
         pretrained: Whether to load timm's published weights for that tag.
+        published: False leaves timm's weights out whatever ``pretrained`` says: this network will
+            be given others.
         extra: Passed to timm (widths, depths, window).
 
     Raises:
@@ -59,10 +66,10 @@ def backbone(name: str, image_size: tuple[int, int], pretrained: bool, **extra: 
             replaced by random ones.
     """
     try:
-        published = timm.get_pretrained_cfg(name)
-        if published is not None and published.fixed_input_size:  # a CNN takes any size, unasked
+        known = timm.get_pretrained_cfg(name)
+        if known is not None and known.fixed_input_size:  # a CNN takes any size, unasked
             extra["img_size"] = image_size
-        model = timm.create_model(name, pretrained=pretrained, num_classes=0, **extra)
+        model = timm.create_model(name, pretrained=pretrained and published, num_classes=0, **extra)
     except RuntimeError as error:
         if "Unknown model" in str(error):
             raise UserError(f"backbone {name}: timm knows no such model") from error
@@ -127,6 +134,8 @@ class ViTBranch(nn.Module):
         vit: timm's name and arguments.
     """
 
+    kind = "vit"
+
     def __init__(self, image_size: tuple[int, int], pretrained: bool, **vit: Any) -> None:
         super().__init__()
         require_network(vit["name"], "vit")
@@ -135,7 +144,7 @@ class ViTBranch(nn.Module):
         self.has_class_token = self.trunk.cls_token is not None
         if self.has_class_token:  # timm's pooling is then not used, and would never learn
             self.trunk.fc_norm = nn.Identity()
-            self.trunk.attn_pool = None
+            self.trunk.attn_pool = None  # type: ignore[assignment]
 
     def last_blocks(self) -> list[nn.Module]:
         """Return the last block and the norms and the pooling behind it."""
@@ -171,6 +180,8 @@ class SwinBranch(nn.Module):
         channel_dropout: On the result of each.
         swin: timm's name and arguments.
     """
+
+    kind = "swin"
 
     def __init__(
         self,

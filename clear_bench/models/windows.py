@@ -1,9 +1,9 @@
 """Swin's shifted windows at sizes that the window does not divide.
 
 timm's blocks roll the map and then pad it, while their mask is made for a map that was padded
-first: at such sizes tokens from opposite edges, and those from the padding, meet unmasked.  Here the
-map is padded, rolled, attended, rolled back and cropped, as in Swin's own code and C2T-Net's.
-Where the window divides the map nothing changes.
+first: at such sizes tokens from opposite edges meet unmasked.  Here the map is padded, rolled,
+attended, rolled back and cropped, as in Swin's own code and C2T-Net's.  Where the window divides
+the map nothing changes.
 """
 
 from typing import Any
