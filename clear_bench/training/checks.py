@@ -30,7 +30,7 @@ def check_start(config: Config) -> None:
     if init and not config["recognition"]["train"]["epochs"]:
         raise UserError(f"recognition.init={init}: {config['method']} learns nothing")
     if checkpoint:
-        _check_c2t(config["recognition"]["model"])
+        _check_c2t(init, config["recognition"]["model"])
     files = [key for key, _, _, _ in start_files(config["recognition"]) if key.endswith("weights")]
     if files and (checkpoint or init in PACKAGED_STARTS):
         raise UserError(f"{files[0]}: recognition.init={init} gives weights already; leave one out")
@@ -42,7 +42,7 @@ def check_start(config: Config) -> None:
         weights_file()  # says now what is not installed
 
 
-def _check_c2t(model: Config) -> None:
+def _check_c2t(init: str, model: Config) -> None:
     """Raise a `UserError` unless a model computes what C2T-Net's released code does.
 
     Only what the shapes of weights do not say is asked here.
@@ -57,12 +57,12 @@ def _check_c2t(model: Config) -> None:
     wrong = [key for key, value in needed.items() if model.get(key) != value]
     if wrong:
         raise UserError(
-            f"recognition.init={C2T}: needs recognition.model.{wrong[0]}={needed[wrong[0]]}, as "
+            f"recognition.init={init}: needs recognition.model.{wrong[0]}={needed[wrong[0]]}, as "
             "method c2t_net has it"
         )
     if model["swin"].get("channel_attention") != "released":
         raise UserError(
-            f"recognition.init={C2T}: needs recognition.model.swin.channel_attention=released, as "
+            f"recognition.init={init}: needs recognition.model.swin.channel_attention=released, as "
             "method c2t_net has it"
         )
 
