@@ -266,7 +266,8 @@ def test_a_run_is_known_by_the_content_of_its_file(run_of):
     source = vit(seed=7, depth=1)
     write(hap_checkpoint(source.trunk), Path("a.pth"))
     key = "recognition.model.vit.weights"
-    still = {"recognition.train.lr": 1e-12, "recognition.train.weight_decay": 0.0}
+    still = {"recognition.train.epochs": 2, "recognition.train.lr": 1e-12,
+             "recognition.train.weight_decay": 0.0}  # fmt: skip
     run, scratch = run_of("vit", {key: "a.pth", **still}), run_of("vit", still)
     assert run.id != scratch.id
     shutil.copy("a.pth", "b.pth")
