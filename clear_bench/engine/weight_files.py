@@ -91,10 +91,14 @@ def _open(file: Path) -> Any:
     except SafetensorError as error:
         cause = str(error)
     except Exception as error:  # torch raises a different one for each way of being broken
-        cause = str(error).replace("WeightsUnpickler error:", "").strip() or type(error).__name__
+        cause = str(error).replace("WeightsUnpickler error:", "").strip()
         _, _, refused = cause.partition("Unsupported global: ")
-        if refused:
-            cause = f"asks for {' '.join(refused.split()[1:2])}, which is not a tensor"
+        name = "".join(refused.split()[1:2])
+        cause = (
+            f"asks for {name}, which is not a tensor"
+            if name
+            else f"{type(error).__name__}: {cause}"
+        )
     raise UserError(f"{file}: not weights in safetensors or torch's format ({_short(cause)})")
 
 
