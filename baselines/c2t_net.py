@@ -25,6 +25,7 @@ PAPER = CLEAR.profiles["paper"]["recognition"]
 METHOD = Method(
     title="C2T-Net",
     cite="Bui et al., WACVW 2024",
+    numbers={"recognition": 2},  # shifted windows: paper size
     recognition={"model": {**NANO, "swin": {**NANO["swin"], **RELEASED}}},
     profiles={
         "paper": {

@@ -139,6 +139,11 @@ class PromptPar(PerAttributeModel):
     ) -> None:
         super().__init__(**common)
         self.vit = ViTBranch(self.image_size, pretrained, **vit)
+        if not self.vit.has_class_token:
+            raise UserError(
+                f"promptpar: {vit['name']} has no class token, which is compared with the text; "
+                "choose another recognition.model.vit"
+            )
         trunk: Any = self.vit.trunk
         seen = self.vit.width
         whole: Any = backbone(image_size=self.image_size, pretrained=pretrained, **fusion)

@@ -21,6 +21,7 @@ assert CLEAR.recognition is not None  # noqa: S101 - for the type checker
 METHOD = Method(
     title="Swin",
     cite="Liu et al., ICCV 2021",
+    numbers={"recognition": 2},  # shifted windows: paper size
     recognition={
         "model": {**CLEAR.recognition["model"], "branches": ["swin"], "fusion": "none"},
         "train": {"lr": 2e-3},

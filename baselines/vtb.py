@@ -63,14 +63,14 @@ class Vtb(PerAttributeModel):
         self.norm = logit_norm(self.positive_ratio)
 
     def look(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Map images to the class token ``(B, D)`` and logits ``(B, A)``."""
+        """Map images to the ViT's summary ``(B, D)`` and logits ``(B, A)``."""
         trunk = self.vit.trunk
         seen = trunk.blocks[:-1](self.vit.embed(images)) + self.image_mark
         text = (self.read(self.phrases) + self.text_mark).expand(len(images), -1, -1)
         fused = trunk.norm(trunk.blocks[-1](torch.cat([text, seen], dim=1)))
         attribute_tokens = fused[:, : self.attributes]
         logits = self.norm((attribute_tokens * self.weight).sum(dim=2))
-        return fused[:, self.attributes], logits
+        return self.vit.summary(fused[:, self.attributes :]), logits
 
 
 METHOD = Method(

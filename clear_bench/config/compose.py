@@ -100,6 +100,7 @@ def _task_defaults(task: str, recipe: Mapping[str, Any]) -> Config:
     if task == "recognition":
         section["augment"] = Augment().model_dump()
         section["init"] = ""  # where training starts: "" at random, see `check_start`
+        section["init_sha256"] = ""  # of the file, if it starts from one, see `start_files`
     else:
         # What of the parent learns on, see `check_backbone`, and at which share of train.lr.
         section |= {"parent": recipe["parent"], "backbone": "frozen", "backbone_lr": 0.1}

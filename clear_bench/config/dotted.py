@@ -9,6 +9,7 @@ import yaml
 
 from clear_bench.config.method import TASKS
 from clear_bench.config.sections import TYPED, Config
+from clear_bench.config.start_files import networks
 from clear_bench.utils.errors import UserError, unknown
 
 NAMES = ("method", "dataset", "profile", "seed")
@@ -84,7 +85,7 @@ def merge(base: Config, layer: Mapping[str, Any], where: str = "") -> None:
 def set_value(config: Config, key: str, value: Any) -> None:
     """Set one dotted key, which may lack its task; a section takes a mapping, as in a recipe."""
     keys = [key for key, _ in flatten(config, sections=True)]
-    settable = [k for k in keys if k not in NAMES]
+    settable = [k for k in keys if k not in NAMES] + _weights(config, keys)
     fits = [k for k in settable if k == key] or [
         f"{t}.{key}" for t in TASKS if f"{t}.{key}" in settable
     ]
@@ -100,7 +101,7 @@ def set_value(config: Config, key: str, value: Any) -> None:
     section = config
     for part in path:
         section = section[part]
-    old = section[last]
+    old = section.get(last, "")  # a network says nothing of weights that no file gives
     if isinstance(old, dict) and isinstance(value, Mapping):
         merge(section, {last: value}, ".".join(path))
         return
@@ -109,6 +110,17 @@ def set_value(config: Config, key: str, value: Any) -> None:
             f"{fits[0]}={value!r}: must be {type(old).__name__} like the default {old!r}"
         )
     section[last] = float(value) if isinstance(old, float) and isinstance(value, int) else value
+
+
+def _weights(config: Config, there: list[str]) -> list[str]:
+    """Return the keys of files with weights that networks may have and do not have yet."""
+    model = config.get("recognition", {}).get("model", {})
+    keys = [
+        f"recognition.model.{network}.{key}"
+        for network in networks(model)
+        for key in ("weights", "weights_sha256")
+    ]
+    return [key for key in keys if key not in there]
 
 
 def _same_kind(old: Any, new: Any) -> bool:

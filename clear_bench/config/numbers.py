@@ -14,6 +14,7 @@ from typing import Any
 
 from clear_bench.config import plugins
 from clear_bench.config.sections import TYPED, Config, Neutral
+from clear_bench.config.start_files import by_content
 
 VERSIONS: Mapping[str, int] = {
     "engine.recognition": 1,
@@ -74,12 +75,16 @@ def neutral_of(method: str) -> dict[str, Any]:
     of_method = {}
     if method in plugins.available("method"):
         of_method = plugins.written("method", method, "neutral", {})
-    return {**_of_sections(), **of_method}
+    return {**_of_sections(), "recognition.init_sha256": "", **of_method}
 
 
 def identity(config: Mapping[str, Any]) -> Config:
-    """Return what of a configuration determines numbers: without options at a neutral value."""
+    """Return what of a configuration determines numbers.
+
+    Options at a neutral value are left out, and of a file there is its content and not its place.
+    """
     kept = deepcopy(dict(config))
+    by_content(kept.get("recognition", {}))
     for key, value in neutral_of(str(config["method"])).items():
         section, last = _section(kept, key)
         if section is not None and last in section and section[last] == value:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-from clear_bench.models.branches import SwinBranch, ViTBranch
+from clear_bench.models.branches import ViTBranch
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -22,6 +22,7 @@ def look(model: Any, pixels: NDArray[np.uint8]) -> Arrays:
     - ``vit``: attention rollout of the ViT branch (Abnar and Zuidema, ACL 2020): how much of each
       patch is in the class token after the last block.  The attention that a row pays to tokens
       is averaged over heads, mixed half and half with the residual path, and multiplied up.
+      Without a class token it is how much is in the summary, see `_read`.
     - ``swin``: the weights with which the ViT's class token reads Swin's tokens in the last
       layer of cross-fusion, mean over heads.  The class token's weight on itself is left out.
     - ``vit_cross``: the same in the other direction: the mean Swin token reads the ViT's patches.
@@ -36,12 +37,13 @@ def look(model: Any, pixels: NDArray[np.uint8]) -> Arrays:
         ``(N, h, w)`` float32, on the grid of the tokens that are looked at.
     """
     trunk = model.trunk
-    kinds = {ViTBranch: "vit", SwinBranch: "swin"}
-    sides = [kinds[type(branch)] for branch in trunk.branches]
+    sides = [branch.kind for branch in trunk.branches]
     watched: dict[str, nn.Module] = {}
     for branch in trunk.branches:
         if isinstance(branch, ViTBranch):
             watched |= {f"block{k}": b.attn for k, b in enumerate(branch.trunk.blocks)}
+            if branch.trunk.attn_pool is not None:
+                watched["pool"] = branch.trunk.attn_pool
     if len(trunk.cross):
         watched |= {f"cross{side}": module for side, module in trunk.cross[-1].items()}
     with torch.inference_mode(), recorded(watched) as seen:
@@ -52,7 +54,8 @@ def look(model: Any, pixels: NDArray[np.uint8]) -> Arrays:
     blocks = [seen[name] for name in watched if name.startswith("block")]
     if blocks:
         branch = trunk.branches[sides.index("vit")]
-        maps["vit"] = rollout(blocks)[:, branch.trunk.num_prefix_tokens :]
+        read = _read(branch, blocks[0].shape, seen.get("pool"))
+        maps["vit"] = rollout(blocks, read)[:, branch.trunk.num_prefix_tokens :]
     for side in range(len(sides)):
         if f"cross{side}" in seen:
             name = "swin" if sides[1 - side] == "swin" else "vit_cross"
@@ -68,17 +71,39 @@ def _shares(weights: NDArray[np.floating]) -> NDArray[np.float32]:
     return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
-def rollout(blocks: list[NDArray[np.floating]]) -> NDArray[np.float64]:
-    """Return how much of each token is in the first one after the last block ``(N, T)``.
+def _read(branch: Any, shape: tuple[int, ...], pool: Any) -> NDArray[np.float64] | None:
+    """Return the weights ``(N, T)`` with which a ViT's summary reads its tokens.
+
+    None for a class token, which reads itself; those of the attention that pools, mean over heads;
+    or equal ones of the patches.
+
+    Args:
+        branch: The ViT branch.
+        shape: Of a block's attention, ``(N, heads, T, T)``.
+        pool: Attention of the pooling, if it pools by attention.
+    """
+    if branch.has_class_token:
+        return None
+    prefix = branch.trunk.num_prefix_tokens
+    weights = np.zeros((shape[0], shape[-1]))
+    weights[:, prefix:] = 1 / (shape[-1] - prefix) if pool is None else pool.mean(axis=(1, 2))
+    return weights
+
+
+def rollout(
+    blocks: list[NDArray[np.floating]], read: NDArray[np.floating] | None = None
+) -> NDArray[np.float64]:
+    """Return how much of each token is in what is read after the last block ``(N, T)``.
 
     Args:
         blocks: Attention ``(N, heads, T, T)`` of each block, first to last; rows sum to 1.
+        read: ``(N, T)`` weights of the tokens that are read; None reads the first.
     """
     tokens = blocks[0].shape[-1]
     mixed = np.eye(tokens)[None]
     for block in blocks:
         mixed = (0.5 * block.mean(axis=1, dtype=np.float64) + 0.5 * np.eye(tokens)) @ mixed
-    return mixed[:, 0]
+    return mixed[:, 0] if read is None else np.einsum("nt,ntu->nu", read, mixed)
 
 
 def grid_of(branch: Any) -> tuple[int, int]:

@@ -7,18 +7,58 @@ import timm
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clear_bench.utils.errors import Unavailable, UserError
+from clear_bench.models.windows import pad_before_roll
+from clear_bench.utils.errors import Unavailable, UserError, unknown
 
 CHANNEL_ATTENTION = ("off", "paper", "released")
+FAMILIES = {
+    "vit": ("vision_transformer", "vision_transformer_hybrid", "deit"),
+    "swin": ("swin_transformer", "swin_transformer_v2"),
+}
+"""Branch to timm's families with its structure: plain tokens, or a map that is halved by stages."""
+NAMED = {
+    "vit": "most vit_*, deit_*, deit3_*, flexivit_*, eva_*_patch14_196 and _336, aimv2_*, beit3_*",
+    "swin": "swin_* and swinv2_*, but not swinv2_cr_*",
+}
 
 
-def backbone(name: str, image_size: tuple[int, int], pretrained: bool, **extra: Any) -> nn.Module:
+def require_network(name: str, branch: str = "") -> None:
+    """Refuse a name that timm does not know, or that cannot be a branch.
+
+    Args:
+        name: timm's name, with or without a weight tag.
+        branch: Key of `FAMILIES`, or another for any network.
+
+    Raises:
+        UserError: With the families that can be that branch, or the nearest names.
+    """
+    network = name.partition(".")[0]
+    if not timm.is_model(network):
+        raise unknown("network of timm", network, timm.list_models(exclude_filters=["test_*"]))
+    if branch in FAMILIES and not timm.models.is_model_in_modules(network, FAMILIES[branch]):
+        families = " and ".join(FAMILIES[branch])
+        raise UserError(
+            f"backbone {name}: cannot be a {branch} branch; choose one of timm's families "
+            f"{families} ({NAMED[branch]})"
+        )
+
+
+def backbone(
+    name: str,
+    image_size: tuple[int, int],
+    pretrained: bool,
+    *,
+    published: bool = True,
+    **extra: Any,
+) -> nn.Module:
     """Return a timm model by name, without its classifier.
 
     Args:
         name: timm's name, with or without a weight tag.
         image_size: (height, width) in pixels.
         pretrained: Whether to load timm's published weights for that tag.
+        published: False leaves timm's weights out whatever ``pretrained`` says: this network will
+            be given others.
         extra: Passed to timm (widths, depths, window).
 
     Raises:
@@ -26,10 +66,10 @@ def backbone(name: str, image_size: tuple[int, int], pretrained: bool, **extra: 
             replaced by random ones.
     """
     try:
-        published = timm.get_pretrained_cfg(name)
-        if published is not None and published.fixed_input_size:  # a CNN takes any size, unasked
+        known = timm.get_pretrained_cfg(name)
+        if known is not None and known.fixed_input_size:  # a CNN takes any size, unasked
             extra["img_size"] = image_size
-        model = timm.create_model(name, pretrained=pretrained, num_classes=0, **extra)
+        model = timm.create_model(name, pretrained=pretrained and published, num_classes=0, **extra)
     except RuntimeError as error:
         if "Unknown model" in str(error):
             raise UserError(f"backbone {name}: timm knows no such model") from error
@@ -44,6 +84,7 @@ def backbone(name: str, image_size: tuple[int, int], pretrained: bool, **extra: 
     for part in model.modules():
         if hasattr(part, "fused_attn"):  # timm leaves Swin's off; the mathematics is the same
             part.fused_attn = True
+    pad_before_roll(model)
     return model
 
 
@@ -81,31 +122,50 @@ class ChannelAttention(nn.Module):
 class ViTBranch(nn.Module):
     """A plain ViT; its summary is the class token, its tokens are the patches.
 
+    A ViT without class token has timm's own pooled output as its summary: the mean of the patches
+    or attention over them, and the norm behind it.
+
     timm's published EVA models for average pooling keep no norm in the trunk, so their tokens are
     pre-norm, as in C2T-Net's released code.
+
+    Args:
+        image_size: (height, width) in pixels.
+        pretrained: Whether timm's weights are loaded.
+        vit: timm's name and arguments.
     """
+
+    kind = "vit"
 
     def __init__(self, image_size: tuple[int, int], pretrained: bool, **vit: Any) -> None:
         super().__init__()
+        require_network(vit["name"], "vit")
         self.trunk: Any = backbone(image_size=image_size, pretrained=pretrained, **vit)
-        self.trunk.fc_norm = (
-            nn.Identity()
-        )  # belongs to timm's classifier; here it would never learn
         self.width: int = self.trunk.num_features  # type: ignore[assignment]
+        self.has_class_token = self.trunk.cls_token is not None
+        if self.has_class_token:  # timm's pooling is then not used, and would never learn
+            self.trunk.fc_norm = nn.Identity()
+            self.trunk.attn_pool = None  # type: ignore[assignment]
 
     def last_blocks(self) -> list[nn.Module]:
-        """Return the last block and the norm behind it."""
-        return [self.trunk.blocks[-1], self.trunk.norm]
+        """Return the last block and the norms and the pooling behind it."""
+        pooling = [self.trunk.attn_pool] if self.trunk.attn_pool is not None else []
+        return [self.trunk.blocks[-1], self.trunk.norm, *pooling, self.trunk.fc_norm]
 
     def embed(self, images: Tensor) -> Tensor:
         """Map ``(B, 3, H, W)`` to what enters the first block, ``(B, prefix + N, width)``."""
         tokens = self.trunk._pos_embed(self.trunk.patch_embed(images))
         return self.trunk.norm_pre(self.trunk.patch_drop(tokens))
 
+    def summary(self, tokens: Tensor) -> Tensor:
+        """Map what leaves the trunk, ``(B, prefix + N, width)``, to the summary ``(B, width)``."""
+        if self.has_class_token:
+            return tokens[:, 0]
+        return self.trunk.forward_head(tokens, pre_logits=True)
+
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Map ``(B, 3, H, W)`` to summary ``(B, width)`` and tokens ``(B, N, width)``."""
         tokens = self.trunk.forward_features(images)
-        return tokens[:, 0], tokens[:, self.trunk.num_prefix_tokens :]
+        return self.summary(tokens), tokens[:, self.trunk.num_prefix_tokens :]
 
 
 class SwinBranch(nn.Module):
@@ -121,6 +181,8 @@ class SwinBranch(nn.Module):
         swin: timm's name and arguments.
     """
 
+    kind = "swin"
+
     def __init__(
         self,
         image_size: tuple[int, int],
@@ -135,6 +197,7 @@ class SwinBranch(nn.Module):
             raise UserError(
                 f"channel_attention={channel_attention}: must be one of {CHANNEL_ATTENTION}"
             )
+        require_network(swin["name"], "swin")
         # Full windows at every stage: the bias tables then have the published shapes.
         swin = {"always_partition": True, **swin}
         self.trunk: Any = backbone(image_size=image_size, pretrained=pretrained, **swin)
@@ -180,7 +243,8 @@ class SwinBranch(nn.Module):
                 channels = x.flatten(1, 2).transpose(1, 2)
                 channels = self.channel_attention[str(stage)](channels)
                 x = channels.transpose(1, 2).reshape(x.shape)
-            x = layer.blocks(x)
+            for block in layer.blocks:
+                x = block(x)
         tokens = self.trunk.norm(x).flatten(1, 2)
         return tokens.mean(dim=1), tokens
 

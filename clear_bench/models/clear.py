@@ -102,6 +102,7 @@ class Clear(RecognitionModel):
 METHOD = Method(
     title="CLEAR",
     cite="Bui et al., Pattern Recognition 2025",
+    numbers={"recognition": 2},  # shifted windows: paper size
     recognition={
         "model": {
             "type": "Clear",

@@ -48,6 +48,8 @@ class ResidualNetwork(nn.Module):
         resnet: timm's name and arguments.
     """
 
+    kind = "resnet"
+
     def __init__(
         self, image_size: tuple[int, int], pretrained: bool, levels: int = 1, **resnet: Any
     ) -> None:

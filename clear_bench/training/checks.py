@@ -1,10 +1,11 @@
-"""What ``recognition.init`` and ``retrieval.backbone`` may say, before anything is trained."""
+"""What a configuration's networks, starts and texts may be, before anything is trained."""
 
 from typing import Any
 
 from clear_bench.config import plugins
 from clear_bench.config.method import Method
 from clear_bench.config.sections import Config
+from clear_bench.config.start_files import C2T, networks, start_files
 from clear_bench.runs.run import Run
 from clear_bench.utils.errors import Unavailable, UserError, unknown
 
@@ -16,27 +17,79 @@ def check_start(config: Config) -> None:
     """Raise a `UserError` unless ``recognition.init`` names a place where training can start.
 
     It is "" (at random), a data set (the same network trained there, which becomes the run's
-    parent) or one of `PACKAGED_STARTS`.
+    parent), one of `PACKAGED_STARTS`, or a checkpoint of C2T-Net, ``c2t:FILE``.
     """
     init, datasets = config["recognition"]["init"], plugins.available("data set")
-    if init and init not in (*datasets, *PACKAGED_STARTS):
-        raise unknown("start", init, [*datasets, *PACKAGED_STARTS])
+    checkpoint = init.startswith(C2T)
+    if init and not checkpoint and init not in (*datasets, *PACKAGED_STARTS):
+        raise unknown("start", init, [*datasets, *PACKAGED_STARTS, f"{C2T}FILE"])
     if init == config["dataset"]:
         raise Unavailable(
             f"recognition.init={init}: is the data set that is trained on; start from another"
         )
     if init and not config["recognition"]["train"]["epochs"]:
         raise UserError(f"recognition.init={init}: {config['method']} learns nothing")
+    if checkpoint:
+        _check_c2t(init, config["recognition"]["model"])
+    files = [key for key, _, _, _ in start_files(config["recognition"]) if key.endswith("weights")]
+    if files and (checkpoint or init in PACKAGED_STARTS):
+        raise UserError(f"{files[0]}: recognition.init={init} gives weights already; leave one out")
+    if files and not config["recognition"]["train"]["epochs"]:
+        raise UserError(f"{files[0]}: {config['method']} learns nothing")
     if init in PACKAGED_STARTS:
         from clear_bench.models.imgfocus import weights_file
 
         weights_file()  # says now what is not installed
 
 
+def _check_c2t(init: str, model: Config) -> None:
+    """Raise a `UserError` unless a model computes what C2T-Net's released code does.
+
+    Only what the shapes of weights do not say is asked here.
+    """
+    needed = {
+        "type": "Clear",
+        "branches": ["swin", "vit"],
+        "fusion": "both",
+        "depth": 1,
+        "heads": 8,
+    }
+    wrong = [key for key, value in needed.items() if model.get(key) != value]
+    if wrong:
+        raise UserError(
+            f"recognition.init={init}: needs recognition.model.{wrong[0]}={needed[wrong[0]]}, as "
+            "method c2t_net has it"
+        )
+    if model["swin"].get("channel_attention") != "released":
+        raise UserError(
+            f"recognition.init={init}: needs recognition.model.swin.channel_attention=released, as "
+            "method c2t_net has it"
+        )
+
+
+def check_networks(config: Config) -> None:
+    """Raise a `UserError` for networks that timm does not know or that cannot be that branch."""
+    model = config["recognition"]["model"]
+    present = networks(model)
+    used = {k: n for k, n in present.items() if k in model.get("branches", present)}
+    for key, network in present.items():
+        if network.get("weights") and key not in used:
+            raise UserError(
+                f"recognition.model.{key}.weights: {config['method']} has no {key} branch; it has "
+                f"{', '.join(used)}"
+            )
+    if not any("name" in network for network in used.values()):
+        return
+    from clear_bench.models.branches import require_network
+
+    for key, network in used.items():
+        require_network(str(network.get("name")), key)
+
+
 def check_hub(config: Config) -> None:
     """Raise `Unavailable` if published weights that a recognition run starts from cannot be had."""
     model = config["recognition"]["model"]
-    if not model.get("pretrained"):
+    if not model.get("pretrained") or config["recognition"]["init"].startswith(C2T):
         return
     import timm
     from huggingface_hub import try_to_load_from_cache
@@ -57,8 +110,8 @@ def check_hub(config: Config) -> None:
 def _networks(model: Config) -> list[str]:
     """Return timm's names in a recognition recipe: of the branches it has, or of its backbone."""
     used = [model[b] for b in dict.fromkeys(model.get("branches", ())) if b in model]
-    names = [network.get("name") for network in used] + [model.get("backbone")]
-    return [name for name in names if isinstance(name, str)]
+    names = [network.get("name") for network in used if not network.get("weights")]
+    return [name for name in [*names, model.get("backbone")] if isinstance(name, str)]
 
 
 def check_backbone(config: Config, parent: Config) -> None:

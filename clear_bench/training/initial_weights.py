@@ -13,13 +13,18 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.runner import set_random_seed
+from timm.models import clean_state_dict
 from torch import Tensor
 
+from clear_bench.config.start_files import start_files
 from clear_bench.engine.building import build
 from clear_bench.engine.distributed import main_process, wait_for_all
+from clear_bench.engine.weight_files import flaw, read_weights
 from clear_bench.models.imgfocus import fitted, vit_weights, weights_file
+from clear_bench.models.released_layouts import c2t_weights
 from clear_bench.runs.files import LAST, LOG, START
 from clear_bench.runs.run import Run
+from clear_bench.training.branch_weights import fitted as fitted_to_network
 from clear_bench.training.checkpoints import selected_model
 from clear_bench.training.model_config import config_for_weights
 from clear_bench.utils.errors import UserError
@@ -35,20 +40,105 @@ def begin(run: Run, model: dict[str, Any]) -> dict[str, Any]:
     Returns:
         ``start``, what the record says of it, see `write_start`.
     """
-    init = run.section["init"]
+    init, files = run.section["init"], list(start_files(run.section))
     said: dict[str, Any] = {}
-    if init and main_process():
+    if (init or files) and main_process():
+        file = run.folder / START
         if run.parent:
             weights = selected_model(run.parent, config_for_weights(run.parent)).cpu().state_dict()
-        else:
+            report = write_start(file, model, run.seed, init, weights)
+        elif init and files:
+            report = write_checkpoint_start(file, model, run.seed, run.section)
+        elif init:
             weights = fitted(build(model), vit_weights(weights_file()))
-        report = write_start(run.folder / START, model, run.seed, init, weights)
+            report = write_start(file, model, run.seed, init, weights)
+        else:
+            report = write_network_start(file, model, run.seed, run.section)
         said = {"start": report}
         if not (run.folder / LAST).exists():
             with (run.folder / LOG).open("a", encoding="utf-8") as log:
                 log.write(words(report) + "\n")
     wait_for_all()
     return said
+
+
+def write_checkpoint_start(
+    file: Path, model: dict[str, Any], seed: int, recipe: dict[str, Any]
+) -> dict[str, Any]:
+    """Write a C2T-Net checkpoint as the start of a model; what depends on attributes stays.
+
+    Args:
+        file: Where to.
+        model: Full configuration of the model.
+        seed: Of what depends on the attributes.
+        recipe: The run's section, with the checkpoint's place and sha256.
+
+    Returns:
+        As `write_start`, and ``dropped`` names of the checkpoint with the reasons.
+
+    Raises:
+        UserError: If one of the checkpoint's names is unknown, or one of the model's is not given.
+    """
+    ((label, _, key, place),) = start_files(recipe)
+    label, sha256 = f"{label}=c2t:{place}", recipe[key]
+    stored = clean_state_dict(read_weights(Path(place), sha256))
+    try:
+        weights, dropped = c2t_weights(stored)
+    except UserError as error:
+        raise UserError(f"{label}: {error}") from None
+    own, bound = build(model).state_dict(), attribute_tensors(model)
+    strange = [name for name in weights if name not in own]
+    lacking = [name for name in own if name not in weights and name not in bound]
+    for names, what in ((strange, "has"), (lacking, "lacks")):
+        if names:
+            raise UserError(
+                f"{label}: {what} {names[0]} and {len(names) - 1} more; its network and "
+                "recognition.model differ"
+            )
+    for name, tensor in weights.items():
+        if wrong := flaw(tensor, own[name]):
+            raise UserError(f"{label}: {name} {wrong}")
+    report = write_start(file, model, seed, label, weights)
+    return {**report, "sha256": sha256, "dropped": dropped}
+
+
+def write_network_start(
+    file: Path, model: dict[str, Any], seed: int, recipe: dict[str, Any]
+) -> dict[str, Any]:
+    """Write a model of which networks have weights from files of their own as a start.
+
+    Args:
+        file: Where to.
+        model: Full configuration of the model.
+        seed: Of everything that no file gives.
+        recipe: The run's section, with the files' places and sha256.
+
+    Returns:
+        For the record: ``init``, then ``copied``, ``fresh`` and ``unused`` as in `write_start`,
+        names of the file behind the option's; ``sha256`` option to that of its file.
+
+    Raises:
+        UserError: If a file cannot be read or does not fit its network.
+    """
+    set_random_seed(seed)
+    built = build(model)
+    copied: list[str] = []
+    fresh: dict[str, str] = {}
+    unused: dict[str, str] = {}
+    sha256: dict[str, str] = {}
+    for key, section, known, place in start_files(recipe):
+        kind, sha256[key] = key.split(".")[-2], section[known]
+        weights = read_weights(Path(place), section[known])
+        parts = {n: p for n, p in built.named_modules() if getattr(p, "kind", "") == kind}
+        for name, part in parts.items():
+            found = fitted_to_network(part.trunk, weights, f"{key}={place}")
+            part.trunk.load_state_dict(found.tensors, strict=False)
+            copied += [f"{name}.trunk.{tensor}" for tensor in found.tensors]
+            fresh |= {f"{name}.trunk.{tensor}": "not in the file" for tensor in found.missing}
+            unused |= {f"{key}: {tensor}": reason for tensor, reason in found.unused.items()}
+    save_start(file, built)
+    init = " ".join(f"{key}={place}" for key, _, _, place in start_files(recipe))
+    return {"init": init, "copied": copied, "fresh": fresh, "unused": unused, "sha256": sha256}
 
 
 def write_start(

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clear_bench.config.sections import Config
+from clear_bench.config.start_files import C2T, networks
 from clear_bench.data.schema import Schema
 from clear_bench.runs.files import PHRASES, TABLE
 from clear_bench.runs.run import Run
@@ -35,13 +36,26 @@ def recognition_config(
         "image_size": config["data"]["image_size"],
         "positive_ratio": ratio,
         "augment": recipe["augment"],
+        **_networks(recipe["model"]),
     }
+    if recipe.get("init", "").startswith(C2T):  # it has every weight
+        model["pretrained"] = False
     if model.get("groups") == []:
         places = {column: g for g, members in enumerate(schema.groups) for column in members}
         model["groups"] = [places[column] for column in range(len(schema))]
     if "text" in recipe:
         model["phrases"] = str(folder / PHRASES)
     return model
+
+
+def _networks(model: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the networks' settings without the files that give weights; those are for a start."""
+    bare = {}
+    for key, network in networks(model).items():
+        bare[key] = {k: v for k, v in network.items() if not k.startswith("weights")}
+        if network.get("weights"):
+            bare[key]["published"] = False
+    return bare
 
 
 def retrieval_config(

@@ -9,6 +9,7 @@ from typing import Any
 from clear_bench.config.compose import compose
 from clear_bench.config.numbers import completed
 from clear_bench.config.sections import Config
+from clear_bench.config.start_files import start_files
 from clear_bench.data.dataset import Dataset
 from clear_bench.data.load import find_root, load_dataset
 from clear_bench.runs.files import find_run
@@ -18,10 +19,12 @@ from clear_bench.training.checks import (
     PACKAGED_STARTS,
     check_backbone,
     check_hub,
+    check_networks,
     check_start,
     check_text,
 )
 from clear_bench.utils.errors import UserError
+from clear_bench.utils.hashing import file_sha256
 
 
 def plan(
@@ -55,6 +58,7 @@ def plan(
     loaded = _read(dataset, _place(dataset, data_root), data["split"], data["label_set"])
     runs: list[Run] = []
     if "recognition" in config:
+        pin(config["recognition"])
         start = _start(config, root, under)
         runs += [start] if start else []
         runs.append(Run(config, "recognition", loaded, root, start, under=under))
@@ -78,6 +82,7 @@ def plan(
     for run in runs:
         check_text(run)
         if run.task == "recognition" and not run.finished:
+            check_networks(run.config)
             check_hub(run.config)
     return runs
 
@@ -90,7 +95,7 @@ def _start(config: Config, root: Path, under: str) -> Run | None:
     """
     recipe = config["recognition"]
     check_start(config)
-    if recipe["init"] in ("", *PACKAGED_STARTS):
+    if recipe["init"] in ("", *PACKAGED_STARTS) or recipe["init_sha256"]:
         return None
     shared = {"data.image_size": config["data"]["image_size"], "threads": config["threads"]}
     other = compose(config["method"], recipe["init"], config["profile"], config["seed"], shared)
@@ -100,6 +105,34 @@ def _start(config: Config, root: Path, under: str) -> Run | None:
     place = _place(recipe["init"], None)
     loaded = _read(recipe["init"], place, data["split"], data["label_set"])
     return Run(other, "recognition", loaded, root, under=under)
+
+
+def pin(recipe: Config) -> None:
+    """Write the sha256 of each file that a recognition recipe starts from beside it, in place.
+
+    Where it stands there already, as in what a record says of a finished run, the file must be that
+    one, or may be gone.
+
+    Raises:
+        UserError: If a file is missing or is another one.
+    """
+    for label, section, key, place in start_files(recipe):
+        file, known = Path(place), section.get(key, "")
+        if not file.is_file():
+            if known:
+                continue
+            raise UserError(f"{label}: {place}: no such file of weights")
+        status = file.stat()
+        found = _sha256(file.resolve(), status.st_size, status.st_mtime_ns)
+        if known not in ("", found):
+            raise UserError(f"{label}: {place} has sha256 {found[:12]}, not {known[:12]}")
+        section[key] = found
+
+
+@lru_cache
+def _sha256(file: Path, size: int, changed: int) -> str:
+    """Return the sha256 of a file, computed once a process while its size and time stay."""
+    return file_sha256(file)
 
 
 def _place(dataset: str, data_root: Path | None) -> Path:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clear_bench.config.start_files import start_files
 from clear_bench.data.identities import keep_identities
 from clear_bench.data.images import Images, image_store
 from clear_bench.engine.fit import Feed, Start
@@ -78,9 +79,10 @@ class Recognition(Task):
             self.save_once(PHRASES, {"text": text})
 
     def start(self) -> tuple[Start | None, dict[str, Any]]:
-        """Return where training starts: at random, or where ``recognition.init`` says."""
+        """Return where training starts: at random, or where ``recognition.init`` or files say."""
         said = begin(self.run, self.model)
-        return (Start(self.run.folder / START) if self.run.section["init"] else None), said
+        elsewhere = self.run.section["init"] or any(start_files(self.run.section))
+        return (Start(self.run.folder / START) if elsewhere else None), said
 
     def feed(self) -> Feed:
         """Return images and labels."""

@@ -161,7 +161,8 @@ def recognition(method: str, folder: Path) -> Values:
         changes = {"source": str(write_tiny_clip(folder / "clip"))}
     config = config_of(method, folder, 8, profile="default", grouped=True, **changes)
     values: Values = {}
-    for name, model in {"": config, **variants(method, "recognition", config)}.items():
+    models = {"": config, **shifted(config), **variants(method, "recognition", config)}
+    for name, model in models.items():
         height, width = model["image_size"]
         pictures, labels = batch(8, 8, height, width)
         torch.manual_seed(0)
@@ -173,6 +174,16 @@ def recognition(method: str, folder: Path) -> Values:
         values |= {f"{name} losses": after, f"{name} features": summary(features)}
         values[f"{name} probabilities"] = [float(x) for x in seen]
     return values
+
+
+def shifted(model: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return a model with a shifted window that does not divide the map, if it has a Swin.
+
+    The nano scale has none: each of its stages is one block.
+    """
+    if "swin" not in model.get("branches", ()):
+        return {}
+    return {"shifted": {**model, "swin": {**model["swin"], "depths": [1, 1, 2, 1]}}}
 
 
 def retrieval(method: str, folder: Path) -> Values:
