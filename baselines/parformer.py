@@ -142,10 +142,11 @@ class ParFormer(RecognitionModel):
             self.view_head = nn.Linear(width, len(self.views), bias=False)
             nn.init.normal_(self.view_head.weight, std=0.001)
         self.register_buffer("centers", torch.randn(self.attributes, width))
-        self.asymmetry = {
+        self.asymmetry: dict[str, Any] = {
             "positive_gamma": positive_gamma,
             "negative_gamma": negative_gamma,
             "clip": negative_clip,
+            "detach_focus": True,
         }
         self.mask, self.center, self.center_rate = mask, center, center_rate
         self.contrast, self.temperature = contrast, temperature
@@ -174,7 +175,7 @@ class ParFormer(RecognitionModel):
         batch, logits = len(images), self.classify(features)
         centers = self.centers.clone()  # what the gradient needs may not move under it
         losses = {
-            "loss": asymmetric_bce(logits, labels, **self.asymmetry, detach_focus=True),
+            "loss": asymmetric_bce(logits, labels, **self.asymmetry),
             "loss_center": self.center / batch * center_loss(features.float(), labels, centers),
         }
         if self.training:

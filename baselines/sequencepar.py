@@ -261,7 +261,8 @@ class SequencePar(PerAttributeModel):
 
     def recall(self, image: Tensor) -> list[Memory]:
         """Return what each layer can look at of an image's tokens ``(B, N, d)``."""
-        return [layer.to_image.remember(image) for layer in self.layers]  # type: ignore[operator, union-attr]
+        layers: Any = self.layers
+        return [layer.to_image.remember(image) for layer in layers]
 
     def teach(self, image: Tensor, read: Tensor) -> Tensor:
         """Map words ``(B, L)`` to the log-probabilities of the next ones ``(B, L, A + 1)``."""
@@ -330,11 +331,11 @@ class SequencePar(PerAttributeModel):
         return best.said, best.chance
 
     def look(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Map images to the first token ``(B, d)`` and logits ``(B, A)``."""
+        """Map images to the mean of their tokens ``(B, d)`` and logits ``(B, A)``."""
         image = self.see(images)
         said, chance = self.generate(image)
         probability = ((said + chance) / 2).clamp(FLOOR, 1 - FLOOR)
-        return image[:, 0], torch.logit(probability)
+        return image.mean(dim=1), torch.logit(probability)
 
 
 METHOD = Method(
