@@ -28,7 +28,7 @@ had estimated for PETA and taken from RAP's annotation are not in our labels; gr
 
 Learning rate 2e-3 in ``default``, that of `swin`, whose network this is but for channel attention.
 
-Cost: COST
+Cost: 0.5 M parameters and 25 MFLOPs an image of 128x64 (35 attributes) in ``default``.
 """
 
 from collections.abc import Mapping, Sequence

@@ -7,8 +7,9 @@ import pytest
 import torch
 from methods import batch, build_method, config_of, size
 
-from baselines.sequencepar import Attention, captions, sines
+from baselines.sequencepar import captions
 from clear_bench.engine.building import build
+from clear_bench.models.caption_decoder import Attention, sines
 from clear_bench.utils.errors import UserError
 
 END = -1  # in the slow twins; the begin word and the end word have no attribute
@@ -18,17 +19,21 @@ def lively(tmp_path, attributes=6, *, seed=0, **changes):
     """Return a model whose captions differ: words are more than a nuance apart."""
     model = build_method("sequencepar", tmp_path, attributes, seed=seed, **changes).eval()
     with torch.no_grad():
-        for parameter in model.layers.parameters():
+        for parameter in model.decoder.layers.parameters():
             parameter += 0.1 * torch.randn_like(parameter)
-        model.write.weight *= 4
+        model.decoder.write.weight *= 4
     return model
+
+
+def generate(model, image):
+    return model.decoder.generate(model.words(), image, model.beams)
 
 
 def told(model, image, words):
     """Return log-probabilities of what follows words, in a list whose last is the end's."""
     attributes = model.attributes
     read = torch.tensor([[attributes, *words]])
-    return model.teach(image[None], read)[0, -1].tolist()
+    return model.decoder.teach(model.words(), read, image[None])[0, -1].tolist()
 
 
 def test_captions_are_the_attributes_in_order_and_then_the_end():
@@ -75,18 +80,19 @@ def test_the_decoder_equals_loops_and_sees_no_later_word(tmp_path):
     model = lively(tmp_path)
     image, read = torch.randn(5, 128), [6, 2, 4, 0]
     x = torch.stack([
-        (torch.ones(128) if w == 6 else model.read(model.phrases[w])) + model.places[t]
+        (torch.ones(128) if w == 6 else model.read(model.phrases[w])) + model.decoder.places[t]
         for t, w in enumerate(read)
     ])  # fmt: skip
-    for layer in model.layers:
+    for layer in model.decoder.layers:
         x = layer.norms[0](x + naive_attention(layer.among_words, x, x, lambda t: t + 1))
         x = layer.norms[1](x + naive_attention(layer.to_image, x, image, lambda t: 5))
         first, second = layer.feed_forward[0], layer.feed_forward[3]
         x = layer.norms[2](x + second(torch.nn.functional.gelu(first(x))))
-    expected = (x @ model.write.weight.T).log_softmax(dim=1)
-    fast = model.teach(image[None], torch.tensor([read]))[0]
+    expected = (x @ model.decoder.write.weight.T).log_softmax(dim=1)
+    fast = model.decoder.teach(model.words(), torch.tensor([read]), image[None])[0]
     torch.testing.assert_close(fast, expected, atol=1e-4, rtol=1e-4)
-    other = model.teach(image[None], torch.tensor([[6, 2, 4, 5]]))[0]
+    changed = torch.tensor([[6, 2, 4, 5]])
+    other = model.decoder.teach(model.words(), changed, image[None])[0]
     torch.testing.assert_close(other[:3], fast[:3])
     assert not torch.allclose(other[3], fast[3])
 
@@ -144,7 +150,7 @@ def naive_search(model, image, beams):
 def test_decoding_equals_a_search_in_lists(beams, tmp_path):
     model = lively(tmp_path, beams=beams)
     image = 3 * torch.randn(12, 4, 128)
-    said, chance = model.generate(image)
+    said, chance = generate(model, image)
     lengths = set()
     for i in range(12):
         words, expected = naive_search(model, image[i], beams)
@@ -158,7 +164,7 @@ def test_decoding_equals_a_search_in_lists(beams, tmp_path):
 def test_enough_beams_find_the_likeliest_caption_of_all(tmp_path):
     model = lively(tmp_path, 3, beams=27)
     image = 3 * torch.randn(4, 4, 128)
-    said, _ = model.generate(image)
+    said, _ = generate(model, image)
     for i in range(4):
         best = (-math.inf, ())
         for length in range(4):
@@ -173,7 +179,7 @@ def test_enough_beams_find_the_likeliest_caption_of_all(tmp_path):
 def test_a_threshold_of_a_half_gives_the_captions_own_decisions(tmp_path):
     model = lively(tmp_path)
     images, _ = batch(6, 6)
-    said, chance = model.generate(model.see(images))
+    said, chance = generate(model, model.see(images))
     _, probabilities = model(images, None, None)
     assert torch.equal(probabilities > 0.5, said)
     assert said.any() and not said.all()
@@ -190,8 +196,8 @@ def test_the_text_is_frozen_and_the_paper_has_clip_and_six_layers(tmp_path):
     heads, width = 8 * 64, 768
     attention = 3 * (width + 1) * heads + (heads + 1) * width
     feed_forward = (width + 1) * 2048 + (2048 + 1) * width
-    assert size(paper.layers) == 6 * (2 * attention + feed_forward + 3 * 2 * width)
-    assert paper.write.weight.shape == (36, width) and paper.write.bias is None
+    assert size(paper.decoder.layers) == 6 * (2 * attention + feed_forward + 3 * 2 * width)
+    assert paper.decoder.write.weight.shape == (36, width) and paper.decoder.write.bias is None
 
 
 def test_no_beam_is_refused(tmp_path):
