@@ -20,11 +20,12 @@ Defects of the released code, not copied: centres are drawn anew in every epoch;
 is given the val loss for a step number, so that the rate never falls (``paper`` has what ran, a
 constant rate); a batch of one viewpoint alone gives NaN (here such pairs cost nothing).
 
-Inferred: ``mask`` 0.1, since the code's own value is 0 (off) and the paper itself could not be read; drop
-path 0.1, timm's and the code's own, since its configuration file is not released.
+Inferred: ``mask`` 0.1, since the code's own value is 0 (off) and of the paper only the abstract
+could be read; drop path 0.1, timm's and the code's own, since its configuration file is not
+released.
 
-Departures from the common budget: the rate.  Departures of ``paper``: viewpoints that the authors
-had estimated for PETA and taken from RAP's annotation are not in our labels; gradients are clipped.
+Departures from the common budget: the rate.  Departures of ``paper``: viewpoints, which the authors
+have of PETA and RAP too, are no labels of ours there; gradients are clipped.
 
 Learning rate 4e-3 in ``default`` (docs/learning_rates.md); the common one is 1e-3.
 
