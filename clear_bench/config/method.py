@@ -16,9 +16,10 @@ class Method:
     (encoder and template; leave it out if the method reads no text) and, for retrieval,
     ``parent`` (the method whose recognition run gives the features).
 
-    Two arguments of a recognition model come from the schema: ``phrases``, the file of the
-    attributes' text embeddings, if there is a ``text``; and ``groups``, the group of each
-    attribute, if the recipe's model has that argument and leaves it empty.
+    Three arguments of a recognition model come from the schema: ``phrases``, the file of the
+    attributes' text embeddings, if there is a ``text``; and, if the recipe's model has that
+    argument and leaves it empty, ``groups``, the group of each attribute, and ``views``, the
+    columns of those that are viewpoints (the group "view").
 
     Args:
         title: Name in print.

@@ -68,7 +68,7 @@ class Clear(RecognitionModel):
         self.loss_weighting = loss_weighting
         self.weight_strength = weight_strength if loss_weighting == "exp" else 0.0
         self.focal_gamma = focal_gamma
-        self.asymmetry = {
+        self.asymmetry: dict[str, Any] = {
             "positive_gamma": positive_gamma,
             "negative_gamma": negative_gamma,
             "clip": negative_clip,

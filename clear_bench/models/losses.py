@@ -58,14 +58,15 @@ def asymmetric_bce(
     positive_gamma: float,
     negative_gamma: float,
     clip: float,
+    detach_focus: bool = False,
 ) -> Tensor:
     """Return the asymmetric loss (ASL): negatives are focused harder, easy ones do not count.
 
     A positive of probability p costs ``-(1 - p)^positive_gamma log(p)``, a negative
     ``-p'^negative_gamma log(1 - p')`` with ``p' = max(p - clip, 0)``.  Summed over attributes,
     averaged over images.  Source: Ridnik et al., "Asymmetric Loss For Multi-Label Classification",
-    ICCV 2021; gradients pass through the factors as the formula has it (the released code stops
-    them by default).
+    ICCV 2021; gradients pass through the factors as the formula has it, unless ``detach_focus``
+    stops them, as the released code does by default.
 
     Args:
         logits: ``(B, A)``.
@@ -73,6 +74,7 @@ def asymmetric_bce(
         positive_gamma: 0 in the paper's recommended setting.
         negative_gamma: 4 there.
         clip: 0.05 there.
+        detach_focus: Whether the factors are constants to the gradient.
 
     Returns:
         A scalar.
@@ -83,6 +85,8 @@ def asymmetric_bce(
     absent = torch.logaddexp(absent, absent.new_tensor(clip).log()).clamp(max=0)
     doubt = torch.sigmoid(-logits).clamp(min=FLOOR) ** positive_gamma
     shifted = (torch.sigmoid(logits) - clip).clamp(min=FLOOR) ** negative_gamma
+    if detach_focus:
+        doubt, shifted = doubt.detach(), shifted.detach()
     loss = -torch.where(labels > 0.5, doubt * present, shifted * absent)
     return loss.sum(dim=1).mean()
 

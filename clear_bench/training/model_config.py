@@ -14,6 +14,7 @@ from clear_bench.runs.files import PHRASES, TABLE
 from clear_bench.runs.run import Run
 
 Arrays = dict[str, NDArray[Any]]
+VIEW = "view"  # the group of attributes that say from where a person is seen
 
 
 def recognition_config(
@@ -23,7 +24,8 @@ def recognition_config(
 
     Args:
         config: Resolved configuration of the run.
-        schema: What the attributes mean; gives ``groups`` to a model that asks for them.
+        schema: What the attributes mean; gives ``groups`` or ``views`` to a model that asks for
+            them.
         folder: Run directory, where the phrases of a method that reads text lie.
         positive_ratio: Share of positives of each attribute in the training images; None for a
             model that gets a checkpoint's weights, which hold them.
@@ -43,6 +45,8 @@ def recognition_config(
     if model.get("groups") == []:
         places = {column: g for g, members in enumerate(schema.groups) for column in members}
         model["groups"] = [places[column] for column in range(len(schema))]
+    if model.get("views") == []:
+        model["views"] = [k for k, a in enumerate(schema.attributes) if a.group == VIEW]
     if "text" in recipe:
         model["phrases"] = str(folder / PHRASES)
     return model

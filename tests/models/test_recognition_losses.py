@@ -60,6 +60,22 @@ def test_asymmetric_by_hand(up, down, clip):
     assert float(loss) == pytest.approx(by_hand(logits, labels, cost), rel=1e-5)
 
 
+def test_a_detached_focus_is_a_constant_weight():
+    logits, labels = example()
+    settings = {"positive_gamma": 1.0, "negative_gamma": 2.0, "clip": 0.05}
+    logits.requires_grad_()
+    asymmetric_bce(logits, labels, **settings, detach_focus=True).backward()
+    for i in range(3):
+        for j in range(4):
+            p = torch.sigmoid(logits[i, j].detach().double())
+            if labels[i, j]:  # the slope of -log(p) is p - 1
+                slope = (1 - p) * (p - 1)
+            else:  # that of -log(1 - p + 0.05) is p (1 - p) / (1.05 - p), where it costs at all
+                shifted = (p - 0.05).clamp(min=0)
+                slope = shifted**2 * p * (1 - p) / (1.05 - p)
+            assert float(logits.grad[i, j]) == pytest.approx(float(slope) / 3, rel=1e-4, abs=1e-7)
+
+
 def test_without_focus_or_weight_all_are_the_plain_cross_entropy():
     logits, labels = example()
     plain = by_hand(logits, labels, lambda p, label: -math.log(p if label else 1 - p))
