@@ -11,9 +11,8 @@ category classifier shared by both branches (binary and softmax cross-entropy wi
 Synthesis GAN: x^ = GX(a, noise) and a^ = GA(x), judged as pairs (a, x) by D against real ones, with
 a cycle GA(x^) = a and with consistency of their encodings with those of both real partners.
 Alignment GAN: DS tells image encodings from attribute encodings, Ea learns to pass for Ev.
-Judges end in a sigmoid, and the code's loss takes that for a logit: what a judge says lies in
-(0, 1), so even a sure one leaves whom it judges a gradient.  Their normalisation uses the batch at
-hand (real and made samples one by one), also where a generator learns from them.
+Judges end in a sigmoid, and the code's loss takes that for a logit, which bounds what they say.
+Their normalisation uses the batch at hand, also where a generator learns from them.
 Unseen categories: attribute vectors y~ drawn from the training priors, see `Sal.draw`; they go
 through G, GX, D, DS and the attribute classifier.
 Symbiosis: each GAN's output trains the other: made features enter alignment and classifiers, and
@@ -21,19 +20,20 @@ the encoders that alignment shapes judge what synthesis makes.
 Stages: image branch alone; both branches; everything.
 
 How it is optimised: the code takes one optimiser a part and steps them in turn.  Here one backward
-pass gives each parameter the gradient of its own part's objective and of no other (detached
-inputs, and `fixed` networks for what a generator is judged by), and Adam, whose state is a
-parameter's own, steps them all at once.  So there is one optimiser, and a run resumes exactly.
-Rates of the code: 3e-5 in the first stage; in the second 1e-3 for the image branch and the
-classifiers, 1e-2 for the attribute branch and (again) the classifiers; 1e-4 for all in the third
-(its other script: 5e-5, and 5e-4 for GX, GA and D), each halved at steps; Adam with decay 5e-4.
+pass gives each parameter the gradient of its own part's objective alone (detached inputs, and
+`fixed` networks for what judges a generator), and Adam, whose state is a parameter's own, steps
+them all at once.  So a run resumes exactly.
+Rates of the code: 3e-5; in the second stage 1e-3 for the image branch and classifiers, 1e-2 for the
+attribute branch and (again) classifiers; in the third 1e-4 (its other script: 5e-5, and 5e-4 for
+GX, GA and D); each halved at steps; Adam with decay 5e-4.
 
 Departures: x is a map of the frozen cached feature of a shared parent (``retrieval.parent``)
 instead of the output of a trained ResNet-50; the common epochs, which the stages share as the
 code's 100, 100 and 60 (PETA: 200, 200, 60); one learning rate for all parts, between the code's
 1e-3 and 1e-2 of the second stage, which the common schedule has brought to about its 1e-4 when the
-adversaries come in; priors of images, not of persons, on Market-1501.  Cost: seconds on cached
-features.
+adversaries come in; priors of images, not of persons, on Market-1501; running averages of the
+encoders see each kind of sample once or twice a step (the code's one to three times).
+Cost: seconds on cached features.
 """
 
 from collections.abc import Sequence
@@ -147,8 +147,7 @@ class Sal(JointSpace):
         An exclusive group that nearly every training image fills (`FILLED`) shows one member, drawn
         by its prior.  Of all other attributes as many are present as are on average in training
         (rounded), drawn without replacement by their priors.  So does the code: four of nine on
-        Market-1501, where colours are filled groups and bags are not, ten of 57 on PETA (that the
-        number is this mean is inferred; it takes the mean of all positives less 2 and 5).
+        Market-1501, where bags fill no group, ten of 57 on PETA.
         """
         drawn = torch.zeros(count, self.vectors.shape[1])
         for columns in self.exclusive:
@@ -161,27 +160,31 @@ class Sal(JointSpace):
 
     def loss(self, features: Tensor, category: Tensor) -> dict[str, Tensor]:
         """Return the losses of the stage we are in."""
-        code_x = self.encode_image(x := self.image(self.centred(features)))
-        losses = {"loss_image": self._classify(code_x, category)}
-        if self.stage == "image":
-            return losses
-        a = self.attribute(self.vectors[category])
+        x = self.image(self.centred(features))
+        if self.stage == "adversarial":
+            return self._everything(x, category)
+        losses = {"loss_image": self._classify(self.encode_image(x), category)}
         if self.stage == "both":
-            seen = self._classify(self.encode_attribute(a), category)
-            return {**losses, "loss_attribute": seen}
-        drawn = self.draw(self.fakes)
+            code_a = self.encode_attribute(self.attribute(self.vectors[category]))
+            losses["loss_attribute"] = self._classify(code_a, category)
+        return losses
+
+    def _everything(self, x: Tensor, category: Tensor) -> dict[str, Tensor]:
+        """Return the losses of the last stage, in the code's order: normalisation remembers it."""
+        a, drawn = self.attribute(self.vectors[category]), self.draw(self.fakes)
         unseen = self.attribute(drawn)
         share = len(x) / (len(x) + len(drawn))
         made = self._make(x.detach(), a.detach(), unseen.detach())
-        losses |= self._synthesis(x.detach(), a.detach(), unseen.detach(), made, share)
-        code_x_made = self.encode_image(made["x"].detach())
+        losses = self._synthesis(x.detach(), a.detach(), unseen.detach(), made, share)
+        code_x_made, code_x = self.encode_image(made["x"].detach()), self.encode_image(x)
         with torch.no_grad():
             code_x_unseen = self.encode_image(made["x_unseen"])
         images = [(1.0, code_x), (share, code_x_made), (1 - share, code_x_unseen)]
         queries = [(share, a), (1.0, made["a"]), (1 - share, unseen)]
         losses |= self._alignment(images, queries)
-        losses["loss_image"] = (losses["loss_image"] + self._classify(code_x_made, category)) / 2
+        seen = self._classify(code_x, category) + self._classify(code_x_made, category)
         named = smooth_bce(self.attributes_of(self.encode_attribute(unseen)), drawn)
+        losses["loss_image"] = seen / 2
         losses["loss_attribute"] = (
             self._classify(self.encode_attribute(a), category, share)
             + self._classify(self.encode_attribute(made["a"].detach()), category)
