@@ -13,8 +13,8 @@ a cycle GA(x^) = a and with consistency of their encodings with those of both re
 Alignment GAN: DS tells image encodings from attribute encodings, Ea learns to pass for Ev.
 Judges end in a sigmoid, and the code's loss takes that for a logit, which bounds what they say.
 Their normalisation uses the batch at hand, also where a generator learns from them.
-Unseen categories: attribute vectors y~ drawn from the training priors, see `Sal.draw`; they go
-through G, GX, D, DS and the attribute classifier.
+Unseen categories: attribute vectors drawn from the training priors, see `Sal.draw`, go through G,
+GX, D, DS and the attribute classifier.
 Symbiosis: each GAN's output trains the other: made features enter alignment and classifiers, and
 the encoders that alignment shapes judge what synthesis makes.
 Stages: image branch alone; both branches; everything.
@@ -27,13 +27,11 @@ Rates of the code: 3e-5; in the second stage 1e-3 for the image branch and class
 attribute branch and (again) classifiers; in the third 1e-4 (its other script: 5e-5, and 5e-4 for
 GX, GA and D); each halved at steps; Adam with decay 5e-4.
 
-Departures: x is a map of the frozen cached feature of a shared parent (``retrieval.parent``)
-instead of the output of a trained ResNet-50; the common epochs, which the stages share as the
-code's 100, 100 and 60 (PETA: 200, 200, 60); one learning rate for all parts, between the code's
-1e-3 and 1e-2 of the second stage, which the common schedule has brought to about its 1e-4 when the
-adversaries come in; priors of images, not of persons, on Market-1501; running averages of the
-encoders see each kind of sample once or twice a step (the code's one to three times).
-Cost: seconds on cached features.
+Departures: frozen cached features of a shared parent (``retrieval.parent``) instead of a trained
+ResNet-50; the common epochs, shared as the code's 100, 100 and 60 (PETA: 200, 200, 60); one rate
+for all parts, between the code's 1e-3 and 1e-2, which the schedule has brought to about its 1e-4
+when the adversaries come in; priors of images, not of persons, on Market-1501; the encoders'
+averages see a sample once or twice a step (the code's one to three times).  Cost: seconds.
 """
 
 from collections.abc import Sequence
@@ -177,8 +175,7 @@ class Sal(JointSpace):
         made = self._make(x.detach(), a.detach(), unseen.detach())
         losses = self._synthesis(x.detach(), a.detach(), unseen.detach(), made, share)
         code_x_made, code_x = self.encode_image(made["x"].detach()), self.encode_image(x)
-        with torch.no_grad():
-            code_x_unseen = self.encode_image(made["x_unseen"])
+        code_x_unseen = self.encode_image(made["x_unseen"]).detach()
         images = [(1.0, code_x), (share, code_x_made), (1 - share, code_x_unseen)]
         queries = [(share, a), (1.0, made["a"]), (1 - share, unseen)]
         losses |= self._alignment(images, queries)

@@ -193,12 +193,10 @@ def test_aihm_similarity_fuses_two_levels_by_quality(tmp_path):
         u = unit(model.visual_quality(x).sigmoid(), dim=0)
         w = unit(torch.stack([model.value_quality[a, y[a]] for a in range(12)]).sigmoid(), dim=0)
         v = model.visual_local(x).view(12, -1)
-        fused = sum(w[a] * model.values[a, y[a]] for a in range(12))
-        whole = unit(model.visual(x), dim=0) @ unit(model.category(torch.tanh(fused)), dim=0)
-        local = sum(
-            u[a] * w[a] * (unit(v[a], dim=0) @ unit(model.values_local[a, y[a]], dim=0))
-            for a in range(12)
-        )
+        t = [unit(model.values_local[a, y[a]], dim=0) for a in range(12)]
+        fused = sum(model.join[a] * torch.tanh(model.widen[a] @ t[a]) for a in range(12))
+        whole = unit(model.visual(x), dim=0) @ unit(torch.tanh(fused), dim=0)
+        local = sum(u[a] * w[a] * (unit(v[a], dim=0) @ t[a]) for a in range(12))
         expected = b * whole + (1 - b) * local
         torch.testing.assert_close(images[i] @ queries[q], expected, rtol=1e-4, atol=1e-5)
 
