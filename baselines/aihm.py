@@ -4,9 +4,8 @@ Dong, Gong, Zhu: "Person Search by Text Attribute Query as Zero-Shot Learning", 
 abstract: global category-level and local attribute-level embeddings learned and matched together,
 a quality-aware fusion for noisy images and labels, and negative categories made by augmentation.
 Of its formulas one could be read, that of G below, in claim 1 of a patent on text-based image
-search (US 12,322,198) whose wording is that of the abstract; that it is the paper's too, the shapes in it
-and all other formulas are recalled or inferred.  No public code was found (searched again on
-2026-11-27).
+search (US 12,322,198) worded as the abstract is.  That it is the paper's too, the shapes in it and
+all other formulas are recalled or inferred.  No public code was found (searched again 2026-11-27).
 
 Local: attribute a of an image is a unit vector v_a(x), value 0 or 1 of attribute a in a query a
 unit vector t_a(y_a).  Global: one unit vector g(x) of the image and one G(y) of the query, made of
