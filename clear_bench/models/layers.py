@@ -26,7 +26,7 @@ class BatchNorm(nn.BatchNorm1d):
         """Map ``(N, D)`` to ``(N, D)``."""
         if self.training and len(input) == 1:
             # Copies: other calls may move the averages before the backward pass reads them.
-            mean, variance = self.running_mean.clone(), self.running_var.clone()
+            mean, variance = (self.get_buffer(f"running_{k}").clone() for k in ("mean", "var"))
             return F.batch_norm(input, mean, variance, self.weight, self.bias, eps=self.eps)
         return super().forward(input)
 
