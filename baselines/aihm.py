@@ -3,13 +3,16 @@
 Dong, Gong, Zhu: "Person Search by Text Attribute Query as Zero-Shot Learning", ICCV 2019.  From its
 abstract: global category-level and local attribute-level embeddings learned and matched together,
 a quality-aware fusion for noisy images and labels, and negative categories made by augmentation.
-Recalled or inferred: every formula below; the paper's own could not be read.
+Of its formulas one could be read, that of G below, in claim 1 of a patent on text-based image
+search (US 12,322,198) worded as the abstract is.  That it is the paper's too, the shapes in it and
+all other formulas are recalled or inferred.  No public code was found (searched again 2026-11-27).
 
 Local: attribute a of an image is a unit vector v_a(x), value 0 or 1 of attribute a in a query a
 unit vector t_a(y_a).  Global: one unit vector g(x) of the image and one G(y) of the query, made of
-its attributes' value embeddings.  Quality: u_a(x) says how well an attribute can be seen in an
-image, w_a(y) how much it tells in a query; both are positive, of unit length over a, and weigh the
-fusion of local similarities (and of value embeddings into G):
+its local ones: ``tanh(sum_a w2_a tanh(w1_a t_a(y_a)))`` to unit length, with a matrix w1_a and
+a factor of each unit w2_a.  Quality: u_a(x) says how well an attribute can be seen in an image,
+w_a(y) how much it tells in a query; both are positive, of unit length over a, and weigh the fusion
+of local similarities:
 
     s(x, y) = b g(x) G(y) + (1 - b) sum_a u_a(x) w_a(y) v_a(x) t_a(y_a),   0 < b < 1 learned.
 
@@ -40,7 +43,7 @@ class Aihm(JointSpace):
     Args:
         table: The training table, see `RetrievalModel`.
         feature_dropout: See `JointSpace`.
-        dim: Width of the global level, and of the value embeddings G is made of.
+        dim: Width of the global level.
         local_dim: Width of each attribute's local vectors.
         scale: Of similarities before the softmax.
         negatives: Augmented negative categories an image; 0 for none.
@@ -63,10 +66,10 @@ class Aihm(JointSpace):
         self.visual = nn.Linear(self.feature_size, dim)
         self.visual_local = nn.Linear(self.feature_size, attributes * local_dim)
         self.visual_quality = nn.Linear(self.feature_size, attributes)
-        self.values = nn.Parameter(torch.randn(attributes, 2, dim))
         self.values_local = nn.Parameter(torch.randn(attributes, 2, local_dim))
         self.value_quality = nn.Parameter(torch.zeros(attributes, 2))
-        self.category = nn.Linear(dim, dim)
+        self.widen = nn.Parameter(torch.randn(attributes, dim, local_dim))  # w1
+        self.join = nn.Parameter(torch.randn(attributes, dim) / attributes**0.5)  # w2
         self.balance = nn.Parameter(torch.zeros(()))  # its sigmoid is b
 
     def embed_images(self, features: Tensor, probabilities: Tensor) -> Tensor:
@@ -82,8 +85,10 @@ class Aihm(JointSpace):
 
         quality = chosen(self.value_quality[:, :, None]).sigmoid()
         quality = F.normalize(quality, dim=1)
-        fused = (quality * chosen(self.values)).sum(dim=1)
-        whole = F.normalize(self.category(torch.tanh(fused)), dim=1)
+        units = F.normalize(self.values_local, dim=2)
+        terms = self.join[:, None] * torch.tanh(torch.einsum("adl,avl->avd", self.widen, units))
+        summed = terms[:, 0].sum(dim=0) + vectors @ (terms[:, 1] - terms[:, 0])
+        whole = F.normalize(torch.tanh(summed), dim=1)
         local = quality * F.normalize(chosen(self.values_local), dim=2)
         return self._join(whole, local)
 
@@ -121,7 +126,7 @@ class Aihm(JointSpace):
     def _images(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return the joint embedding and the local unit vectors ``(N, A, local_dim)``."""
         whole = F.normalize(self.visual(features), dim=1)
-        local = self.visual_local(features).view(len(features), len(self.values), -1)
+        local = self.visual_local(features).view(len(features), len(self.values_local), -1)
         local = F.normalize(local, dim=2)
         quality = F.normalize(self.visual_quality(features).sigmoid(), dim=1)
         return self._join(whole, quality[:, :, None] * local), local
@@ -154,4 +159,5 @@ METHOD = Method(
         },
         "train": {"epochs": 12, "batch_size": 128, "lr": 1e-3, "warmup_epochs": 0},
     },
+    numbers={"retrieval": 2},
 )

@@ -1,24 +1,33 @@
 """ASMR: align images with category prototypes, and space the prototypes by their attributes.
 
 Jeong, Park, Kwak: "ASMR: Learning Attribute-Based Person Search with Adaptive Semantic Margin
-Regularizer", ICCV 2021.  Mechanisms and numbers as in its released code.
+Regularizer", ICCV 2021.  Read: its released code (BoseungJeong/ASMR @ b8d2c7a), of which this has
+mechanisms and numbers; of the paper the abstract alone.
 
-Alignment: ArcFace over the training categories, whose class weights are the embedded attribute
-codes: logits ``s cos(theta_k)``, for the true category ``s cos(theta_y + m)``; s = 12, m = 0.2.
+Two networks of three layers (4 dim, dim, dim; ReLU; weights drawn for the outputs' width as He et
+al.), one for the image feature and one for the grouped one-hot code, meet in one space.
+Alignment: ArcFace over the training categories, whose class weights are the embedded codes: logits
+``s cos(theta_k)``, for the true category ``s cos(theta_y + m)``; s = 12, m = 0.2.
 Regulariser: for each pair of categories i < j, with cosine c_ij, mean cosine c and
 ``d_ij = sum_g w_g [groups g of i and j differ]``,
 
-    R = mean over pairs of (c_ij - c - sigmoid(1 - d_ij / G))^2,   loss = alignment + 6 R,
+    R = mean over pairs of (c_ij - c - sigmoid(1 - d_ij / D))^2,   loss = alignment + lambda R,
 
-so alike categories stay near and unlike ones part, by weights w_g that are learned.  G is the
-number of groups: Market's code divides by 10, which is its number of groups (that this is why is
-inferred; the PETA variant divides by 8.5).  Weights start at 1 (the code of the PETA variant adds 1
-to a small random start; Market's has the small start alone).
+so alike categories stay near and unlike ones part, by weights w_g that are learned.
+
+By data set, from the code: on Market-1501 D is 10 (its number of groups; elsewhere, too, the number
+of groups is taken, inferred) and w starts within 0.25 of 0; its variant for PETA has D = 8.5 and
+starts w within 0.25 of 1.  lambda is 4, the default of the training program.  (The released script
+sets a variable ``lambda`` to 6 but passes ``lamb``, which is empty; argparse refuses that line, so
+the script cannot have run as it is.)
+
+Rates of the code's optimiser (SGD with Nesterov momentum 0.9, 1e-3, divided by 10 every five of ten
+epochs, decay 5e-4): 15 times for `Asmr.attribute`, 5 times for `Asmr.group_weight`, once for the
+rest.
 
 Departures: frozen cached features of a shared parent (``retrieval.parent``) instead of a ResNet-50
-that is trained on; AdamW at one rate instead of SGD with 15 and 5 times the rate for the text
-branch and w (the common budget; Adam scales each gradient itself); at most ``pairs_of`` categories
-drawn for R in a step, to bound the memory of data sets with thousands of categories.
+that is trained on; AdamW at one rate (the common budget); at most ``pairs_of`` categories drawn for
+R in a step, to bound the memory of data sets with thousands of categories.
 Cost: seconds on cached features.
 """
 
@@ -34,15 +43,17 @@ from clear_bench.models.losses import margin_softmax
 
 @MODELS.register_module()
 class Asmr(JointSpace):
-    """One linear layer for images, three for the grouped one-hot code, one space.
+    """Three layers for images, three for the grouped one-hot code, one space.
 
     Args:
         table: The training table, see `RetrievalModel`.
         feature_dropout: See `JointSpace`.
-        dim: Width of the space; the code's layers are 4 dim, dim, dim wide.
+        dim: Width of the space; the layers of both networks are 4 dim, dim, dim wide.
         scale: s of the alignment.
         margin: m of the alignment, radians.
-        weight: Of the regulariser.
+        weight: Of the regulariser, lambda.
+        divisor: D; 0 for the number of groups.
+        weight_start: What w starts around.
         pairs_of: How many categories, at most, it pairs in one step.
     """
 
@@ -57,17 +68,21 @@ class Asmr(JointSpace):
         scale: float,
         margin: float,
         weight: float,
+        divisor: float,
+        weight_start: float,
         pairs_of: int,
     ) -> None:
         super().__init__(table, feature_dropout)
         self.scale, self.margin = scale, margin
         self.weight, self.pairs_of = weight, pairs_of
-        self.visual = nn.Linear(self.feature_size, dim)
-        self.attribute = mlp([self.one_hot.shape[1], 4 * dim, dim, dim])
+        self.visual = three_layers(self.feature_size, dim)
+        self.attribute = three_layers(self.one_hot.shape[1], dim)
         patterns, group = group_patterns(self.vectors, self.groups)
         self.register_buffer("patterns", patterns, persistent=False)
         self.register_buffer("pattern_group", group, persistent=False)
-        self.group_weight = nn.Parameter(torch.ones(int(self.groups.max()) + 1))
+        groups = int(self.groups.max()) + 1
+        self.divisor = divisor or groups
+        self.group_weight = nn.Parameter(weight_start + (torch.rand(groups) - 0.5) / 2)
 
     def embed_queries(self, vectors: Tensor, one_hot: Tensor, text: Tensor) -> Tensor:
         """Map codes to unit vectors ``(Q, dim)``."""
@@ -94,7 +109,7 @@ class Asmr(JointSpace):
         chosen = prototypes[rows]
         cosine = (chosen @ chosen.T)[first, second]
         distance = self.distances(rows)[first, second]
-        wanted = torch.sigmoid(1 - distance / len(self.group_weight))
+        wanted = torch.sigmoid(1 - distance / self.divisor)
         return (cosine - cosine.mean() - wanted).square().mean()
 
     def loss(self, features: Tensor, category: Tensor) -> dict[str, Tensor]:
@@ -109,6 +124,16 @@ class Asmr(JointSpace):
             return {"loss_alignment": alignment}
         regulariser = self.regulariser(prototypes, rows)
         return {"loss_alignment": alignment, "loss_regulariser": self.weight * regulariser}
+
+
+def three_layers(inputs: int, dim: int) -> nn.Sequential:
+    """Return the network of one side, ``(N, inputs)`` to ``(N, dim)``, with its first weights."""
+    network = mlp([inputs, 4 * dim, dim, dim])
+    for layer in network:
+        if isinstance(layer, nn.Linear):
+            nn.init.kaiming_normal_(layer.weight, mode="fan_out")
+            nn.init.zeros_(layer.bias)
+    return network
 
 
 def group_patterns(vectors: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:
@@ -141,9 +166,13 @@ METHOD = Method(
             "dim": 128,
             "scale": 12.0,
             "margin": 0.2,
-            "weight": 6.0,
+            "weight": 4.0,
+            "divisor": 0.0,
+            "weight_start": 0.0,
             "pairs_of": 1024,
         },
         "train": {"epochs": 12, "batch_size": 128, "lr": 1e-3, "warmup_epochs": 0},
     },
+    datasets={"peta": {"retrieval": {"model": {"divisor": 8.5, "weight_start": 1.0}}}},
+    numbers={"retrieval": 2},
 )

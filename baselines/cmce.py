@@ -2,7 +2,8 @@
 
 Li, Xiao, Li, Yang, Wang: "Identity-Aware Textual-Visual Matching with Latent Co-attention", ICCV
 2017: its first stage, the cross-modal cross-entropy loss, with attribute categories in the place of
-identities.  Recalled, not read: the loss below and that the buffers hold the newest features; that
+identities.  Neither the paper's method section nor public code was found (searched again on
+2026-11-27).  Recalled, not read: the loss below and that the buffers hold the newest features; that
 the features are of unit length with a scale on their product, and that a batch enters the buffers
 before it is compared, are inferred.
 

@@ -1,7 +1,9 @@
 """DeepCCA: two networks whose outputs are as correlated as can be, then linear CCA on top.
 
-Andrew, Arora, Bilmes, Livescu: "Deep Canonical Correlation Analysis", ICML 2013.  Recalled, not
-read: the objective and its maximisation over both networks.
+Andrew, Arora, Bilmes, Livescu: "Deep Canonical Correlation Analysis", ICML 2013.  Read: the
+objective in a public implementation by others (Michaelvll/DeepCCA, ``objectives.py``), which this
+equals but for the divisor of covariances (n here, n - 1 there; 3e-5 of the loss at n = 128); the
+paper itself is recalled.
 
 With outputs f of images and g of attribute vectors, covariances S11 = cov(f) + r I, S22 likewise
 and S12 = cov(f, g),

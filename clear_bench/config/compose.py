@@ -1,7 +1,8 @@
 """From (method, data set, profile, overrides, seed) to one resolved configuration: plain data.
 
 Layers, each over the one before: the defaults below, the method's recipe, the profile, what the
-method says of that profile, and the command line.  A key that no layer below knows is an error.
+method says of that profile and of that data set, and the command line.  A key that no layer below
+knows is an error.
 """
 
 import json
@@ -68,6 +69,7 @@ def compose(
         merge(config[task], {k: v for k, v in recipe.items() if k != "model"}, task)
     merge(config, _fitting(PROFILES[profile], config))
     merge(config, plugin.profiles.get(profile, {}))
+    merge(config, plugin.datasets.get(dataset, {}))
     for key, value in (overrides or {}).items():
         set_value(config, key, value)
     config["data"]["split"] = _choice("split", config["data"]["split"], source.splits)

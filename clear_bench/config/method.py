@@ -32,6 +32,8 @@ class Method:
             which they are as before it; written out as plain values.
         profiles: Profile name to what it changes, with the full keys of a configuration
             (``{"paper": {"recognition": {"model": {...}}}}``).
+        datasets: The same for a data set that the published code has values of its own for; over
+            the profile.
     """
 
     title: str
@@ -39,6 +41,7 @@ class Method:
     recognition: Mapping[str, Any] | None = None
     retrieval: Mapping[str, Any] | None = None
     profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    datasets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     numbers: Mapping[str, int] = field(default_factory=dict)
     neutral: Mapping[str, Any] = field(default_factory=dict)
 

@@ -57,17 +57,25 @@ def mlp(widths: Sequence[int], *, norm: bool = False) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
 
 
-def fixed(module: nn.Module, inputs: Tensor) -> Tensor:
+def fixed(module: nn.Module, inputs: Tensor, *, batch_statistics: bool = False) -> Tensor:
     """Apply a module as a constant function: the gradient goes to the inputs alone.
 
     A generator learns from a discriminator that must not learn from it.  Both then stand in one
     backward pass, each parameter with the gradient of its own objective, and one optimiser that
-    keeps its state a parameter (Adam) does what one for each of them would do.  Normalisation uses
-    its running averages and does not change them.
+    keeps its state a parameter (Adam) does what one for each of them would do.
+
+    Args:
+        module: The network.
+        inputs: ``(N, D)``.
+        batch_statistics: Whether normalisation uses the batch's statistics, as in training, and
+            moves its running averages.  If not it uses the averages of this moment, also in the
+            backward pass: torch would read them then, when other calls have moved them.
     """
-    training = module.training
-    module.eval()
     constant = {name: p.detach() for name, p in module.named_parameters()}
+    if not batch_statistics:
+        constant |= {name: b.clone() for name, b in module.named_buffers()}
+    training = module.training
+    module.train(batch_statistics)
     output = functional_call(module, constant, (inputs,))
     module.train(training)
     return output

@@ -25,9 +25,9 @@ class BatchNorm(nn.BatchNorm1d):
     def forward(self, input: Tensor) -> Tensor:
         """Map ``(N, D)`` to ``(N, D)``."""
         if self.training and len(input) == 1:
-            return F.batch_norm(
-                input, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
-            )
+            # Copies: other calls may move the averages before the backward pass reads them.
+            mean, variance = (self.get_buffer(f"running_{k}").clone() for k in ("mean", "var"))
+            return F.batch_norm(input, mean, variance, self.weight, self.bias, eps=self.eps)
         return super().forward(input)
 
 

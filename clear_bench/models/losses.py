@@ -1,5 +1,7 @@
 """Losses of recognition (weighted binary cross-entropies) and of retrieval (margin losses)."""
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -100,7 +102,8 @@ def margin_softmax(
     al. 2019, as in ASMR's alignment loss) or ``scale * (cos(theta) - margin)`` (CosFace, Wang et
     al. 2018); all others are ``scale * cos(theta)``.  CLEAR says "margin learning" without a
     formula, so this choice is inferred.  Where theta + margin would pass pi, cos would turn back
-    up; there the angle stops at pi.
+    up; there ArcFace goes on with ``cos(theta) - margin sin(margin)``, as
+    ASMR's released code does.
 
     Args:
         cosine: ``(B, C)`` cosines between images and category prototypes.
@@ -117,7 +120,8 @@ def margin_softmax(
     if angular:
         # acos has an infinite slope at 1, so stay a float32 step away from it.
         theta = torch.acos(true.clamp(-1 + 1e-6, 1 - 1e-6))
-        harder = torch.cos((theta + margin).clamp(max=torch.pi))
+        beyond = true - margin * math.sin(margin)
+        harder = torch.where(theta + margin < torch.pi, torch.cos(theta + margin), beyond)
     else:
         harder = true - margin
     return F.cross_entropy(scale * cosine.scatter(1, target[:, None], harder), target)

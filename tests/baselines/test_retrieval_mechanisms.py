@@ -7,6 +7,8 @@ import pytest
 import torch
 from retrieval_tables import as_batch, make_model, schema, write_table
 
+from clear_bench.config.compose import compose
+
 
 def scores(key, folder, vectors, probabilities):
     model = make_model(key, folder)
@@ -39,9 +41,10 @@ def test_agreement_is_strict_and_ties_exactly(tmp_path):
 # ASMR
 
 
-def test_asmr_regulariser_is_a_double_loop(tmp_path):
+@pytest.mark.parametrize(("divisor", "written"), [(None, 0.0), (8.5, 8.5)])
+def test_asmr_regulariser_is_a_double_loop(tmp_path, divisor, written):
     split = write_table(tmp_path)
-    model = make_model("asmr", tmp_path)
+    model = make_model("asmr", tmp_path, divisor=written)
     with torch.no_grad():
         model.group_weight.copy_(torch.rand(len(model.group_weight)) + 0.5)
     prototypes = model.embed_queries(model.vectors, model.one_hot, model.text).detach()
@@ -54,7 +57,7 @@ def test_asmr_regulariser_is_a_double_loop(tmp_path):
                 if (split["vectors"][i, columns] != split["vectors"][j, columns]).any():
                     distance += weight
             cosines.append(float(prototypes[i] @ prototypes[j]))
-            wanted.append(1 / (1 + math.exp(-(1 - distance / len(groups)))))
+            wanted.append(1 / (1 + math.exp(-(1 - distance / (divisor or len(groups))))))
     mean = sum(cosines) / len(cosines)
     terms = [(c - mean - w) ** 2 for c, w in zip(cosines, wanted, strict=True)]
     regulariser = model.regulariser(prototypes, torch.arange(count))
@@ -79,8 +82,44 @@ def test_asmr_aligns_by_arcface_over_prototypes(tmp_path):
     losses = model.loss(features, category)
     assert float(losses["loss_alignment"].detach()) == pytest.approx(total / len(images), rel=1e-4)
     rows = torch.arange(len(prototypes))
-    regulariser = 6 * model.regulariser(prototypes, rows)
+    regulariser = 4 * model.regulariser(prototypes, rows)
     torch.testing.assert_close(losses["loss_regulariser"], regulariser)
+
+
+def test_asmr_has_three_layers_on_each_side(tmp_path):
+    """Layers, activation and first weights of the released Market script."""
+    features, _ = as_batch(write_table(tmp_path))
+    model = make_model("asmr", tmp_path, dim=16).eval()
+    sides = {"embed_images": (model.visual, features - model.feature_mean),
+             "embed_queries": (model.attribute, model.one_hot)}  # fmt: skip
+    given = {"embed_images": (features, features),
+             "embed_queries": (model.vectors, model.one_hot, model.text)}  # fmt: skip
+    for name, (network, values) in sides.items():
+        first, _, second, _, third = network
+        assert [layer.out_features for layer in (first, second, third)] == [64, 16, 16]
+        assert float(first.weight.detach().std()) == pytest.approx(math.sqrt(2 / 64), rel=0.1)
+        for layer in (first, second, third):
+            assert (layer.bias == 0).all()
+            values = values @ layer.weight.T
+            values = values.clamp(min=0) if layer is not third else values
+        expected = values / values.square().sum(1, keepdim=True).sqrt()
+        torch.testing.assert_close(getattr(model, name)(*given[name]), expected)
+
+
+@pytest.mark.parametrize("around", [0.0, 1.0])
+def test_asmr_starts_the_group_weights_within_a_quarter(tmp_path, around):
+    write_table(tmp_path)
+    weight = make_model("asmr", tmp_path, weight_start=around).group_weight
+    assert ((weight - around).abs() <= 0.25).all()
+    assert weight.unique().numel() == len(weight)
+
+
+def test_asmr_has_the_values_of_the_data_set():
+    market, peta = (compose("asmr", d)["retrieval"]["model"] for d in ("market1501", "peta"))
+    assert (market["divisor"], market["weight_start"]) == (0.0, 0.0)
+    assert (peta["divisor"], peta["weight_start"]) == (8.5, 1.0)
+    changed = compose("asmr", "peta", overrides={"retrieval.model.divisor": 9.0})
+    assert changed["retrieval"]["model"]["divisor"] == 9.0
 
 
 def test_asmr_learns_how_much_each_group_counts(tmp_path):
@@ -154,12 +193,10 @@ def test_aihm_similarity_fuses_two_levels_by_quality(tmp_path):
         u = unit(model.visual_quality(x).sigmoid(), dim=0)
         w = unit(torch.stack([model.value_quality[a, y[a]] for a in range(12)]).sigmoid(), dim=0)
         v = model.visual_local(x).view(12, -1)
-        fused = sum(w[a] * model.values[a, y[a]] for a in range(12))
-        whole = unit(model.visual(x), dim=0) @ unit(model.category(torch.tanh(fused)), dim=0)
-        local = sum(
-            u[a] * w[a] * (unit(v[a], dim=0) @ unit(model.values_local[a, y[a]], dim=0))
-            for a in range(12)
-        )
+        t = [unit(model.values_local[a, y[a]], dim=0) for a in range(12)]
+        fused = sum(model.join[a] * torch.tanh(model.widen[a] @ t[a]) for a in range(12))
+        whole = unit(model.visual(x), dim=0) @ unit(torch.tanh(fused), dim=0)
+        local = sum(u[a] * w[a] * (unit(v[a], dim=0) @ t[a]) for a in range(12))
         expected = b * whole + (1 - b) * local
         torch.testing.assert_close(images[i] @ queries[q], expected, rtol=1e-4, atol=1e-5)
 

@@ -138,7 +138,8 @@ def test_two_way_dropout_is_tied_and_losses_are_those_of_the_formula(tmp_path, m
     losses = {k: float(v.detach()) for k, v in model.loss(features, category).items()}
     (masks, layers_x), (same, layers_y) = seen["channel_x"], seen["channel_y"]
     assert all(a is b for a, b in zip(masks, same, strict=True))
-    assert all(set(m.unique().tolist()) == {0.0, 2.0} for m in masks)
+    grown = float(torch.tensor(0.5).rsqrt())  # 1 / sqrt(keep): the variance stays, not the mean
+    assert all(set(m.unique().tolist()) == {0.0, grown} for m in masks)
     for layer in range(3):
         dropped = masks[layer] == 0
         assert (layers_x[layer][dropped] == 0).all() and (layers_y[layer][dropped] == 0).all()
@@ -154,5 +155,26 @@ def test_two_way_dropout_is_tied_and_losses_are_those_of_the_formula(tmp_path, m
     assert losses["loss_attributes"] == pytest.approx(squared(y, layers_x[-1]), rel=1e-4)
     assert losses["loss_middle"] == pytest.approx(0.25 * squared(h, k), rel=1e-4)
     assert losses["loss_scale"] == pytest.approx(0.05 * sum(g**-2 for g in scales), rel=1e-4)
+    squares = [w**2 for weight in model.weights for w in weight.flatten().tolist()]
+    squares += [g**2 for g in scales]
+    assert losses["loss_decay"] == pytest.approx(0.05 * sum(squares), rel=1e-4)
     both = 0.5 * float((off_diagonal(h) + off_diagonal(k)).detach())
     assert losses["loss_decorrelation"] == pytest.approx(both, rel=1e-4)
+
+
+def test_two_way_scales_rest_where_decay_and_their_penalty_balance(tmp_path):
+    """0.05 (g^2 + 1 / g^2) is least at 1, near which they start."""
+    write_table(tmp_path)
+    model = make_model("two_way_net", tmp_path, widths=[6, 5, 4])
+    for norm in (*model.x_norm, *model.y_norm):
+        assert norm.eps == 1e-3
+        assert ((norm.weight >= 0.95) & (norm.weight <= 1.05)).all()
+        assert norm.weight.unique().numel() > 1
+
+
+def test_two_way_dropout_keeps_the_variance(tmp_path):
+    write_table(tmp_path)
+    model = make_model("two_way_net", tmp_path, dropout=0.2).train()
+    (mask, *_) = model._masks(4000, torch.device("cpu"))
+    assert float(mask.square().mean()) == pytest.approx(1, abs=0.01)
+    assert float((mask == 0).float().mean()) == pytest.approx(0.2, abs=0.01)

@@ -30,11 +30,16 @@ def test_margin_softmax_by_hand(angular, margin):
     torch.manual_seed(0)
     cosine = torch.rand(4, 5) * 2 - 1
     target = torch.tensor([0, 3, 3, 4])
+    cosine[1, 3] = -0.99  # angle and margin pass pi
     total = 0.0
     for i in range(4):
         logits = [10 * float(c) for c in cosine[i]]
         true = float(cosine[i, target[i]])
-        hard = math.cos(min(math.acos(true) + margin, math.pi)) if angular else true - margin
+        hard = true - margin
+        if angular and math.acos(true) + margin < math.pi:
+            hard = math.cos(math.acos(true) + margin)
+        elif angular:
+            hard = true - margin * math.sin(margin)
         logits[int(target[i])] = 10 * hard
         total += math.log(sum(math.exp(x) for x in logits)) - logits[int(target[i])]
     loss = margin_softmax(cosine, target, margin=margin, scale=10.0, angular=angular)
@@ -46,6 +51,13 @@ def test_margin_softmax_stays_finite_at_perfect_cosines():
     loss = margin_softmax(cosine, torch.tensor([0, 0]), margin=0.2, scale=16.0, angular=True)
     loss.backward()
     assert torch.isfinite(loss) and torch.isfinite(cosine.grad).all()
+
+
+def test_arcface_pulls_also_where_angle_and_margin_pass_pi():
+    cosine = torch.tensor([[-0.99, 0.5]], requires_grad=True)
+    loss = margin_softmax(cosine, torch.tensor([0]), margin=0.3, scale=10.0, angular=True)
+    loss.backward()
+    assert float(cosine.grad[0, 0]) == pytest.approx(-10, rel=1e-3)  # the true one is sure to lose
 
 
 def test_hardest_hinge_by_hand():
