@@ -13,7 +13,7 @@ CHANNEL_ATTENTION = ("off", "paper", "released")
 
 
 def backbone(name: str, image_size: tuple[int, int], pretrained: bool, **extra: Any) -> nn.Module:
-    """Return a timm model by name, without its classifier.
+    """Return a timm model by name, without its classifier unless ``num_classes`` asks for one.
 
     Args:
         name: timm's name, with or without a weight tag.
@@ -29,7 +29,7 @@ def backbone(name: str, image_size: tuple[int, int], pretrained: bool, **extra: 
         published = timm.get_pretrained_cfg(name)
         if published is not None and published.fixed_input_size:  # a CNN takes any size, unasked
             extra["img_size"] = image_size
-        model = timm.create_model(name, pretrained=pretrained, num_classes=0, **extra)
+        model = timm.create_model(name, pretrained=pretrained, **{"num_classes": 0, **extra})
     except RuntimeError as error:
         if "Unknown model" in str(error):
             raise UserError(f"backbone {name}: timm knows no such model") from error
