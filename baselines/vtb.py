@@ -16,7 +16,7 @@ all-mpnet-base-v2; images are normalised by ImageNet's mean and deviation as eve
 the code takes 0.5; SGD has Nesterov's momentum and gradients are clipped at norm 10, where the
 code has neither.
 
-Cost: 0.9 M parameters and 75 MFLOPs an image of 128x64 (35 attributes) in ``default``, the text
+Cost: 0.9 M parameters and 72 MFLOPs an image of 128x64 (35 attributes) in ``default``, the text
 encoder not counted (it runs once).
 """
 

@@ -52,6 +52,12 @@ def test_deepmar_loss_by_hand_and_dropout_in_training_only(tmp_path):
     assert torch.equal(model.classify(features), model.classify(features))
 
 
+def test_deepmar_classifier_starts_near_nothing(tmp_path):
+    linear = build_method("deepmar", tmp_path, 35).head[1]
+    assert linear.weight.std().item() == pytest.approx(1e-3, rel=0.05)
+    assert not linear.bias.any()
+
+
 def test_strong_baseline_norms_its_logits_and_can_leave_that(tmp_path):
     model = build_method("strong_baseline", tmp_path)
     features = 5 + 3 * torch.randn(64, model.feature_dim)

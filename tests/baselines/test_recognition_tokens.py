@@ -8,7 +8,7 @@ import timm
 import torch
 from methods import batch, build_method, config_of, schema_of, size
 
-from baselines.dafl import SemanticAttention, merging_loss
+from baselines.dafl import GroupMemory, SemanticAttention
 from clear_bench.config.compose import compose
 from clear_bench.engine.building import build
 from clear_bench.models.layers import read_phrases
@@ -107,29 +107,54 @@ def test_dafl_attention_equals_a_loop_and_attributes_do_not_meet():
     torch.testing.assert_close(moved[:, 1:], vectors[:, 1:])
 
 
-def naive_merging(maps, labels, groups):
-    """One image, layer and attribute at a time."""
-    layers, images, attributes, _ = maps.shape
-    apart = []
-    for i in range(images):
-        for a in range(attributes):
-            if not labels[i, a]:
-                continue
-            same = [b for b in range(attributes) if groups[b] == groups[a] and labels[i, b]]
-            merged = torch.stack([maps[k, i, b] for k in range(layers) for b in same]).mean(dim=0)
-            apart += [(maps[k, i, a] - merged.detach()).square().sum() for k in range(layers)]
-    return sum(apart) / len(apart)
-
-
-def test_dafl_merging_equals_a_loop_in_value_and_gradient():
+def test_dafl_memory_equals_a_loop_in_value_and_gradient():
     torch.manual_seed(0)
-    maps = torch.rand(2, 4, 5, 6, requires_grad=True)
-    labels = (torch.rand(4, 5) < 0.6).float()
-    groups = torch.tensor([0, 1, 0, 0, 2])
-    fast, slow = merging_loss(maps, labels, groups), naive_merging(maps, labels, groups)
-    torch.testing.assert_close(fast, slow)
-    torch.testing.assert_close(*(torch.autograd.grad(x, maps)[0] for x in (fast, slow)))
-    assert merging_loss(maps, torch.zeros(4, 5), groups) == 0
+    groups, positions = [0, 1, 0, 0, 2], 6
+    memory, merged = GroupMemory(groups, positions, fresh=0.9), {}
+    for _ in range(3):
+        maps = torch.rand(2, 4, 5, positions, requires_grad=True)
+        present = (torch.rand(4, 5) < 0.6).float()
+        reliable = present * (torch.rand(4, 5) < 0.5)
+        reliable[:, 4] = 0  # its group is never met
+        for group in range(3):
+            chosen = [
+                maps[-1, i, a].detach()
+                for i in range(4)
+                for a in range(5)
+                if groups[a] == group and reliable[i, a]
+            ]
+            if chosen:
+                new = sum(chosen) / len(chosen)
+                old = merged.get(group)
+                merged[group] = new if old is None else 0.9 * new + 0.1 * old
+        apart = [
+            (maps[k, i, a] - merged[groups[a]]).square().sum()
+            for k in range(2)
+            for i in range(4)
+            for a in range(5)
+            if present[i, a] and groups[a] in merged
+        ]
+        fast, slow = memory(maps, present, reliable), sum(apart) / len(apart)
+        torch.testing.assert_close(fast, slow)
+        torch.testing.assert_close(*(torch.autograd.grad(x, maps)[0] for x in (fast, slow)))
+    assert memory.met.tolist() == [True, True, False]
+    none = torch.zeros(4, 5)
+    assert memory(maps, none, none) == 0
+
+
+def test_dafl_merges_what_is_present_and_predicted_so(tmp_path):
+    model = build_method("dafl", tmp_path).eval()
+    images, labels = batch(4)
+    _, logits, maps = model.attend(images)
+    with torch.no_grad():
+        model.bias -= logits.mean(dim=0)
+    sure = (labels > 0) & (logits - logits.mean(dim=0) > 0)
+    model.loss(images, labels)
+    assert model.memory.met.tolist() == sure.any(dim=0).tolist()  # each attribute stands alone
+    for a in range(8):
+        if sure[:, a].any():
+            expected = maps[-1, sure[:, a], a].mean(dim=0)
+            torch.testing.assert_close(model.memory.mean[a], expected)
 
 
 def test_dafl_takes_the_groups_of_the_schema_or_those_it_is_given(tmp_path):
