@@ -58,8 +58,6 @@ from clear_bench.models.layers import AttributeLinear, logit_norm, read_phrases
 from clear_bench.models.losses import weighted_bce
 from clear_bench.utils.errors import UserError
 
-SCALE = 100.0  # of the cosines: what CLIP learned
-
 
 def bands(grid: tuple[int, int], regions: int, margin: int) -> Tensor:
     """Return which patches each horizontal band holds, ``(regions, rows * columns)`` bool.
@@ -140,6 +138,7 @@ class PromptPar(PerAttributeModel):
         prompts: Visual prompts of each layer, shared out evenly among the whole and the regions.
         regions: Region tokens R.
         margin: See `bands`.
+        scale: Of the cosines: 100 as CLIP learned it; its training began at 14.3 (1 / 0.07).
         threshold: See `aggregate`.
         similarity: Weight of the global-local similarity loss.
         phrases: File of the attributes' text embeddings.
@@ -162,6 +161,7 @@ class PromptPar(PerAttributeModel):
         prompts: int,
         regions: int,
         margin: int,
+        scale: float,
         threshold: float,
         similarity: float,
         phrases: str,
@@ -199,7 +199,7 @@ class PromptPar(PerAttributeModel):
         self.logit_norm = logit_norm(self.positive_ratio)
         self.temperature = nn.Parameter(torch.ones(()))
         self.similarity_norm = logit_norm(self.positive_ratio)
-        self.threshold, self.similarity = threshold, similarity
+        self.scale, self.threshold, self.similarity = scale, threshold, similarity
         if pretrained:
             self.freeze()
 
@@ -231,7 +231,7 @@ class PromptPar(PerAttributeModel):
         regions, prompts = len(self.regions), self.prompts.shape[1]
         watched = [seen[:, :1], seen[:, -regions - prompts : -prompts]]
         cosine = F.normalize(torch.cat(watched, dim=1), dim=2) @ self.text.T  # (B, 1 + R, A)
-        similarity = (SCALE / self.temperature * cosine).softmax(dim=2)
+        similarity = (self.scale / self.temperature * cosine).softmax(dim=2)
         local = aggregate(similarity[:, 1:], self.threshold)
         return self.similarity_norm((similarity[:, 0] + local) / 2)
 
@@ -264,6 +264,7 @@ METHOD = Method(
             "prompts": 10,
             "regions": 4,
             "margin": 1,
+            "scale": 14.3,
             "threshold": 0.5,
             "similarity": 0.5,
         },
@@ -282,6 +283,7 @@ METHOD = Method(
                     },
                     "pretrained": True,
                     "prompts": 50,
+                    "scale": 100.0,
                 },
                 "text": {"encoder": "openai/clip-vit-large-patch14@clip"},
                 "train": {

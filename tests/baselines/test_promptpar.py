@@ -9,7 +9,7 @@ import torch
 from methods import batch, build_method, config_of, size, with_gradient
 from torch.nn import functional as F
 
-from baselines.promptpar import SCALE, aggregate, bands, check_towers, sight
+from baselines.promptpar import aggregate, bands, check_towers, sight
 from clear_bench.engine.building import build
 from clear_bench.utils.errors import UserError
 
@@ -85,7 +85,7 @@ def naive_similarity(model, seen):
         shares = []
         for n in (0, 9, 10, 11, 12):
             logits = [
-                SCALE * F.cosine_similarity(tokens[n], text, dim=0) / model.temperature
+                model.scale * F.cosine_similarity(tokens[n], text, dim=0) / model.temperature
                 for text in model.text
             ]
             shares.append(torch.stack(logits).softmax(dim=0))
@@ -99,7 +99,7 @@ def naive_similarity(model, seen):
 
 
 def test_similarity_equals_a_loop_and_images_do_not_meet(tmp_path):
-    model = build_method("promptpar", tmp_path).eval()
+    model = build_method("promptpar", tmp_path, scale=100.0).eval()
     torch.manual_seed(0)
     seen = torch.randn(3, 1 + 8 + 4 + 10, model.text.shape[1])
     with torch.no_grad():
