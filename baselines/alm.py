@@ -1,35 +1,42 @@
 """ALM: each attribute looks for its own region, at each level of a feature pyramid.
 
 Tang, Sheng, Zhang, Hu: "Improving Pedestrian Attribute Recognition With Weakly-Supervised
-Multi-Scale Attribute-Specific Localization", ICCV 2019; after the released code.
+Multi-Scale Attribute-Specific Localization", ICCV 2019; after the released code
+(chufengt/ALM-pedestrian-attribute @ 800b969).
 
-The last three stages go through 1x1 laterals and are joined from the top: ``P3 = L3(C3)``,
-``P2 = [L2(C2) ; up(P3)]``, ``P1 = [L1(C1) ; up(P2)]``.  At each level each attribute has
+The last three stages go through 1x1 laterals and are joined from the top, bilinearly upsampled:
+``P3 = L3(C3)``, ``P2 = [up(P3) ; L2(C2)]``, ``P1 = [up(P2) ; L1(C1)]``.  At each level each
+attribute has
 
-- channel attention with a residual: ``X' = X + s X``, ``s = sigmoid(V relu(U GAP(X)))``;
+- channel attention with a residual: ``X' = X + s X``, ``s = sigmoid(V relu(U GAP(X) + u) + v)``;
 - a spatial transformer of four numbers ``(W GAP(X') + b)``: a region of size ``sigmoid`` and
-  centre ``tanh``, in units of half the map, which bilinear sampling cuts out of ``X'``;
+  centre ``tanh``, in units of half the map, which bilinear sampling cuts out of ``X'``; beyond
+  the map its border is repeated;
 - the mean of that region and one linear unit.
 
+All linear layers start as PyTorch's do, so a region starts at about half the map, at its middle.
 With a global branch on the last stage there are four outputs.  The loss is the sum of their
-`weighted_bce`; the prediction is the largest of the four logits.
+`cell_mean_bce`; the prediction is the largest of the four logits.
 
 A region without rotation is the outer product of a row and a column weighting, and its mean is
 linear in the map.  So the mean of a sampled region is computed as one weighted sum, without
 sampling it (equal to the slow way, see the tests), and all attributes at once.
 
-Inferred: a transformer starts with a region of 0.88 of the map at its middle, whatever the image;
-corners of the grid are not pixel centres (``align_corners=False``); the pyramid's upsampling is
-nearest.
+Two readings, each a switch:
 
-Departures from the common budget: the paper's BN-Inception is taken as one of the family that runs
-on the residual networks here.  In ``paper`` the drops of the learning rate at epochs 20 and 40 are
-a plateau on val.
+- ``loss_weighting``: ``positives``, which the released code computes (the weight of negatives is
+  lost to operator precedence), or ``both`` as its text has it (DeepMAR's weights);
+- ``align_corners``: true, as the sampling functions of the PyTorch that the code names (0.4, until
+  1.2) worked; false, as the same code works under PyTorch 1.3 and later.
+
+Departures: the paper's BN-Inception is taken as one of the family that runs on the residual
+networks here.  In ``paper`` the drops of the learning rate at epochs 20 and 40 are a plateau on
+val, and gradients are clipped at norm 10, where the code does not.
 
 Learning rate 8e-3 in ``default``, from the search that every method had
 (docs/learning_rates.md); the common one is 1e-3.
 
-Cost: 1.3 M parameters and 140 MFLOPs an image of 128x64 (35 attributes) in ``default``.
+Cost: 1.4 M parameters and 140 MFLOPs an image of 128x64 (35 attributes) in ``default``.
 """
 
 from collections.abc import Mapping
@@ -42,29 +49,31 @@ from torch.nn import functional as F
 
 from clear_bench.config.method import Method
 from clear_bench.models.base import PerAttributeModel
-from clear_bench.models.losses import weighted_bce
+from clear_bench.models.layers import AttributeLinear
+from clear_bench.models.losses import cell_mean_bce, check_loss_weighting
 from clear_bench.models.residual import RESNET50, SMALL, ResidualNetwork, pooled
 
-START = 2.0  # sigmoid(2) = 0.88 of the map
 
-
-def axis_weights(scale: Tensor, shift: Tensor, size: int) -> Tensor:
+def axis_weights(scale: Tensor, shift: Tensor, size: int, *, align_corners: bool) -> Tensor:
     """Return how much each pixel of an axis counts in the mean of a sampled interval.
 
-    The interval has ``size`` sample points ``scale * x + shift``, x the pixel centres in [-1, 1];
-    each takes its two neighbours linearly, and nothing outside the axis.
+    The interval has ``size`` sample points ``scale * x + shift``, x evenly spaced in [-1, 1]; each
+    takes its two neighbours linearly, and beyond the axis its first or last pixel.
 
     Args:
         scale: Half length of the interval, any shape S.
         shift: Its centre, S.
         size: Pixels n of the axis.
+        align_corners: Whether -1 and 1 are the centres of the outer pixels, or their outer edges.
 
     Returns:
-        ``(*S, n)``; sums to 1 where the interval lies inside.
+        ``(*S, n)``; sums to 1.
     """
     pixel = torch.arange(size, device=scale.device, dtype=scale.dtype)
-    centre = (2 * pixel + 1) / size - 1
-    point = ((scale[..., None] * centre + shift[..., None] + 1) * size - 1) / 2  # in pixels
+    reach = (size - 1) / 2 if align_corners else size / 2  # of [0, 1] in pixels
+    place = (pixel - (size - 1) / 2) / max(reach, 0.5)  # 0 on an axis of one pixel
+    point = (scale[..., None] * place + shift[..., None]) * reach + (size - 1) / 2
+    point = point.clamp(0, size - 1)
     return F.relu(1 - (point[..., None] - pixel).abs()).mean(dim=-2)
 
 
@@ -75,39 +84,33 @@ class Localization(nn.Module):
         attributes: A.
         channels: C of the level's maps.
         reduction: The channel attention's hidden layer has C / reduction units.
+        align_corners: See `axis_weights`.
     """
 
-    def __init__(self, attributes: int, channels: int, reduction: int) -> None:
+    def __init__(
+        self, attributes: int, channels: int, reduction: int, *, align_corners: bool
+    ) -> None:
         super().__init__()
         hidden = max(1, channels // reduction)
-        self.squeeze = nn.Parameter(torch.randn(attributes, channels, hidden) / channels**0.5)
-        self.excite = nn.Parameter(torch.randn(attributes, hidden, channels) / hidden**0.5)
-        self.locate = nn.Parameter(torch.zeros(attributes, channels, 4))
-        start = torch.tensor([START, START, 0.0, 0.0])
-        self.locate_bias = nn.Parameter(start.repeat(attributes, 1))
-        self.weight = nn.Parameter(torch.randn(attributes, channels) / channels**0.5)
-        self.bias = nn.Parameter(torch.zeros(attributes))
+        self.squeeze = AttributeLinear(attributes, channels, hidden)
+        self.excite = AttributeLinear(attributes, hidden, channels)
+        self.locate = AttributeLinear(attributes, channels, 4)
+        self.classify = AttributeLinear(attributes, channels)
+        self.align_corners = align_corners
 
     def forward(self, maps: Tensor) -> Tensor:
         """Map ``(B, C, h, w)`` to logits ``(B, A)``."""
-        mean = pooled(maps)
-        gate = self.gate(mean)  # (B, A, C): 1 + channel attention
-        scale, shift = self.region(gate * mean[:, None])
-        rows = axis_weights(scale[..., 1], shift[..., 1], maps.shape[2])
-        columns = axis_weights(scale[..., 0], shift[..., 0], maps.shape[3])
+        mean = pooled(maps)[:, None]  # (B, 1, C)
+        gate = 1 + torch.sigmoid(self.excite(F.relu(self.squeeze(mean))))  # (B, A, C)
+        scale, shift = self.locate(gate * mean).split(2, dim=2)  # (B, A, 2) each, x first
+        scale, shift = torch.sigmoid(scale), torch.tanh(shift)
+        rows, columns = (
+            axis_weights(scale[..., k], shift[..., k], size, align_corners=self.align_corners)
+            for k, size in ((1, maps.shape[2]), (0, maps.shape[3]))
+        )
         region = (rows[..., :, None] * columns[..., None, :]).flatten(2)  # (B, A, hw)
         local = gate * (region @ maps.flatten(2).transpose(1, 2))
-        return (local * self.weight).sum(dim=2) + self.bias
-
-    def gate(self, mean: Tensor) -> Tensor:
-        """Map pooled maps ``(B, C)`` to each attribute's factor on the channels ``(B, A, C)``."""
-        hidden = F.relu(torch.einsum("bc,ach->bah", mean, self.squeeze))
-        return 1 + torch.sigmoid(torch.einsum("bah,ahc->bac", hidden, self.excite))
-
-    def region(self, mean: Tensor) -> tuple[Tensor, Tensor]:
-        """Map ``(B, A, C)`` to the regions' half sizes and centres, each ``(B, A, 2)``, x first."""
-        numbers = torch.einsum("bac,ack->bak", mean, self.locate) + self.locate_bias
-        return torch.sigmoid(numbers[..., :2]), torch.tanh(numbers[..., 2:])
+        return self.classify(local).squeeze(2)
 
 
 @MODELS.register_module()
@@ -119,7 +122,12 @@ class Alm(PerAttributeModel):
         pretrained: Whether timm's published weights are loaded.
         lateral: Channels of each lateral.
         reduction: See `Localization`.
+        align_corners: See `axis_weights`.
+        loss_weighting: Which cells have a weight, ``positives`` or ``both``.
         common: See `RecognitionModel`.
+
+    Raises:
+        UserError: If ``loss_weighting`` is neither.
     """
 
     def __init__(
@@ -129,14 +137,18 @@ class Alm(PerAttributeModel):
         pretrained: bool,
         lateral: int,
         reduction: int,
+        align_corners: bool,
+        loss_weighting: str,
         **common: Any,
     ) -> None:
         super().__init__(**common)
+        self.positives_only = check_loss_weighting(loss_weighting) == "positives"
         self.trunk = ResidualNetwork(self.image_size, pretrained, levels=3, **resnet)
         self.summary_dim = self.trunk.widths[-1]
         self.laterals = nn.ModuleList(nn.Conv2d(w, lateral, 1) for w in self.trunk.widths)
         self.levels = nn.ModuleList(
-            Localization(self.attributes, joined * lateral, reduction) for joined in (3, 2, 1)
+            Localization(self.attributes, joined * lateral, reduction, align_corners=align_corners)
+            for joined in (3, 2, 1)
         )
         self.head = nn.Linear(self.summary_dim, self.attributes)
 
@@ -154,7 +166,8 @@ class Alm(PerAttributeModel):
         for lateral, maps in zip(reversed(self.laterals), reversed(stages), strict=True):
             level = lateral(maps)
             if levels:
-                level = torch.cat([level, F.interpolate(levels[0], size=level.shape[2:])], dim=1)
+                above = F.interpolate(levels[0], size=level.shape[2:], mode="bilinear")
+                level = torch.cat([above, level], dim=1)
             levels.insert(0, level)
         return levels
 
@@ -168,7 +181,9 @@ class Alm(PerAttributeModel):
         _, logits = self.outputs(images)
         names = ("loss_fine", "loss_middle", "loss_coarse", "loss_global")
         return {
-            name: weighted_bce(output, labels, self.positive_ratio)
+            name: cell_mean_bce(
+                output, labels, self.positive_ratio, positives_only=self.positives_only
+            )
             for name, output in zip(names, logits, strict=True)
         }
 
@@ -183,9 +198,12 @@ METHOD = Method(
             "pretrained": False,
             "lateral": 32,
             "reduction": 16,
+            "align_corners": True,
+            "loss_weighting": "positives",
         },
         "train": {"lr": 8e-3},
     },
+    numbers={"recognition": 2},
     profiles={
         "paper": {
             "recognition": {

@@ -1,41 +1,50 @@
 """PromptPAR: a frozen image-text model is led to attributes by prompts, as a whole and by regions.
 
 Wang, Jin, Li, Cheng, Zhang, Tang et al.: "Pedestrian Attribute Recognition via CLIP based Prompt
-Vision-Language Fusion", IEEE TCSVT 2024; after the released code.
+Vision-Language Fusion", IEEE TCSVT 2024; after the released code (Event-AHU/OpenPAR @ 210ff55).
 
-- Image: ``deep prompts`` of its own join each layer of the image tower, ``x_{l+1} = block_l([x_l ;
-  P_l])`` without the places of the prompts.  Region tokens go along; a mask lets token k see
-  itself, the prompts and the patches of the k-th horizontal band (bands overlap), and nobody see
-  region tokens.
-- Text: the embedding of "A person wearing ..." of each attribute, mapped to the width of fusion,
-  with shared text prompts: ``t_j <- t_j + softmax([Q ; t_j] t_j / sqrt(d)) [Q ; t_j]``.
-- Fusion: one transformer block over text and image tokens with learned modality embeddings;
-  ``logits = BN(w_j z_j)`` where t_j stood.
-- Global-local similarity: cosines of the class token, and of each region token, with t_j, times a
-  learned scale.  Of the regions those with sigmoid above ``threshold`` are averaged, or the largest
-  is taken if none is.  The mean of global and local is a second output for `weighted_bce`, weighed
-  by ``similarity`` and used in training only.
+- Image: region tokens, one a horizontal band, stand beside class token and patches.  Prompts, a
+  fifth of them the whole image's and the rest each region's, join each layer of the image tower
+  anew.  A region's token and prompts see each other and the patches of its band (bands overlap);
+  class token, patches and the whole image's prompts see everything.  All tokens, prompts too, go
+  through the tower's projection into the space that images and texts share; as in the code without
+  the tower's last norm.
+- Text: the embedding of "A person wearing ..." of each attribute.
+- Fusion: one transformer block over text and image tokens, each mapped to its width;
+  ``logits = BN(w_j z_j)`` where text j stood.  The block has drop-path 0.1 in training.
+- Global-local similarity: softmax over the attributes of ``scale / temperature`` times the cosines
+  of texts with the class token and with each region token.  Of an attribute's regions the largest
+  counts if it is above ``threshold``, else the smallest.  ``BN((class token + regions) / 2)`` is a
+  second output for `weighted_bce`, weighed by ``similarity`` and used in training only.
 
-With pre-trained weights both towers and the fusion block are frozen; prompts, region tokens,
-embeddings, the last norm and heads learn.  Nothing image-like is pre-trained at ``default``, so
-there the image tower and the fusion block learn too and only the text side (MiniLM) is frozen.
+With pre-trained weights both towers and the fusion block but for its norms are frozen; prompts,
+region tokens, linear maps, norms, temperature and heads learn.  Nothing image-like is pre-trained
+at ``default``, so there the image tower and the fusion block learn too and only the text side
+(MiniLM) is frozen.
 
-Inferred: the aggregation beyond its threshold, the mean of global and local, the weight 1, one row
-on each side of a band, and the frozen norms inside the towers.
+Defects of the released code, not copied:
 
-Departures: the norm's shift starts at the training prior (see `prior_logit`), for AdamW's sake;
-text prompts enter after the text tower instead of its token sequence, so that the tower
-runs once and not in every step (this keeps a run on two cores within minutes).  In ``paper`` images
-are resized to 224x224 instead of padded to a square, are normalised by ImageNet's numbers, and one
-learning rate (8e-3, the fusion's) serves the prompts too, which the code gives half.
+- the regions' value is overwritten in a loop over the batch, so that the last image's serves all;
+- the similarity of the whole image is read from the first prompt's place, one beside the class
+  token's;
+- its three text prompts stand behind the token that the text is read from, under a causal mask,
+  and change nothing (checked): here there are none, and the text tower runs once.
 
-Cost: 1.2 M parameters and 110 MFLOPs an image of 128x64 (35 attributes) in ``default``.
+Departures: the norms' shifts start at the training prior (see `prior_logit`), for AdamW's sake;
+fusion reads centred text vectors (see `read_phrases`).  In ``paper`` images are resized to 224x224
+instead of padded to a square, are normalised by ImageNet's numbers, and SGD has Nesterov's
+momentum.  The code has two rates: 8e-3 with 5 epochs of warm-up for ``read``, ``show``, ``block``,
+``norm``, ``head`` and ``logit_norm``, and half of it with 10 epochs for ``prompts``, ``regions``,
+``temperature`` and ``similarity_norm``; here the first serves all.
+
+Cost: 1.1 M parameters and 113 MFLOPs an image of 128x64 (35 attributes) in ``default``.
 """
 
+import math
 from collections.abc import Mapping
-from itertools import pairwise
 from typing import Any
 
+import timm
 import torch
 from mmengine.registry import MODELS
 from torch import Tensor, nn
@@ -44,82 +53,58 @@ from torch.nn import functional as F
 from clear_bench.config.method import Method
 from clear_bench.models.base import PerAttributeModel
 from clear_bench.models.branches import ViTBranch, backbone
-from clear_bench.models.layers import logit_norm, read_phrases
+from clear_bench.models.layers import AttributeLinear, logit_norm, read_phrases
 from clear_bench.models.losses import weighted_bce
+from clear_bench.models.region_tokens import bands, sight
 from clear_bench.utils.errors import UserError
 
 
-def bands(grid: tuple[int, int], regions: int, margin: int) -> Tensor:
-    """Return which patches each horizontal band holds, ``(regions, rows * columns)`` bool.
+def aggregate(similarity: Tensor, threshold: float) -> Tensor:
+    """Return one value of the regions' similarities ``(B, R, A)``: ``(B, A)``.
 
-    Args:
-        grid: Rows and columns of patches.
-        regions: Bands; the rows are shared out evenly.
-        margin: Rows that a band reaches beyond its own on each side.
+    The largest if it is above ``threshold``, else the smallest.
+    """
+    largest, smallest = similarity.amax(dim=1), similarity.amin(dim=1)
+    return torch.where(largest > threshold, largest, smallest)
+
+
+def check_towers(name: str, width: int) -> None:
+    """Check that a published image tower projects into the text's space.
 
     Raises:
-        UserError: If there are fewer rows of patches than bands.
+        UserError: If its projection has another width than the texts' vectors.
     """
-    rows, columns = grid
-    if rows < regions:
+    published = timm.get_pretrained_cfg(name)
+    if published is not None and published.num_classes != width:
         raise UserError(
-            f"promptpar: {regions} regions need as many rows of patches, there are {rows}; choose "
-            "a larger data.image_size or fewer recognition.model.regions"
+            f"promptpar: the text vectors have {width} numbers, the projection of {name} gives "
+            f"{published.num_classes}; choose the text tower of the same model, or pretrained=false"
         )
-    row = torch.arange(rows).repeat_interleave(columns)
-    edges = [round(k * rows / regions) for k in range(regions + 1)]
-    return torch.stack([(row >= a - margin) & (row < b + margin) for a, b in pairwise(edges)])
-
-
-def sight(prefix: int, inside: Tensor, prompts: int) -> Tensor:
-    """Return the additive attention mask ``(S, S)``: 0 where a row may look at a column, else -inf.
-
-    The sequence is prefix, patches, region tokens, prompts.
-
-    Args:
-        prefix: Tokens before the patches (the class token).
-        inside: Patches of each region, see `bands`.
-        prompts: Number of prompts.
-    """
-    regions, patches = inside.shape
-    first, last = prefix + patches, prefix + patches + regions
-    seen = torch.ones(last + prompts, last + prompts, dtype=torch.bool)
-    seen[:, first:last] = False
-    seen[first:last, :last] = False
-    seen[first:last, prefix:first] = inside
-    seen[first:last, first:last] = torch.eye(regions, dtype=torch.bool)
-    return torch.zeros(seen.shape).masked_fill(~seen, -torch.inf)
-
-
-def aggregate(similarity: Tensor, threshold: float) -> Tensor:
-    """Return one value of the regions' logits ``(B, R, A)``: ``(B, A)``.
-
-    The mean of those whose sigmoid is above ``threshold``; the largest where none is.
-    """
-    close = torch.sigmoid(similarity) > threshold
-    mean = (similarity * close).sum(dim=1) / close.sum(dim=1).clamp(min=1)
-    return torch.where(close.any(dim=1), mean, similarity.amax(dim=1))
 
 
 @MODELS.register_module()
 class PromptPar(PerAttributeModel):
-    """Prompted image and text towers and a block that fuses them.
+    """A prompted image tower, a text tower and a block that fuses them.
 
     Args:
         vit: timm's name and arguments of the image tower.
         fusion: The same of the network whose last block fuses.
         pretrained: Whether both have timm's published weights, and are then frozen.
-        prompts: Visual prompts of each layer.
-        text_prompts: Prompts of the text.
-        regions: Region tokens.
+        prompts: Visual prompts of each layer, shared out evenly among the whole and the regions.
+        regions: Region tokens R.
         margin: See `bands`.
+        scale: Of the cosines: 100 as CLIP learned it; its training began at 14.3 (1 / 0.07).
         threshold: See `aggregate`.
         similarity: Weight of the global-local similarity loss.
         phrases: File of the attributes' text embeddings.
         common: See `RecognitionModel`.
+
+    Raises:
+        UserError: If the prompts cannot be shared out, or the two towers do not fit.
     """
 
     phrases: Tensor
+    text: Tensor
     mask: Tensor
 
     def __init__(
@@ -129,94 +114,98 @@ class PromptPar(PerAttributeModel):
         fusion: Mapping[str, Any],
         pretrained: bool,
         prompts: int,
-        text_prompts: int,
         regions: int,
         margin: int,
+        scale: float,
         threshold: float,
         similarity: float,
         phrases: str,
         **common: Any,
     ) -> None:
         super().__init__(**common)
-        self.vit = ViTBranch(self.image_size, pretrained, **vit)
+        if prompts % (regions + 1):
+            raise UserError(
+                f"promptpar: prompts={prompts} must be a multiple of {regions + 1}, "
+                "the whole image and its regions"
+            )
+        self.register_buffer("phrases", read_phrases(phrases, self.attributes))
+        text = read_phrases(phrases, self.attributes, centred=False)
+        self.register_buffer("text", F.normalize(text))
+        shared = text.shape[1]
+        if pretrained:
+            check_towers(vit["name"], shared)
+        self.vit = ViTBranch(self.image_size, pretrained, **{**vit, "num_classes": shared})
         if not self.vit.has_class_token:
             raise UserError(
                 f"promptpar: {vit['name']} has no class token, which is compared with the text; "
                 "choose another recognition.model.vit"
             )
         trunk: Any = self.vit.trunk
-        seen = self.vit.width
+        trunk.norm = nn.Identity()
+        width = self.vit.width
+        bound = (6 / (3 * math.prod(trunk.patch_embed.patch_size) + width)) ** 0.5
+        start = torch.empty(len(trunk.blocks), prompts, width).uniform_(-bound, bound)
+        self.prompts = nn.Parameter(start)
+        self.regions = nn.Parameter(width**-0.5 * torch.randn(regions, width))
+        inside = bands(trunk.patch_embed.grid_size, regions, margin)
+        mask = sight(trunk.num_prefix_tokens, inside, prompts // (regions + 1))
+        self.register_buffer("mask", mask, persistent=False)
         whole: Any = backbone(image_size=self.image_size, pretrained=pretrained, **fusion)
         self.block, self.norm = whole.blocks[-1], whole.norm
-        self.summary_dim = width = int(whole.num_features)
-        self.prompts = nn.Parameter(0.02 * torch.randn(len(trunk.blocks), prompts, seen))
-        self.regions = nn.Parameter(0.02 * torch.randn(regions, seen))
-        inside = bands(trunk.patch_embed.grid_size, regions, margin)
-        mask = sight(trunk.num_prefix_tokens, inside, prompts)
-        self.register_buffer("mask", mask, persistent=False)
-        self.register_buffer("phrases", read_phrases(phrases, self.attributes))
-        self.read = nn.Linear(self.phrases.shape[1], width)
-        self.show = nn.Linear(seen, width)
-        self.text_prompts = nn.Parameter(0.02 * torch.randn(text_prompts, width))
-        self.text_mark = nn.Parameter(0.02 * torch.randn(width))
-        self.image_mark = nn.Parameter(0.02 * torch.randn(width))
-        self.scale = nn.Parameter(torch.tensor(10.0))
-        self.weight = nn.Parameter(torch.randn(self.attributes, width) / width**0.5)
+        self.summary_dim = int(whole.num_features)
+        self.read = nn.Linear(shared, self.summary_dim)
+        self.show = nn.Linear(shared, self.summary_dim)
+        self.head = AttributeLinear(self.attributes, self.summary_dim, bias=False)
         self.logit_norm = logit_norm(self.positive_ratio)
-        self.threshold, self.similarity = threshold, similarity
+        self.temperature = nn.Parameter(torch.ones(()))
+        self.similarity_norm = logit_norm(self.positive_ratio)
+        self.scale, self.threshold, self.similarity = scale, threshold, similarity
         if pretrained:
             self.freeze()
 
     def freeze(self) -> None:
-        """Fix the image tower and the fusion block (the text tower is fixed in any case)."""
+        """Fix the image tower and the fusion block but for its norms (the text is so anyhow)."""
         self.vit.requires_grad_(False)
-        self.block.requires_grad_(False)
+        for name, parameter in self.block.named_parameters():
+            parameter.requires_grad_("norm" in name)
 
     def see(self, images: Tensor) -> Tensor:
-        """Map images to class token, patches and regions at the width of fusion ``(B, S, d)``."""
+        """Map images to all tokens in the space of the texts ``(B, S, T)``, as in `sight`."""
         trunk = self.vit.trunk
-        regions = self.regions.expand(len(images), -1, -1)
+        regions = trunk.norm_pre(self.regions).expand(len(images), -1, -1)
         x = torch.cat([self.vit.embed(images), regions], dim=1)
         length = x.shape[1]
         for block, prompts in zip(trunk.blocks, self.prompts, strict=True):
-            prompted = torch.cat([x, prompts.expand(len(images), -1, -1)], dim=1)
-            x = block(prompted, attn_mask=self.mask.to(x.dtype))[:, :length]
-        return self.show(trunk.norm(x))
+            prompted = [x[:, :length], prompts.expand(len(images), -1, -1)]
+            x = block(torch.cat(prompted, dim=1), attn_mask=self.mask.to(x.dtype))
+        return trunk.head(x)
 
-    def say(self) -> Tensor:
-        """Return the prompted text token of each attribute ``(A, d)``."""
-        text = self.read(self.phrases)
-        prompts = self.text_prompts.expand(len(text), -1, -1)
-        context = torch.cat([prompts, text[:, None]], dim=1)  # (A, prompts + 1, d)
-        scores = (context @ text[:, :, None]).squeeze(2) / text.shape[1] ** 0.5
-        return text + (scores.softmax(dim=1)[:, None] @ context).squeeze(1)
+    def fuse(self, image: Tensor) -> Tensor:
+        """Map image tokens at the width of fusion ``(B, S, d)`` to logits ``(B, A)``."""
+        text = self.read(self.phrases).expand(len(image), -1, -1)
+        fused = self.norm(self.block(torch.cat([text, image], dim=1)))
+        return self.logit_norm(self.head(fused[:, : self.attributes]).squeeze(2))
 
-    def fuse(self, text: Tensor, seen: Tensor) -> Tensor:
-        """Map text ``(A, d)`` and image tokens ``(B, S, d)`` to logits ``(B, A)``."""
-        said = (text + self.text_mark).expand(len(seen), -1, -1)
-        fused = self.norm(self.block(torch.cat([said, seen + self.image_mark], dim=1)))
-        attribute_tokens = fused[:, : self.attributes]
-        return self.logit_norm((attribute_tokens * self.weight).sum(dim=2))
-
-    def alike(self, text: Tensor, seen: Tensor) -> Tensor:
-        """Return the global-local similarity of image and attributes, logits ``(B, A)``."""
-        watched = torch.cat([seen[:, :1], seen[:, -len(self.regions) :]], dim=1)
-        cosine = F.normalize(watched, dim=2) @ F.normalize(text, dim=1).T  # (B, 1 + R, A)
-        whole, parts = (self.scale * cosine).split([1, len(self.regions)], dim=1)
-        return (whole.squeeze(1) + aggregate(parts, self.threshold)) / 2
+    def alike(self, seen: Tensor) -> Tensor:
+        """Return the global-local similarity of images `see`n and attributes, ``(B, A)``."""
+        regions, prompts = len(self.regions), self.prompts.shape[1]
+        watched = [seen[:, :1], seen[:, -regions - prompts : -prompts]]
+        cosine = F.normalize(torch.cat(watched, dim=1), dim=2) @ self.text.T  # (B, 1 + R, A)
+        similarity = (self.scale / self.temperature * cosine).softmax(dim=2)
+        local = aggregate(similarity[:, 1:], self.threshold)
+        return self.similarity_norm((similarity[:, 0] + local) / 2)
 
     def look(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Map images to the class token ``(B, d)`` and logits ``(B, A)``."""
-        seen = self.see(images)
-        return seen[:, 0], self.fuse(self.say(), seen)
+        image = self.show(self.see(images))
+        return image[:, 0], self.fuse(image)
 
     def loss(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return the losses of the fused logits and of the similarity."""
-        text, seen = self.say(), self.see(images)
-        ratio = self.positive_ratio
-        alike = weighted_bce(self.alike(text, seen), labels, ratio)
+        seen, ratio = self.see(images), self.positive_ratio
+        alike = weighted_bce(self.alike(seen), labels, ratio)
         return {
-            "loss": weighted_bce(self.fuse(text, seen), labels, ratio),
+            "loss": weighted_bce(self.fuse(self.show(seen)), labels, ratio),
             "loss_similarity": self.similarity * alike,
         }
 
@@ -229,26 +218,32 @@ METHOD = Method(
         "model": {
             "type": "PromptPar",
             "vit": {**VIT, "depth": 4},
-            "fusion": {**VIT, "depth": 1},
+            # The last of two blocks: drop-path rates rise to the last, from 0 in the first.
+            "fusion": {**VIT, "depth": 2, "drop_path_rate": 0.1},
             "pretrained": False,
-            "prompts": 8,
-            "text_prompts": 3,
+            "prompts": 10,
             "regions": 4,
             "margin": 1,
+            "scale": 14.3,
             "threshold": 0.5,
-            "similarity": 1.0,
+            "similarity": 0.5,
         },
         "text": {"encoder": "minilm", "template": "person"},
     },
+    numbers={"recognition": 2},
     profiles={
         "paper": {
             "data": {"image_size": [224, 224]},
             "recognition": {
                 "model": {
                     "vit": {"name": "vit_large_patch14_clip_quickgelu_224.openai"},
-                    "fusion": {"name": "vit_base_patch16_224.augreg_in21k_ft_in1k"},
+                    "fusion": {
+                        "name": "vit_base_patch16_224.augreg_in21k_ft_in1k",
+                        "drop_path_rate": 0.1,
+                    },
                     "pretrained": True,
                     "prompts": 50,
+                    "scale": 100.0,
                 },
                 "text": {"encoder": "openai/clip-vit-large-patch14@clip"},
                 "train": {
@@ -257,6 +252,7 @@ METHOD = Method(
                     "optimizer": "SGD",
                     "lr": 8e-3,
                     "weight_decay": 1e-4,
+                    "warmup_epochs": 5,
                 },
             },
         }

@@ -1,14 +1,16 @@
 """Strong Baseline: one CNN, one linear layer, and a training recipe taken seriously.
 
 Jia, Huang, Yang, Chen, Huang: "Rethinking of Pedestrian Attribute Recognition: A Reliable
-Evaluation under Zero-Shot Pedestrian Identity Setting", arXiv 2107.03576, and the authors'
-earlier code "strong baseline".
+Evaluation under Zero-Shot Pedestrian Identity Setting", arXiv 2107.03576 (code:
+valencebond/Rethinking_of_PAR), and the authors' earlier code "strong baseline"
+(aajinjin/Strong_Baseline_of_Pedestrian_Attribute_Recognition).
 
 ``logits = BN(W GAP(cnn(x)))``; loss `weighted_bce`, summed over attributes and averaged over
 images (not averaged over attributes, which makes the step 35 times smaller on PETA), gradients
 clipped at norm 10.  The batch norm over the logits is of the earlier code, where it lets a large
 learning rate work; the code of "Rethinking" leaves it out, and so does ``paper``
-(``recognition.model.logit_norm``).
+(``recognition.model.logit_norm``).  That earlier code has SGD with 0.01 for ``trunk`` and 0.1 for
+all else; ``paper`` has the Adam of "Rethinking", with one rate.
 
 Departures from the common budget: the norm's shift starts at the training prior (see
 `prior_logit`), for AdamW's sake; ``paper`` has the images of 256x192 of the

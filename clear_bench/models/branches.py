@@ -51,7 +51,7 @@ def backbone(
     published: bool = True,
     **extra: Any,
 ) -> nn.Module:
-    """Return a timm model by name, without its classifier.
+    """Return a timm model by name, without its classifier unless ``num_classes`` asks for one.
 
     Args:
         name: timm's name, with or without a weight tag.
@@ -69,7 +69,8 @@ def backbone(
         known = timm.get_pretrained_cfg(name)
         if known is not None and known.fixed_input_size:  # a CNN takes any size, unasked
             extra["img_size"] = image_size
-        model = timm.create_model(name, pretrained=pretrained and published, num_classes=0, **extra)
+        load = pretrained and published
+        model = timm.create_model(name, pretrained=load, **{"num_classes": 0, **extra})
     except RuntimeError as error:
         if "Unknown model" in str(error):
             raise UserError(f"backbone {name}: timm knows no such model") from error

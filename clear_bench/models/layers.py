@@ -31,6 +31,30 @@ class BatchNorm(nn.BatchNorm1d):
         return super().forward(input)
 
 
+class AttributeLinear(nn.Module):
+    """A linear layer of its own for each attribute; each starts as an `nn.Linear` does.
+
+    Args:
+        attributes: A.
+        inputs: I.
+        outputs: O.
+        bias: Whether each has a bias; leave it out where a batch norm takes it out again.
+    """
+
+    def __init__(self, attributes: int, inputs: int, outputs: int = 1, bias: bool = True) -> None:
+        super().__init__()
+        bound = inputs**-0.5
+        weight = torch.empty(attributes, inputs, outputs).uniform_(-bound, bound)
+        self.weight = nn.Parameter(weight)
+        start = torch.empty(attributes, outputs).uniform_(-bound, bound) if bias else None
+        self.bias = None if start is None else nn.Parameter(start)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(B, A, I)``, or ``(B, 1, I)`` that all attributes share, to ``(B, A, O)``."""
+        y = torch.einsum("bai,aio->bao", x, self.weight)
+        return y if self.bias is None else y + self.bias
+
+
 def logit_norm(positive_ratio: Tensor) -> BatchNorm:
     """Return a batch norm over logits ``(B, A)`` whose shift starts at the `prior_logit`."""
     norm = BatchNorm(len(positive_ratio))
@@ -39,7 +63,7 @@ def logit_norm(positive_ratio: Tensor) -> BatchNorm:
     return norm
 
 
-def read_phrases(file: str, attributes: int) -> Tensor:
+def read_phrases(file: str, attributes: int, *, centred: bool = True) -> Tensor:
     """Return the attributes' text embeddings ``(A, T)``, centred and scaled.
 
     The mean over attributes is subtracted and all is divided by one number, the root mean square
@@ -49,6 +73,7 @@ def read_phrases(file: str, attributes: int) -> Tensor:
     Args:
         file: An ``.npz`` file with ``text`` ``(A, T)``.
         attributes: A.
+        centred: False leaves them as the encoder gave them.
 
     Raises:
         UserError: If the file is missing or is of another schema.
@@ -61,5 +86,7 @@ def read_phrases(file: str, attributes: int) -> Tensor:
         raise UserError(f"{file}: no phrases in it ({cause}); train the run again") from None
     if len(text) != attributes:
         raise UserError(f"{file}: {len(text)} phrases, must be {attributes}, one an attribute")
-    centred = text - text.mean(dim=0)
-    return centred / centred.square().mean().sqrt().clamp(min=1e-6)
+    if not centred:
+        return text
+    text = text - text.mean(dim=0)
+    return text / text.square().mean().sqrt().clamp(min=1e-6)

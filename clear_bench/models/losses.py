@@ -6,6 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from clear_bench.utils.errors import UserError
+
+LOSS_WEIGHTING = ("positives", "both")
 FLOOR = 1e-8  # of what is raised to a power: the slope of x^gamma is infinite at 0 for gamma < 1
 
 
@@ -31,6 +34,39 @@ def weighted_bce(
     weight = torch.exp(strength * torch.where(labels > 0.5, 1 - positive_ratio, positive_ratio))
     loss = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
     return (loss * weight).sum(dim=1).mean()
+
+
+def cell_mean_bce(
+    logits: Tensor, labels: Tensor, positive_ratio: Tensor, *, positives_only: bool
+) -> Tensor:
+    """Return the weighted binary cross-entropy of `weighted_bce`, averaged over all cells.
+
+    Source: the released code of ALM (Tang et al., ICCV 2019).  Its text gives both classes their
+    weight; its expression lacks a pair of brackets, so that a negative weighs 1.
+
+    Args:
+        logits: ``(B, A)``.
+        labels: ``(B, A)`` of 0 and 1, in the dtype of ``logits``.
+        positive_ratio: ``(A,)``.
+        positives_only: Whether only positives have a weight, as in the released code.
+
+    Returns:
+        A scalar: the mean over B and A.
+    """
+    absent = torch.zeros_like(positive_ratio) if positives_only else positive_ratio
+    weight = torch.exp(torch.where(labels > 0.5, 1 - positive_ratio, absent))
+    return F.binary_cross_entropy_with_logits(logits, labels, weight)
+
+
+def check_loss_weighting(name: str) -> str:
+    """Return ``name``, which cells of a `cell_mean_bce` have a weight.
+
+    Raises:
+        UserError: If it is neither ``positives`` nor ``both``.
+    """
+    if name not in LOSS_WEIGHTING:
+        raise UserError(f"loss_weighting={name}: must be one of {LOSS_WEIGHTING}")
+    return name
 
 
 def focal_bce(logits: Tensor, labels: Tensor, gamma: float) -> Tensor:

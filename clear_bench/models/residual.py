@@ -34,8 +34,7 @@ RETHINKING: dict[str, Any] = {
     "precision": "fp32",
 }
 """Training recipe of the code of "Rethinking of PAR" (Jia et al. 2021), for its own method and for
-those whose recipe was not found.  The number of epochs is recalled.  Its plateau watched the loss
-on test, ours watches val."""
+those whose recipe was not found.  Its plateau watched the loss on test, ours watches val."""
 
 
 class ResidualNetwork(nn.Module):

@@ -61,6 +61,15 @@ def size(module: torch.nn.Module) -> int:
     return sum(p.numel() for p in module.parameters())
 
 
+def with_gradient(model: torch.nn.Module) -> set[str]:
+    """Return the first part of the names of all parameters that some gradient reached."""
+    return {
+        name.partition(".")[0]
+        for name, p in model.named_parameters()
+        if p.grad is not None and p.grad.abs().sum() > 0
+    }
+
+
 def batch(count: int, attributes: int = 8, height: int = 64, width: int = 32) -> Any:
     """Return images and labels; every attribute has positives and negatives."""
     generator = torch.Generator().manual_seed(1)
