@@ -227,8 +227,6 @@ def test_another_picture_name_is_a_track_of_its_own(tmp_path):
     assert rap.tracks(["a.png", "b.png"]) == (["a.png", "b.png"], ["", ""])
     draw(tmp_path / "x.png", np.random.default_rng(0))
     draw(tmp_path / "anywhere/y.png", np.random.default_rng(0))
-    with pytest.raises(
-        UserError, match=r"1 of 1 images missing, .* in \., anywhere; get it"
-    ):
+    with pytest.raises(UserError, match=r"1 of 1 images missing, .* in \., anywhere; get it"):
         rap.find_images(look_through(tmp_path), ["z.png"], "get it")
     assert rap.find_images(look_through(tmp_path), ["Y.jpg"], "get it") == ["anywhere/y.png"]
