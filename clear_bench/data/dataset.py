@@ -185,6 +185,8 @@ class Source:
             annotation of a part; None if that is not to be had.
         official: Facts that an official copy must show, by ``"split/label set"``, then as named
             by `clear_bench.data.verify.facts`.
+        files: Name of an official annotation file to its sha256, where a copy was at hand.
+        digests: ``"split/label set"`` to `clear_bench.data.known_files.label_digest` of that copy.
         publish_images: Whether the terms allow its pictures in a report.
         generate: For an embedded data set: ``(root, seed) -> None`` writes the official layout.
         numbers: Its numbers version; raised when the reader gives other labels, splits or
@@ -200,6 +202,8 @@ class Source:
     annotation: Callable[[Path, str, str], Dataset] | None = None
     partial: Callable[[Path, str, str], Dataset] | None = None
     official: dict[str, dict[str, int]] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
     publish_images: bool = False
     generate: Callable[[Path, int], None] | None = None
     numbers: int = 1

@@ -270,4 +270,12 @@ SOURCE = Source(
         "ids6/27": COUNTS,
         "ids6/39": {**COUNTS, **CATEGORIES},
     },
+    files={
+        "market_attribute.mat": "d9fdbdd2e33ed2c4e3a073b77b1d16ac9fae5d93dd597ccd4e38bf75b2efaa95"
+    },
+    digests={
+        "ids6/30": "561e6aea94b6d02b",
+        "ids6/27": "21e814e620c521b7",
+        "ids6/39": "b293c96a52a4b3b3",
+    },
 )

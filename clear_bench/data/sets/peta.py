@@ -44,6 +44,7 @@ from clear_bench.data.sets.peta_annotation import (
     find_annotation,
 )
 from clear_bench.data.sets.peta_labels import EVALUATED, NAMES, attribute
+from clear_bench.data.sets.peta_official import DIGESTS, FILES, OFFICIAL
 from clear_bench.utils.errors import UserError, unknown
 
 IMAGES = 19000
@@ -239,10 +240,6 @@ SPLITS: dict[str, SplitRule] = {
 }
 """Split name to the rule ``(copy) -> (N,)``; "" leaves an image out."""
 
-ZS = {"images train": 11241, "images val": 3826, "images test": 3933}
-SAL = {"images train+val": 11886, "categories train+val": 1890, "images test": 1435}
-IDS = {"images": IMAGES, "persons": 8699, "images test, person in train+val": 0}
-
 SOURCE = Source(
     title="PETA",
     read=read_peta,
@@ -255,24 +252,7 @@ SOURCE = Source(
         "research use only; PETA.mat and numbered images as used by the field's code"
     ),
     cite="Deng et al., Pedestrian Attribute Recognition At Far Distance, ACM Multimedia 2014",
-    official={
-        **{
-            f"{split}/35": {
-                "images": IMAGES,
-                "images train": 9500,
-                "images val": 1900,
-                "images test": 7600,
-                "persons": 8699,
-                "categories train+val": train,
-                "categories test": test,
-            }
-            for split, train, test in zip(
-                RANDOM, (2847, 2827, 2828, 2827, 2860), (2242, 2245, 2232, 2249, 2226), strict=True
-            )
-        },
-        "random0/105": {"images": IMAGES, "persons": 8699, "categories": 7769},
-        "ids0/35": IDS,
-        "zs/35": {**ZS, "images test, person in train+val": 0},
-        "sal200/105": {**SAL, "categories test": 200, "categories test, not in train+val": 200},
-    },
+    official=OFFICIAL,
+    files=FILES,
+    digests=DIGESTS,
 )
