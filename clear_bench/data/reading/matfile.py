@@ -136,7 +136,7 @@ def person_numbers(values: np.ndarray, where: str) -> list[str]:
         UserError: If one is not a whole number from 1; it names the image.
     """
     numbers = np.asarray(values, np.float64).reshape(-1)
-    bad = np.flatnonzero(~(np.isfinite(numbers) & (numbers >= 1) & (numbers % 1 == 0)))
+    bad = np.flatnonzero(~(np.isfinite(numbers) & (numbers >= 1) & (numbers == np.floor(numbers))))
     if len(bad):
         raise UserError(
             f"{where}: image {bad[0] + 1:05d}: its person is {numbers[bad[0]]:g}, must be a whole "
