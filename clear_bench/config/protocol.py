@@ -136,6 +136,7 @@ def signature(
     data: Mapping[str, Any],
     resampling: str,
     version: int,
+    partial: int = 0,
 ) -> str:
     """Return the one line that says how the numbers of a run are made.
 
@@ -146,6 +147,7 @@ def signature(
         attributes: How many the label set has.
         data: Section ``data`` of the configuration.
         resampling: Name of the rule by which images are resized.
+        partial: How many images there are if they are a part of the release, else 0.
         version: Numbers version of the protocol's rules, see `clear_bench.config.numbers`.
     """
     height, width = data["image_size"]
@@ -156,6 +158,8 @@ def signature(
         f"img{height}x{width}:{resampling}",
         f"train-ids{100 * data['identities']:g}%",
     ]
+    if partial:
+        parts.append(f"partial:{partial}")
     if data["skip_unreadable"]:
         parts.append("skip-unreadable")
     rules_part = rules.recognition_part() if task == "recognition" else rules.retrieval_part()

@@ -40,6 +40,7 @@ class Data(Section):
     image_size: tuple[Side, Side] = (64, 32)  # height, width
     identities: Share = 1.0  # share of training identities kept, nested, same for every seed
     keep_pixels: bool = True  # False decodes images for every batch: slower, same numbers, no disk
+    partial: Annotated[bool, Neutral(False)] = False  # True reads what a copy has; a row of its own
     skip_unreadable: bool = False  # True leaves broken images out, and the record says so
 
 

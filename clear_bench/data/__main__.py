@@ -61,32 +61,38 @@ def verify(
     annotation_only: Annotated[
         bool, typer.Option("--annotation-only", help="the labels are there, the pictures are not")
     ] = False,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="a part of the release: say what is missing")
+    ] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="every line, all counts, all pairs of attributes")
+    ] = False,
+    sheet: Annotated[
+        Path | None, typer.Option(help="picture to write: ten images of each attribute")
+    ] = None,
 ) -> None:
     """Compare a copy with the official release; status 2 and a list if something is wrong."""
-    from rich.console import Console
-    from rich.table import Table
-
     from clear_bench.data.load import find_source, load_dataset
-    from clear_bench.data.verify import verify as check
+    from clear_bench.data.verify_report import answer
     from clear_bench.utils.errors import UserError
 
-    dataset = load_dataset(name, data_root, split, label_set, images=not annotation_only)
-    official = find_source(name).official.get(f"{dataset.split_name}/{dataset.label_set}", {})
-    findings = check(dataset, official, images=not annotation_only)
-    title = f"{name}, split {dataset.split_name}, label set {dataset.label_set}"
-    table = Table("fact", "here", "official", title=title)
-    for fact, count in findings.facts.items():
-        table.add_row(fact, str(count), str(official.get(fact, "")))
-    positives = Table("attribute", "train", "val", "test", title="positive images")
-    for row in findings.attributes.itertuples():
-        positives.add_row(*(str(value) for value in row))
-    console = Console()
-    console.print(table, positives)
-    for line in [*findings.notes, *findings.wrong]:
-        console.print(line, highlight=False, soft_wrap=True)
-    if findings.wrong:
-        raise UserError(f"{dataset.root}: {len(findings.wrong)} things are wrong, see above")
-    print(f"{dataset.root}: nothing is wrong; {len(findings.notes)} things to know")
+    if sheet is not None and annotation_only:
+        raise UserError("--sheet shows pictures; leave out --annotation-only")
+    dataset = load_dataset(
+        name, data_root, split, label_set, images=not annotation_only, partial=partial
+    )
+    if sheet is not None:
+        from clear_bench.data.contact_sheet import attribute_sheet
+
+        attribute_sheet(dataset, sheet)
+        print(f"{sheet}: pictures of each attribute")
+    answer(
+        dataset,
+        find_source(name),
+        images=not annotation_only,
+        partial=partial,
+        long=everything,
+    )
 
 
 @app.command()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -33,6 +34,9 @@ class Dataset:
             uint8 column an attribute, in schema order, of 0 and 1.
         query_folder: Folder of the release's own query images, which are part of the test split;
             "" if the release has none.
+        missing: Split to the number of its pictures that the annotation names and the copy lacks;
+            only a copy that is read in part has such.
+        partial: Whether this is a part of the release, so that its numbers meet no full one's.
     """
 
     name: str
@@ -42,6 +46,26 @@ class Dataset:
     schema: Schema
     manifest: pd.DataFrame
     query_folder: str = ""
+    missing: dict[str, int] = field(default_factory=dict)
+    partial: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        split_name: str,
+        label_set: str,
+        root: Path,
+        schema: Schema,
+        manifest: pd.DataFrame,
+        **more: Any,
+    ) -> "Dataset":
+        """Return the data set of the rows that have a path; the others are `missing`."""
+        there = manifest["path"] != ""
+        counts = manifest["split"][~there].value_counts()
+        missing = {str(split): int(count) for split, count in counts.items()}
+        kept = manifest[there].reset_index(drop=True)
+        return cls(name, split_name, label_set, root, schema, kept, missing=missing, **more)
 
     def __post_init__(self) -> None:
         wanted = [*COLUMNS, *self.schema.names]
@@ -58,6 +82,22 @@ class Dataset:
                 f"{self.name}: {self.manifest['path'].iloc[row]}: attribute "
                 f"{self.schema.names[column]} is {labels[row, column]}, must be 0 or 1"
             )
+
+        files = self.manifest[["path", "split"]].drop_duplicates()
+        shared = files["path"][files["path"].duplicated()]
+        if len(shared):
+            path = shared.iloc[0]
+            splits = " and ".join(sorted(files["split"][files["path"] == path]))
+            raise UserError(
+                f"{self.name}: {path} is in {splits}, and so are {len(shared) - 1} others: a test "
+                "picture must not train; get the annotation again"
+            )
+
+    @cached_property
+    def doubles(self) -> list[str]:
+        """Paths that have several rows; all of them are of one split."""
+        paths = self.manifest["path"]
+        return sorted(set(paths[paths.duplicated()]))
 
     @cached_property
     def labels(self) -> NDArray[np.uint8]:
@@ -141,8 +181,12 @@ class Source:
         cite: One line: the paper to cite.
         annotation: Like ``read``, of a copy that has the annotation but no pictures; None if that
             is not to be had.
+        partial: Like ``read``, of a copy that has a part of the pictures, or an official-style
+            annotation of a part; None if that is not to be had.
         official: Facts that an official copy must show, by ``"split/label set"``, then as named
             by `clear_bench.data.verify.facts`.
+        files: Name of an official annotation file to its sha256, where a copy was at hand.
+        digests: ``"split/label set"`` to `clear_bench.data.known_files.label_digest` of that copy.
         publish_images: Whether the terms allow its pictures in a report.
         generate: For an embedded data set: ``(root, seed) -> None`` writes the official layout.
         numbers: Its numbers version; raised when the reader gives other labels, splits or
@@ -156,7 +200,10 @@ class Source:
     obtain: str
     cite: str
     annotation: Callable[[Path, str, str], Dataset] | None = None
+    partial: Callable[[Path, str, str], Dataset] | None = None
     official: dict[str, dict[str, int]] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
     publish_images: bool = False
     generate: Callable[[Path, int], None] | None = None
     numbers: int = 1

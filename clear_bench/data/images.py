@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,16 @@ from clear_bench.utils.errors import UserError
 from clear_bench.utils.files import made_once
 from clear_bench.utils.progress import track
 
+if TYPE_CHECKING:
+    from PIL.Image import Image as PictureOfPillow
+
 RESAMPLING = "pil-bilinear"
 """Pillow's bilinear filter, which widens with the scale, so that shrinking does not alias."""
 
+BACKGROUND = (255, 255, 255)
+"""What shows where a picture is transparent: white, as on paper."""
+
+PHOTOMETRIC, WHITE_IS_ZERO = 262, 0  # a tag of TIFF, and its value for negatives
 BLOCK = 256
 BROKEN = "get it again, or leave it out with --set data.skip_unreadable=true"
 
@@ -45,24 +52,49 @@ class Images:
 def read_image(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
     """Return one image as ``(H, W, 3)`` uint8 RGB.
 
+    It is turned upright as its EXIF data say.  What is transparent shows `BACKGROUND`.  16-bit grey
+    is scaled so that 65535 is white, as PNG and TIFF define it; 32-bit and float pixels are
+    refused, since nothing says what of them is white.
+
     Args:
         path: A file of any format that Pillow reads.
         size: (height, width) in pixels to resize to, by `RESAMPLING`.
 
     Raises:
-        UserError: If the file is missing, is no image or is truncated.
+        UserError: If the file is missing, is no image, is truncated or has 32-bit pixels.
     """
     from PIL import Image, ImageOps
 
     try:
         with Image.open(path) as image:
+            if image.mode in ("I", "F"):
+                kind = "32-bit float" if image.mode == "F" else "32-bit"
+                raise UserError(
+                    f"{path}: has {kind} pixels, of which nothing says what is white; save it with "
+                    "8 or 16 bits"
+                )
+            negative = getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO
             upright = ImageOps.exif_transpose(image)  # as phones mean it
-            small = upright.convert("RGB").resize(size[::-1], Image.Resampling.BILINEAR)
+            small = _rgb(upright, negative).resize(size[::-1], Image.Resampling.BILINEAR)
     except FileNotFoundError:
         raise UserError(f"{path}: no such image") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UserError(f"{path}: not a readable image ({_cause(error)})") from None
     return np.asarray(small)
+
+
+def _rgb(image: "PictureOfPillow", negative: bool) -> "PictureOfPillow":
+    """Return an image of any mode but 32-bit ones as 8-bit RGB."""
+    from PIL import Image
+
+    if image.mode.startswith("I;16"):
+        wide = np.asarray(image).astype(np.uint32)
+        wide = 65535 - wide if negative else wide  # Pillow turns those of 8 bits alone
+        return Image.fromarray(((wide + 128) // 257).astype(np.uint8)).convert("RGB")
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    ground = Image.new("RGBA", image.size, (*BACKGROUND, 255))
+    return Image.alpha_composite(ground, image.convert("RGBA")).convert("RGB")
 
 
 class PictureFiles:

@@ -1,5 +1,6 @@
 """From the name of a data set to its data: find the folder, make the embedded one, read it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from clear_bench.config import plugins
@@ -50,6 +51,7 @@ def load_dataset(
     label_set: str = "",
     *,
     images: bool = True,
+    partial: bool = False,
 ) -> Dataset:
     """Return a data set, read from its official files.
 
@@ -59,6 +61,7 @@ def load_dataset(
         split: Name of the partition; "" is the data set's default.
         label_set: Name of the label set; "" is the data set's default.
         images: Whether the pictures are there; without, the annotation alone is read.
+        partial: Whether some of them may be missing.
 
     Raises:
         UserError: For any name or file that is wrong.
@@ -68,4 +71,13 @@ def load_dataset(
     read = source.read if images else source.annotation
     if read is None:
         raise UserError(f"{name}: has no annotation that could be read without its pictures")
-    return read(root, split or source.splits[0], label_set or source.label_sets[0])
+    if partial and images:
+        read = source.partial
+        if read is None:
+            raise UserError(f"{name}: is not read in part; leave out data.partial=true")
+    dataset = read(root, split or source.splits[0], label_set or source.label_sets[0])
+    official = source.official.get(f"{dataset.split_name}/{dataset.label_set}", {})
+    count = len(dataset.manifest)
+    if partial or (images and official.get("images", count) != count):
+        return replace(dataset, partial=True)
+    return dataset

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from clear_bench.data.dataset import SPLITS, Dataset, categories
 from clear_bench.data.images import read_image
+from clear_bench.data.near_duplicates import HASHED, near_pairs, small_grey
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.progress import track
 
@@ -64,7 +66,9 @@ def facts(dataset: Dataset) -> dict[str, int]:
     return counts
 
 
-def verify(dataset: Dataset, official: dict[str, int], *, images: bool = True) -> Findings:
+def verify(
+    dataset: Dataset, official: dict[str, int], *, images: bool = True, partial: bool = False
+) -> Findings:
     """Return what a copy holds and what is wrong with it.
 
     Args:
@@ -72,22 +76,39 @@ def verify(dataset: Dataset, official: dict[str, int], *, images: bool = True) -
         official: Facts of the official release.
         images: Whether to read and decode every image file; without, counts of images are not
             compared either.
+        partial: Whether it is meant to be a part: other counts are notes then.
     """
     counts = facts(dataset)
     compared = {n: c for n, c in official.items() if images or not n.startswith("images")}
-    wrong = [
+    differing = [
         f"{name}: {counts[name]}, the official release has {count}"
         for name, count in compared.items()
         if counts[name] != count
     ]
+    wrong = [] if partial else differing
     labels = pd.DataFrame(dataset.labels, columns=dataset.schema.names)
     positives = labels.groupby(dataset.manifest["split"]).sum().reindex(SPLITS, fill_value=0).T
-    notes = [*_overlaps(dataset, counts), *_constant(dataset, positives)]
+    notes = [
+        *_part_of(dataset, differing if partial else []),
+        *_overlaps(dataset, counts),
+        *_constant(dataset, positives),
+    ]
     if images:
-        digests, unreadable = _digests(dataset)
+        digests, grey, unreadable = _digests(dataset)
         wrong += unreadable
-        notes += _duplicates(dataset, digests)
+        same = _duplicates(dataset, digests)
+        notes += [*same.values(), *_alike(dataset, digests, grey, same)]
     return Findings(counts, positives, wrong, notes)
+
+
+def _part_of(dataset: Dataset, differing: list[str]) -> list[str]:
+    """Return what a part of a release lacks, and pictures that are listed more than once."""
+    lines = [f"a part of the release: {line}" for line in differing]
+    lines += [
+        f"{split}: {count} pictures that the annotation names are missing"
+        for split, count in dataset.missing.items()
+    ]
+    return lines + [f"{path} is listed more than once" for path in dataset.doubles]
 
 
 def _overlaps(dataset: Dataset, counts: dict[str, int]) -> list[str]:
@@ -119,13 +140,15 @@ def _constant(dataset: Dataset, positives: pd.DataFrame) -> list[str]:
     return lines
 
 
-def _digests(dataset: Dataset) -> tuple[pd.Series, list[str]]:
-    """Return the sha256 of each image file, and a line for each that cannot be decoded."""
+def _digests(dataset: Dataset) -> tuple[pd.Series, NDArray[np.uint8], list[str]]:
+    """Return sha256 and small grey picture of each image, and a line for each that is broken."""
     paths: list[Path] = [dataset.root / path for path in dataset.manifest["path"]]
+
+    grey = np.zeros((len(paths), *HASHED), np.uint8)
 
     def one(row: int) -> tuple[str, str]:
         try:
-            read_image(paths[row], (8, 4))
+            grey[row] = small_grey(read_image(paths[row], HASHED))
             return hashlib.sha256(paths[row].read_bytes()).hexdigest(), ""
         except UserError as error:
             return "", str(error)
@@ -136,18 +159,30 @@ def _digests(dataset: Dataset) -> tuple[pd.Series, list[str]]:
         for start in track(starts, f"read {dataset.name}"):
             outcomes += pool.map(one, range(start, min(start + BLOCK, len(paths))))
     digests = pd.Series([digest or None for digest, _ in outcomes], dtype=object)
-    return digests, [cause for _, cause in outcomes if cause]
+    return digests, grey, [cause for _, cause in outcomes if cause]
 
 
-def _duplicates(dataset: Dataset, digests: pd.Series) -> list[str]:
-    """Return a line for each image file that is in two splits, named where it is last."""
+def _duplicates(dataset: Dataset, digests: pd.Series) -> dict[str, str]:
+    """Return a line for each image file that is in two splits, by its path where it is last."""
     files = dataset.manifest[["path", "split"]].assign(digest=digests).dropna()
-    lines = []
+    lines: dict[str, str] = {}
     for one, other in combinations(SPLITS, 2):
         first = files[files["split"] == one].drop_duplicates("digest")
         pairs = files[files["split"] == other].merge(first, on="digest", suffixes=("", "_other"))
-        lines += [
-            f"{path} ({other}) is the same file as {twin} ({one})"
-            for path, twin in zip(pairs["path"], pairs["path_other"], strict=True)
-        ]
+        for path, twin in zip(pairs["path"], pairs["path_other"], strict=True):
+            lines[path] = f"{path} ({other}) is the same file as {twin} ({one})"
     return lines
+
+
+def _alike(
+    dataset: Dataset, digests: pd.Series, grey: NDArray[np.uint8], same: dict[str, str]
+) -> list[str]:
+    """Return a line for each picture that looks like one of another split; same files are left."""
+    readable = digests.notna().to_numpy()
+    split = np.where(readable, dataset.manifest["split"].to_numpy(str), "")
+    path = dataset.manifest["path"].to_numpy()
+    return [
+        f"{path[row]} ({split[row]}) looks the same as {path[twin]} ({split[twin]})"
+        for row, twin in near_pairs(grey, split, SPLITS)
+        if path[row] not in same
+    ]

@@ -128,6 +128,7 @@ class Run:
             attributes=len(self.dataset.schema),
             data=self.config["data"],
             resampling=RESAMPLING,
+            partial=len(self.dataset.manifest) if self.dataset.partial else 0,
             version=VERSIONS[f"protocol.{self.task}"],
         )
 

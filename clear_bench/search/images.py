@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clear_bench.data.images import read_image
+from clear_bench.data.reading.release_files import is_junk
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.hashing import digest
 from clear_bench.utils.progress import track
@@ -25,7 +26,7 @@ BLOCK = 256  # images between two commits: what a kill costs at most
 
 @dataclass(frozen=True)
 class Gallery:
-    """Picture files below a folder, hidden ones and hidden folders left out.
+    """Picture files below a folder, without junk, see `is_junk`.
 
     Args:
         root: The folder.
@@ -74,10 +75,10 @@ def scan(root: Path) -> Gallery:
     others = 0
     top = str(root)
     for folder, below, files in os.walk(top, onerror=_stop):
-        below[:] = [name for name in below if not name.startswith(".")]
+        below[:] = [name for name in below if not is_junk(name)]
         place = os.path.relpath(folder, top).replace(os.sep, "/") + "/"
         for name in files:
-            if name.startswith("."):
+            if is_junk(name):
                 continue
             if name.lower().endswith(SUFFIXES):
                 names.append(place.removeprefix("./") + name)

@@ -1,10 +1,11 @@
 """From what is asked for to the runs that it takes, parents first."""
 
+import sys
 from collections.abc import Mapping
 from copy import deepcopy
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from clear_bench.config.compose import compose
 from clear_bench.config.numbers import completed
@@ -55,7 +56,7 @@ def plan(
     """
     config = compose(method, dataset, profile, seed, overrides)
     data = config["data"]
-    loaded = _read(dataset, _place(dataset, data_root), data["split"], data["label_set"])
+    loaded = _read(dataset, _place(dataset, data_root), _Choice.of(data))
     runs: list[Run] = []
     if "recognition" in config:
         pin(config["recognition"])
@@ -103,7 +104,7 @@ def _start(config: Config, root: Path, under: str) -> Run | None:
     other["protocol"] = {**config["protocol"], "oracle": False}
     data = other["data"]
     place = _place(recipe["init"], None)
-    loaded = _read(recipe["init"], place, data["split"], data["label_set"])
+    loaded = _read(recipe["init"], place, _Choice.of(data))
     return Run(other, "recognition", loaded, root, under=under)
 
 
@@ -140,10 +141,29 @@ def _place(dataset: str, data_root: Path | None) -> Path:
     return find_root(dataset, data_root).resolve()
 
 
+class _Choice(NamedTuple):
+    """What of section ``data`` chooses the images."""
+
+    split: str
+    label_set: str
+    partial: bool
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> "_Choice":
+        """Return the choice of a configuration; older ones know no ``partial``."""
+        return cls(data["split"], data["label_set"], data.get("partial", False))
+
+
 @lru_cache
-def _read(dataset: str, root: Path, split: str, label_set: str) -> Dataset:
+def _read(dataset: str, root: Path, choice: _Choice) -> Dataset:
     """Return a data set, read once a process: all methods and seeds share it."""
-    return load_dataset(dataset, root, split, label_set)
+    found = load_dataset(dataset, root, choice.split, choice.label_set, partial=choice.partial)
+    if found.doubles:
+        more = f"{len(found.doubles)} pictures are listed more than once, such as"
+        print(f"{root}: {more} {found.doubles[0]}; see verify", file=sys.stderr)
+    if found.partial:
+        print(f"{root}: {len(found.manifest)} images, not the full release", file=sys.stderr)
+    return found
 
 
 def reopen(folder: Path, root: Path, data_root: Path | None = None) -> Run:
@@ -160,7 +180,7 @@ def reopen(folder: Path, root: Path, data_root: Path | None = None) -> Run:
     record = Record.load(folder)
     data = record.config["data"]
     place = _place(record.dataset, data_root)
-    dataset = _read(record.dataset, place, data["split"], data["label_set"])
+    dataset = _read(record.dataset, place, _Choice.of(data))
     wanted = record.data.get("fingerprint")
     if dataset.fingerprint != wanted:
         raise UserError(

@@ -1,5 +1,6 @@
 """``python -m clear_bench.data verify``: what it says, and with which status it leaves."""
 
+import hashlib
 import shutil
 import sys
 from pathlib import Path
@@ -34,6 +35,9 @@ def test_a_whole_copy_passes_and_a_damaged_one_is_told_exactly(tmp_path, monkeyp
     key = f"{source.splits[0]}/{source.label_sets[0]}"
     dataset = source.read(root, source.splits[0], source.label_sets[0])
     monkeypatch.setitem(source.official, key, facts(dataset))
+    for file in source.files:
+        path = next(root.rglob(file))
+        monkeypatch.setitem(source.files, file, hashlib.sha256(path.read_bytes()).hexdigest())
     assert call(monkeypatch, "verify", name, "--data-root", root) == 0
     assert "nothing is wrong" in capsys.readouterr().out
     picture = root / dataset.manifest["path"].iloc[3]
@@ -71,6 +75,7 @@ def test_overlaps_are_notes_and_not_faults(tmp_path, monkeypatch, capsys):
     )
     shutil.copy(train, val)
     monkeypatch.setitem(peta.SOURCE.official, "random0/35", {})
+    monkeypatch.setitem(peta.SOURCE.digests, "random0/35", "")
     assert call(monkeypatch, "verify", "peta", "--data-root", root) == 0
     said = capsys.readouterr().out
     assert f"{val.name} (val) is the same file as images/{train.name} (train)" in said

@@ -10,8 +10,9 @@ from layouts import draw
 from releases import RAP_COUNT, RELEASES, write_peta_folders, write_rapv1, write_rapv2, write_upar
 from scipy.io import loadmat
 
+from clear_bench.data.reading.release_files import look_through
+from clear_bench.data.sets import peta, peta_folders, rapv1, rapv2, upar
 from clear_bench.data.sets import rap_shared as rap
-from clear_bench.data.sets import rapv1, rapv2, upar
 from clear_bench.data.sets.upar_labels import CATEGORIES, SCHEMA
 from clear_bench.utils.errors import UserError
 
@@ -97,12 +98,11 @@ def test_petas_original_folders_are_found_by_number(whole, tmp_path, monkeypatch
     shutil.copytree(whole, root)
     shutil.rmtree(root / "PETA")
     write_peta_folders(root / "PETA")
+    monkeypatch.setattr(peta, "IMAGES", 80)
     dataset = upar.read_upar(root, "loo-peta", "40")
     plain = upar.read_upar(whole, "loo-peta", "40")
-    from clear_bench.data.sets import peta, peta_folders
-
-    monkeypatch.setattr(peta, "IMAGES", 80)
-    listed = peta_folders.list_pictures(root, root / "PETA/PETA dataset")
+    tree = look_through(root)
+    listed = peta_folders.list_pictures(tree, peta_folders.find_sources(tree))
     for mine, theirs in zip(
         dataset.manifest["path"].iloc[dataset.rows("test")],
         plain.manifest["path"].iloc[plain.rows("test")],
@@ -226,5 +226,7 @@ def test_one_version_of_rap_is_not_the_other(tmp_path, monkeypatch):
 def test_another_picture_name_is_a_track_of_its_own(tmp_path):
     assert rap.tracks(["a.png", "b.png"]) == (["a.png", "b.png"], ["", ""])
     draw(tmp_path / "x.png", np.random.default_rng(0))
-    with pytest.raises(UserError, match="none of the folders RAP_dataset"):
-        rap.find_images(tmp_path, ["x.png"], "get it")
+    draw(tmp_path / "anywhere/y.png", np.random.default_rng(0))
+    with pytest.raises(UserError, match=r"1 of 1 images missing, .* in \., anywhere; get it"):
+        rap.find_images(look_through(tmp_path), ["z.png"], "get it")
+    assert rap.find_images(look_through(tmp_path), ["Y.jpg"], "get it") == ["anywhere/y.png"]

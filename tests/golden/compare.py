@@ -22,8 +22,11 @@ def load() -> dict[str, dict[str, Any]]:
 
 
 def moved(old: Values, new: Values) -> str:
-    """Return the first number that moved, in words; "" if none did."""
-    if set(old) != set(new):
+    """Return the first number that moved, in words; "" if none did.
+
+    A number that was not there before, such as that of a new split, has not moved.
+    """
+    if set(old) - set(new):
         return f"there are other numbers: {', '.join(sorted(set(old) ^ set(new))[:3])}"
     for name, before in old.items():
         after = new[name]

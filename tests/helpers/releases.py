@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from layouts import cells, draw, person_labels, write_market, write_peta
-from scipy.io import savemat
+from scipy.io import loadmat, savemat
 
 from clear_bench.data.sets import pa100k, peta, peta_folders, rapv1, rapv2
 from clear_bench.data.sets.peta_labels import NAMES
@@ -94,6 +94,9 @@ def write_rapv1(root: Path) -> None:
         "attribute_exp": cells(list(rapv1.SELECTED)),
     }
     _write_rap(root, content, names, rng)
+    for part, rows in (("train", range(20, RAP_COUNT)), ("test", range(20))):
+        texts = [f"{names[k]} {' '.join(map(str, content['label'][k, :51] % 2))}" for k in rows]
+        (root / f"{part}.txt").write_text("\n".join(texts) + "\n", encoding="utf-8")
 
 
 def write_rapv2(root: Path) -> None:
@@ -136,9 +139,25 @@ def write_zero_shot(root: Path, used: int) -> None:
 
 
 def write_peta_numbered(root: Path) -> None:
-    """Write the numbered layout with a zero-shot file."""
+    """Write the numbered layout with a zero-shot file and ALM's lists."""
     write_peta(root, PETA_COUNT)
     write_zero_shot(root, PETA_COUNT - 8)
+    data = loadmat(root / "PETA.mat")["peta"][0, 0]["data"]
+    write_peta_lists(
+        root, [f"CUHK/archive/{k + 1:04d}.png" for k in range(PETA_COUNT)], data[:, 4:]
+    )
+
+
+def write_peta_lists(root: Path, pictures: list[str], labels: np.ndarray) -> None:
+    """Write ALM's two lists: every third picture is of the test part, none is in order."""
+    rng = np.random.default_rng(5)
+    lines: dict[str, list[str]] = {"train": [], "test": []}
+    for row in rng.permutation(len(pictures)):
+        values = " ".join(map(str, labels[row][:35]))
+        part = "test" if row % 3 == 0 else "train"
+        lines[part].append(f"PETA_dataset/{pictures[row]} {values} \n")
+    for part, text in lines.items():
+        (root / f"PETA_{part}_list.txt").write_text("".join(text), encoding="utf-8")
 
 
 PETA_FILES = {
@@ -172,7 +191,8 @@ def write_peta_folders(root: Path, *, annotation: bool = True) -> np.ndarray:
             names = [name for name, value in zip(NAMES, labels, strict=True) if value]
             lines.append(" ".join([str(person), *names, "accessoryShawl"]))
             for view in range(1 if lone else 2):
-                files.append((pattern.format(person, view + 9), person, labels))
+                key = f"{peta_folders.SOURCES.index(source):02d}/{person:03d}"
+                files.append((pattern.format(person, view + 9), key, labels))
         folder = root / "PETA dataset" / source / "archive"
         for name, _, _ in files:
             draw(folder / name, rng)
@@ -183,6 +203,8 @@ def write_peta_folders(root: Path, *, annotation: bool = True) -> np.ndarray:
         parts = [{"train": o[:40], "val": o[40:50], "test": o[50:]} for o in order]
         data = np.zeros((PETA_COUNT, 4 + len(NAMES)), np.uint16)
         data[:, 4:] = [labels for _, _, labels in rows]
+        persons = sorted({key for _, key, _ in rows})
+        data[:, 1] = [persons.index(key) + 1 for _, key, _ in rows]
         content = {
             "data": data,
             "attribute": cells(list(NAMES)),

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from clear_bench.data.reading.split_rules import whole
 from clear_bench.utils.errors import UserError, require_file
 
 
@@ -32,6 +33,7 @@ def load_variables(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
     wanted = ", ".join(f"'{name}'" for name in names)
     advice = "get the official release again"
     require_file(path, f"expected the official MAT-file with variable {wanted}")
+    _refuse_hdf5(path)
     try:
         variables = loadmat(str(path), appendmat=False, variable_names=list(names))
     except Exception as error:  # a parser of foreign bytes fails with whatever type it trips over
@@ -44,6 +46,17 @@ def load_variables(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
         if name not in variables:
             raise UserError(f"{path}: no variable '{name}' in this MAT-file; {advice}")
     return {name: variables[name] for name in names}
+
+
+def _refuse_hdf5(path: Path) -> None:
+    """Raise a `UserError` if a file is of MATLAB's version 7.3, which is HDF5."""
+    with path.open("rb") as stream:
+        head = stream.read(520)
+    if head.startswith(b"MATLAB 7.3") or b"\x89HDF\r\n\x1a\n" in (head[:8], head[512:]):
+        raise UserError(
+            f"{path}: a MATLAB 7.3 (HDF5) file, which is not read; save it with -v7, in MATLAB: "
+            f"all = load('{path.name}'); save('{path.name}', '-struct', 'all', '-v7')"
+        )
 
 
 def member(struct: np.void, name: str, path: Path) -> np.ndarray:
@@ -109,13 +122,27 @@ def whole_numbers(values: np.ndarray, what: str) -> NDArray[np.intp]:
     Raises:
         UserError: If one is anything else; ``what`` names them.
     """
-    try:
-        numbers = values.astype(np.float64)
-        if (numbers != np.round(numbers)).any():
-            raise ValueError
-    except (TypeError, ValueError):
-        raise UserError(f"{what}: not whole numbers; get the official release again") from None
-    return numbers.astype(np.intp)
+    return whole(values, f"{what}: not whole numbers; get the official release again")
+
+
+def person_numbers(values: np.ndarray, where: str) -> list[str]:
+    """Return numbers of persons as text.
+
+    Args:
+        values: ``(N,)`` from 1, in the order of the images.
+        where: What to name.
+
+    Raises:
+        UserError: If one is not a whole number from 1; it names the image.
+    """
+    numbers = np.asarray(values, np.float64).reshape(-1)
+    bad = np.flatnonzero(~(np.isfinite(numbers) & (numbers >= 1) & (numbers == np.floor(numbers))))
+    if len(bad):
+        raise UserError(
+            f"{where}: image {bad[0] + 1:05d}: its person is {numbers[bad[0]]:g}, must be a whole "
+            "number from 1; get the official release again"
+        )
+    return [str(int(number)) for number in numbers]
 
 
 def check_labels(labels: np.ndarray, names: Sequence[str], highest: int, where: str) -> None:
@@ -127,6 +154,8 @@ def check_labels(labels: np.ndarray, names: Sequence[str], highest: int, where: 
         highest: Largest label allowed; the smallest is 0.
         where: What to name.
     """
+    if labels.dtype.kind not in "biuf":
+        raise UserError(f"{where}: labels are no numbers; get the official release again")
     bad = np.argwhere(~np.isin(labels, np.arange(highest + 1)))
     if len(bad):
         row, column = bad[0]

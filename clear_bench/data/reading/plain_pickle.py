@@ -9,6 +9,7 @@ the C one, whose memory a crafted file can exhaust.
 """
 
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -145,10 +146,14 @@ def _plain(value: Any, depth: int = 0) -> Any:
 
 
 def _numbers(array: Array) -> Any:
-    """Return an array of numbers; one of objects is refused."""
+    """Return an array of numbers, and one of texts as lists; one of objects is refused."""
     _, shape, kind, fortran, data = array.state
-    if not isinstance(kind, Type) or kind.letters not in NUMBERS or not isinstance(data, bytes):
+    texts = isinstance(kind, Type) and re.fullmatch(r"U[1-9]\d{0,3}", kind.letters)
+    if not texts and (not isinstance(kind, Type) or kind.letters not in NUMBERS):
         raise ValueError("holds an array of something else than numbers")
+    if not isinstance(data, bytes):
+        raise ValueError("holds an array without bytes")
     order = kind.order if kind.order in "<>" else "="
     flat = np.frombuffer(data, np.dtype(f"{order}{kind.letters}"))
-    return flat.reshape(tuple(int(n) for n in shape), order="F" if fortran else "C")
+    values = flat.reshape(tuple(int(n) for n in shape), order="F" if fortran else "C")
+    return values.tolist() if texts else values

@@ -8,10 +8,43 @@ from numpy.typing import ArrayLike, NDArray
 
 from clear_bench.utils.errors import UserError
 
+LARGEST = 1 << 53
+"""Whole numbers below this are exact in every form that files write them in."""
+
 
 def by_hash(texts: Iterable[str]) -> list[str]:
     """Return distinct texts in the order of their sha256: the same everywhere and for ever."""
     return sorted(set(texts), key=lambda text: hashlib.sha256(text.encode()).hexdigest())
+
+
+def whole(values: ArrayLike, message: str) -> NDArray[np.intp]:
+    """Return values as whole numbers, in their own shape.
+
+    Truth values, texts, fractions, NaN and infinity are none; nothing is rounded.
+
+    Raises:
+        UserError: If one is anything else; ``message`` is its text.
+    """
+    if _odd(values):
+        raise UserError(message)
+    try:
+        numbers = np.asarray(values)
+    except ValueError:  # rows of several lengths
+        raise UserError(message) from None
+    if not numbers.size:
+        return numbers.astype(np.intp)
+    if numbers.dtype.kind not in "iuf" or (numbers != np.round(numbers)).any():
+        raise UserError(message)
+    if not (np.abs(numbers.astype(np.float64)) < LARGEST).all():
+        raise UserError(message)
+    return numbers.astype(np.intp)
+
+
+def _odd(values: object) -> bool:
+    """Return whether a list holds what numpy would turn into a number that it is not."""
+    if isinstance(values, list | tuple):
+        return any(_odd(value) for value in values)
+    return isinstance(values, bool | str | bytes)
 
 
 def from_rows(

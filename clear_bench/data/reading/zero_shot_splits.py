@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clear_bench.data.reading.plain_pickle import read_data_pickle
-from clear_bench.data.reading.split_rules import from_rows
+from clear_bench.data.reading.release_files import Tree, pick
+from clear_bench.data.reading.split_rules import from_rows, whole
 from clear_bench.utils.errors import UserError
 
 FILES = ("zs.json", "dataset_zs_run0.pkl")
@@ -20,26 +21,27 @@ FORM = (
 )
 
 
-def zero_shot_split(root: Path, stems: Sequence[str]) -> NDArray[np.str_]:
+def zero_shot_split(tree: Tree, stems: Sequence[str]) -> NDArray[np.str_]:
     """Return the split of each image under the supplied zero-shot split, "" for an unused image.
 
     Args:
-        root: Folder of the release, in which the file lies.
+        tree: The release, in which the file lies.
         stems: Image file names without suffix, in the order that the numbers of the file count.
 
     Raises:
         UserError: If the file is not there, is of another form or names other images.
     """
-    files = [root / name for name in FILES if (root / name).is_file()]
-    if len(files) != 1:
-        count = "no" if not files else "more than one"
-        raise UserError(f"{root}: {count} split file of {' or '.join(FILES)}; {FORM}")
-    path = files[0]
-    content = _load(path)
-    names = content.get("image_name")
-    if names is not None and [PurePath(str(n)).stem for n in names] != list(stems):
-        raise UserError(f"{path}: lists other images than the release; it is for another data set")
-    return from_rows(_parts(content, path), len(stems), str(path), partial=True)
+
+    def read(path: Path) -> NDArray[np.str_]:
+        content = _load(path)
+        names = content.get("image_name")
+        if names is not None and [PurePath(str(n)).stem for n in names] != list(stems):
+            raise UserError(
+                f"{path}: lists other images than the release; it is for another data set"
+            )
+        return from_rows(_parts(content, path), len(stems), str(path), partial=True)
+
+    return pick(tree, FILES, read, FORM)[1]
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -48,7 +50,8 @@ def _load(path: Path) -> dict[str, Any]:
         content = read_data_pickle(path)
     else:
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8-sig")
+            content = json.loads(text, object_pairs_hook=_once)
         except ValueError as error:
             raise UserError(f"{path}: not JSON ({error}); {FORM}") from None
     if not isinstance(content, dict):
@@ -56,7 +59,17 @@ def _load(path: Path) -> dict[str, Any]:
     return content
 
 
-def _parts(content: dict[str, Any], path: Path) -> dict[str, NDArray[np.int64]]:
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object; a key that is there twice is no JSON that one could trust."""
+    content: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in content:
+            raise ValueError(f"'{key}' is there twice")
+        content[key] = value
+    return content
+
+
+def _parts(content: dict[str, Any], path: Path) -> dict[str, NDArray[np.intp]]:
     """Return the row numbers of each part, from either of the two forms that go round."""
     source = content.get("partition", content)
     parts = {}
@@ -64,11 +77,11 @@ def _parts(content: dict[str, Any], path: Path) -> dict[str, NDArray[np.int64]]:
         value = source.get(part, source.get(f"{part}_idx")) if isinstance(source, dict) else None
         if isinstance(value, list) and len(value) == 1 and np.ndim(value[0]):
             value = value[0]  # a list of partitions, of which there is one
-        try:
-            rows = np.asarray([] if value is None else value, dtype=np.float64).astype(np.int64)
-        except (TypeError, ValueError):
-            rows = np.zeros((0, 0), np.int64)
+        message = f"{path}: no list of image numbers for '{part}'; {FORM}"
+        if isinstance(value, list) and any(isinstance(number, float) for number in value):
+            raise UserError(message)  # 1e1 in JSON: numbers of images are written as numbers
+        rows = whole([] if value is None else value, message)
         if rows.ndim != 1 or not len(rows):
-            raise UserError(f"{path}: no list of image numbers for '{part}'; {FORM}")
+            raise UserError(message)
         parts[part] = rows
     return parts

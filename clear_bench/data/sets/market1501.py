@@ -1,8 +1,8 @@
 """Market-1501 with its attribute annotations: 27 fields an identity, 1,501 identities.
 
 Files, as in the official release: ``bounding_box_train/``, ``bounding_box_test/`` and ``query/``
-with pictures like ``0002_c1s1_000451_03.jpg`` (identity, camera, sequence, frame, box), and
-``market_attribute.mat`` beside them or in ``attribute/``.
+with pictures like ``0002_c1s1_000451_03.jpg`` (identity, camera, sequence, frame, box) side by
+side, and ``market_attribute.mat``, both wherever they lie below the root.
 
 - *Labels* are per identity; see `clear_bench.data.sets.market1501_labels` for the label sets
   ``30``, ``27`` and ``39``.  A binary field is 1 where the file has code 2, so columns agree with
@@ -23,6 +23,7 @@ import pandas as pd
 
 from clear_bench.data.dataset import COLUMNS, Dataset, Source
 from clear_bench.data.reading.matfile import load_struct, member, member_struct
+from clear_bench.data.reading.release_files import Tree, look_through, pick
 from clear_bench.data.reading.split_rules import by_hash
 from clear_bench.data.sets.market1501_labels import SCHEMA, SCHEMAS, coded_field, relabel, schema_of
 from clear_bench.utils.errors import UserError, unknown
@@ -81,6 +82,9 @@ def _identities(cells: np.ndarray, where: str) -> pd.Index:
         ids = pd.Index([str(cell.item()) for cell in cells.reshape(-1)])
     except (AttributeError, ValueError):
         raise UserError(f"{where}.image_index: not a cell array of texts; {_AGAIN}") from None
+    odd = ids[~ids.str.fullmatch(r"\d{4}")]
+    if len(odd):
+        raise UserError(f"{where}.image_index: '{odd[0]}' is no identity like 0002; {_AGAIN}")
     if not ids.is_unique:
         raise UserError(f"{where}.image_index: {ids[ids.duplicated()][0]} is there twice; {_AGAIN}")
     return ids
@@ -99,37 +103,61 @@ def _check_codes(values: np.ndarray, ids: pd.Index, allowed: tuple[int, ...], wh
         raise UserError(f"{where}: identity {identity} has {value}, must be in {allowed}; {_AGAIN}")
 
 
-def find_annotation(root: Path) -> Path:
-    """Return the one ``market_attribute.mat`` of a copy of the data set.
+Labels = dict[str, pd.DataFrame]
+
+
+def find_annotation(tree: Tree) -> tuple[Path, Labels]:
+    """Return the ``market_attribute.mat`` of a copy, and the labels of ``train`` and ``test``.
 
     Raises:
-        UserError: If there is none, or two.
+        UserError: If there is none, it is broken, or there are two that differ.
     """
-    places = (root / "market_attribute.mat", root / "attribute" / "market_attribute.mat")
-    files = [place for place in places if place.is_file()]
-    if len(files) != 1:
-        count = "no" if not files else "a second"
-        raise UserError(f"{root}: {count} market_attribute.mat; put one there or in attribute/")
-    return files[0]
+    return pick(
+        tree,
+        ["market_attribute.mat"],
+        lambda path: {part: read_attributes(path, part) for part in ("train", "test")},
+        "put one there, it is that of github.com/vana77/Market-1501_Attribute",
+    )
 
 
-def list_pictures(folder: Path) -> list[tuple[str, str, str]]:
+def find_folders(tree: Tree) -> dict[str, str]:
+    """Return where the three folders of `FOLDERS` lie: side by side, with pictures in each.
+
+    Raises:
+        UserError: If they lie nowhere so, or in two places.
+    """
+    homes: dict[str, dict[str, str]] = {}
+    for name in FOLDERS:
+        for folder in tree.ending(name):
+            if any(file.lower().endswith(".jpg") for file in tree.folders[folder]):
+                homes.setdefault(folder[: -len(name)], {})[name] = folder
+    whole = [found for found in homes.values() if len(found) == len(FOLDERS)]
+    if len(whole) == 1:
+        return whole[0]
+    if whole:
+        places = " and ".join(found["query"] for found in whole)
+        raise UserError(f"{tree}: two copies, {places}; name the one that you mean by --data-root")
+    tried = [f"{home or '.'} has {', '.join(found)}" for home, found in homes.items()]
+    raise UserError(
+        f"{tree}: no folder that holds {', '.join(FOLDERS)} with .jpg in each"
+        f" ({'; '.join(tried) or 'none of them has any'}); unpack the official Market-1501 "
+        "release again"
+    )
+
+
+def list_pictures(tree: Tree, folder: str) -> list[tuple[str, str, str]]:
     """Return ``(file name, person, camera)`` of every ``.jpg`` in a folder, by file name.
 
     Raises:
-        UserError: If there is no such folder, no picture in it, or a name is not of the pattern.
+        UserError: If a name is not of the pattern.
     """
-    if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder; unpack the official Market-1501 release again")
-    names = sorted(path.name for path in folder.iterdir() if path.suffix.lower() == ".jpg")
-    if not names:
-        raise UserError(f"{folder}: no .jpg in it; unpack the official Market-1501 release again")
     rows = []
-    for name in names:
+    for name in sorted(n for n in tree.folders[folder] if n.lower().endswith(".jpg")):
         match = PICTURE.fullmatch(name)
         if match is None:
             raise UserError(
-                f"{folder / name}: not named like 0002_c1s1_000451_03.jpg; remove or rename it"
+                f"{tree.root / folder / name}: not named like 0002_c1s1_000451_03.jpg; remove or "
+                "rename it"
             )
         rows.append((name, match[1], match[2]))
     return rows
@@ -151,17 +179,20 @@ def read_market(root: Path, split_name: str, label_set: str, *, name: str) -> Da
     if split_name not in SPLITS:
         raise unknown("split", split_name, SPLITS)
     schema = schema_of(label_set)
-    annotation = find_annotation(root)
-    labels = {part: read_attributes(annotation, part) for part in ("train", "test")}
+    tree = look_through(root)
+    annotation, labels = find_annotation(tree)
+    folders = find_folders(tree)
     held_out = SPLITS[split_name](labels["train"].index)
     tables = []
     for folder, part in FOLDERS.items():
         wanted = relabel(labels[part], label_set)
-        table = _folder_table(root / folder, wanted, annotation)
+        table = _folder_table(tree, folders[folder], wanted, annotation)
         table["split"] = np.where(table["person"].isin(held_out) & (part == "train"), "val", part)
         tables.append(table)
     manifest = pd.concat(tables, ignore_index=True)[[*COLUMNS, *schema.names]]
-    return Dataset(name, split_name, label_set, root, schema, manifest, query_folder="query")
+    return Dataset(
+        name, split_name, label_set, root, schema, manifest, query_folder=folders["query"]
+    )
 
 
 def read_annotation(root: Path, split_name: str, label_set: str) -> Dataset:
@@ -177,10 +208,9 @@ def read_annotation(root: Path, split_name: str, label_set: str) -> Dataset:
     """
     if split_name not in SPLITS:
         raise unknown("split", split_name, SPLITS)
-    schema, annotation = schema_of(label_set), find_annotation(root)
+    schema = schema_of(label_set)
     tables = []
-    for part in ("train", "test"):
-        labels = read_attributes(annotation, part)
+    for part, labels in find_annotation(look_through(root))[1].items():
         held_out = SPLITS[split_name](labels.index) if part == "train" else set()
         split = np.where(labels.index.isin(held_out), "val", part)
         head = {"path": part + "/" + labels.index, "split": split, "person": labels.index}
@@ -190,17 +220,17 @@ def read_annotation(root: Path, split_name: str, label_set: str) -> Dataset:
     return Dataset("market1501", split_name, label_set, root, schema, manifest)
 
 
-def _folder_table(folder: Path, labels: pd.DataFrame, annotation: Path) -> pd.DataFrame:
+def _folder_table(tree: Tree, folder: str, labels: pd.DataFrame, annotation: Path) -> pd.DataFrame:
     """Return path, person, camera and labels of the pictures of one folder that are not dropped."""
-    rows = [row for row in list_pictures(folder) if row[1] not in DROPPED]
+    rows = [row for row in list_pictures(tree, folder) if row[1] not in DROPPED]
     for file, person, _ in rows:
         if person not in labels.index:
             raise UserError(
-                f"{folder / file}: identity {person} is not annotated in {annotation}; "
+                f"{tree.root / folder / file}: identity {person} is not annotated in {annotation}; "
                 "get both from the official releases again"
             )
     table = pd.DataFrame(rows, columns=["path", "person", "camera"], dtype=str)
-    table["path"] = folder.name + "/" + table["path"]
+    table["path"] = folder + "/" + table["path"]
     return table.join(labels, on="person")
 
 
@@ -223,6 +253,7 @@ SOURCE = Source(
     title="Market-1501",
     read=partial(read_market, name="market1501"),
     annotation=read_annotation,
+    partial=partial(read_market, name="market1501"),
     splits=tuple(SPLITS),
     label_sets=tuple(SCHEMAS),
     obtain=(
@@ -238,5 +269,13 @@ SOURCE = Source(
         "ids6/30": {**COUNTS, **CATEGORIES},
         "ids6/27": COUNTS,
         "ids6/39": {**COUNTS, **CATEGORIES},
+    },
+    files={
+        "market_attribute.mat": "d9fdbdd2e33ed2c4e3a073b77b1d16ac9fae5d93dd597ccd4e38bf75b2efaa95"
+    },
+    digests={
+        "ids6/30": "561e6aea94b6d02b",
+        "ids6/27": "21e814e620c521b7",
+        "ids6/39": "b293c96a52a4b3b3",
     },
 )

@@ -1,8 +1,8 @@
 """PA-100K: 100,000 images of pedestrians outdoors with 26 binary labels.
 
-Files, as in the official release: ``annotation.mat`` (also in ``annotation/``) and the pictures
-``000001.jpg`` to ``100000.jpg`` in ``data/``, ``release_data/`` or ``release_data/release_data/``,
-as the archive leaves them.
+Files, as in the official release: ``annotation.mat`` (what stands in for it is in
+`clear_bench.data.sets.pa100k_annotation`) and the pictures ``000001.jpg`` to ``100000.jpg``,
+wherever they lie below the root: the archive leaves them in ``release_data/release_data/``.
 
 - *Split*: ``official``, 80,000 / 10,000 / 10,000 images.
 - *Label set*: ``26``, all, in the file's order.
@@ -10,22 +10,18 @@ as the archive leaves them.
   as a person of its own here.
 """
 
-from functools import partial
-from pathlib import Path, PurePosixPath
+from functools import partial as with_
+from pathlib import Path
 
-import numpy as np
-import pandas as pd
-
-from clear_bench.data.dataset import COLUMNS, Dataset, Source
-from clear_bench.data.reading.matfile import check_labels, load_variables, texts
-from clear_bench.data.reading.picture_files import find_pictures, first_folder
+from clear_bench.data.dataset import Dataset, Source
+from clear_bench.data.reading.picture_files import find_pictures
+from clear_bench.data.reading.release_files import look_through
 from clear_bench.data.schema import Attribute, Schema
-from clear_bench.utils.errors import UserError, unknown
+from clear_bench.data.sets.pa100k_annotation import AGAIN, read_annotation
+from clear_bench.utils.errors import unknown
 
 PARTS = {"train": 80000, "val": 10000, "test": 10000}
 FOLDERS = ("data", "release_data/release_data", "release_data", "images")
-PLACES = ("annotation.mat", "annotation/annotation.mat")
-AGAIN = "get the official PA-100K release again"
 
 SCHEMA = Schema(
     (
@@ -59,7 +55,9 @@ SCHEMA = Schema(
 )
 
 
-def read_pa100k(root: Path, split_name: str, label_set: str, *, images: bool = True) -> Dataset:
+def read_pa100k(
+    root: Path, split_name: str, label_set: str, *, images: bool = True, partial: bool = False
+) -> Dataset:
     """Read a folder in the official layout.
 
     Args:
@@ -67,6 +65,7 @@ def read_pa100k(root: Path, split_name: str, label_set: str, *, images: bool = T
         split_name: ``"official"``.
         label_set: ``"26"``.
         images: Whether the pictures are there; without, the annotation alone is read.
+        partial: Whether some may be missing, from the annotation too.
 
     Raises:
         UserError: If a name is unknown, or a file is missing, broken or of another size.
@@ -75,42 +74,19 @@ def read_pa100k(root: Path, split_name: str, label_set: str, *, images: bool = T
         raise unknown("split", split_name, ["official"])
     if label_set != "26":
         raise unknown("label set", label_set, ["26"])
-    path = next((root / p for p in PLACES if (root / p).is_file()), root / PLACES[0])
-    names = [f"{part}_{kind}" for part in PARTS for kind in ("images_name", "label")]
-    content = load_variables(path, ["attributes", *names])
-    attributes = texts(content["attributes"], f"{path}: attributes")
-    if attributes != SCHEMA.names:
-        raise UserError(
-            f"{path}: attributes are {', '.join(attributes[:3])}.., not PA-100K's; {AGAIN}"
-        )
-    manifest = pd.concat([_part(content, part, path) for part in PARTS], ignore_index=True)
-    stems = manifest["person"].tolist()
+    tree = look_through(root)
+    manifest = read_annotation(tree, SCHEMA.names, None if partial else PARTS)
     if images:
-        folder = first_folder(root, FOLDERS, AGAIN)
-        manifest["path"] = find_pictures(root, folder, stems, AGAIN)
-    return Dataset("pa100k", split_name, label_set, root, SCHEMA, manifest)
-
-
-def _part(content: dict[str, np.ndarray], part: str, path: Path) -> pd.DataFrame:
-    """Return the manifest of one part; pictures are not looked for."""
-    names = texts(content[f"{part}_images_name"], f"{path}: {part}_images_name")
-    labels = content[f"{part}_label"]
-    if len(names) != PARTS[part] or labels.shape != (len(names), len(SCHEMA)):
-        raise UserError(
-            f"{path}: {len(names)} names and labels of {labels.shape} for {part}, must be "
-            f"{PARTS[part]} of {len(SCHEMA)}; {AGAIN}"
-        )
-    check_labels(labels, SCHEMA.names, 1, f"{path}: {part}")
-    stems = [PurePosixPath(name).stem for name in names]
-    head = pd.DataFrame({"path": names, "split": part, "person": stems, "camera": ""})
-    columns = pd.DataFrame(labels.astype(np.uint8), columns=SCHEMA.names)
-    return pd.concat([head[list(COLUMNS)], columns], axis=1)
+        stems = manifest["person"].tolist()
+        manifest["path"] = find_pictures(tree, stems, AGAIN, usual=FOLDERS, partial=partial)
+    return Dataset.of("pa100k", split_name, label_set, root, SCHEMA, manifest)
 
 
 SOURCE = Source(
     title="PA-100K",
     read=read_pa100k,
-    annotation=partial(read_pa100k, images=False),
+    annotation=with_(read_pa100k, images=False),
+    partial=with_(read_pa100k, partial=True),
     splits=("official",),
     label_sets=("26",),
     obtain=("from github.com/xh-liu/HydraPlus-Net (annotation.mat and data.zip), under CC BY 4.0"),

@@ -12,20 +12,23 @@ person numbers count (folder, number) pairs in that order.  So both layouts give
 import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clear_bench.data.reading.picture_files import SUFFIXES
+from clear_bench.data.reading.picture_files import is_picture
+from clear_bench.data.reading.release_files import Tree, plain
 from clear_bench.data.sets.peta_labels import NAMES
 from clear_bench.utils.errors import UserError, require_file
 
 SOURCES = ("3DPeS", "CAVIAR4REID", "CUHK", "GRID", "i-LID", "MIT", "PRID", "SARC3D", "TownCentre",
            "VIPeR")  # fmt: skip
-PARENTS = ("", "PETA dataset")
 DROPPED = {"accessoryFaceMask", "lowerBodyLogo", "accessoryShawl", "lowerBodyThickStripes"}
 """Labels that PETA's ReadMe takes out of the final set: fewer than ten images have them."""
+
+SPELLINGS = {"footwearSneakers": "footwearSneaker"}
+"""How ``Label.txt`` of the real release spells a label to how ``PETA.mat`` does."""
 
 AGAIN = "unpack the official PETA release again"
 
@@ -39,31 +42,38 @@ class Picture:
     person: int
 
 
-def find_sources(root: Path) -> Path | None:
-    """Return the folder that holds the ten folders, or None if this is not that layout."""
-    for parent in PARENTS:
-        if (root / parent / SOURCES[0] / "archive").is_dir():
-            return root / parent
-    return None
+def find_sources(tree: Tree) -> dict[str, str]:
+    """Return the folder of each source that is there: the one of its name with most pictures.
+
+    It is called ``3DPeS/archive``, in any letter case, wherever it lies.
+    """
+    homes = {}
+    for source in SOURCES:
+        places = tree.ending(f"{source}/archive")
+        counts = [sum(map(is_picture, tree.folders[place])) for place in places]
+        if any(counts):
+            homes[source] = places[counts.index(max(counts))]  # of equal ones the highest
+    return homes
 
 
-def list_pictures(root: Path, home: Path) -> list[Picture]:
+def list_pictures(tree: Tree, homes: dict[str, str]) -> list[Picture]:
     """Return all pictures in the order of the numbered release.
 
     Raises:
-        UserError: If a folder is missing or a picture's name begins with no number.
+        UserError: If a picture's name begins with no number.
     """
-    listed = []
-    for source in SOURCES:
-        folder = home / source / "archive"
-        if not folder.is_dir():
-            raise UserError(f"{folder}: no such folder; {AGAIN}")
-        place = folder.relative_to(root).as_posix()
-        for name in sorted(os.listdir(folder), key=os.fsencode):  # noqa: PTH208 - fast
-            if name.startswith(".") or not name.lower().endswith(SUFFIXES):
-                continue
-            listed.append(Picture(f"{place}/{name}", source, _number(name, folder / name)))
-    return listed
+    return [
+        Picture(f"{place}/{name}", source, _number(name, tree.root / place / name))
+        for source, place in homes.items()
+        for name in tree.folders[place]
+        if is_picture(name)
+    ]
+
+
+def missing_sources(homes: dict[str, str]) -> str:
+    """Return what an error says of the sources that are not there."""
+    missing = [source for source in SOURCES if source not in homes]
+    return f", no pictures in {', '.join(f'{s}/archive' for s in missing)}" if missing else ""
 
 
 def person_numbers(pictures: list[Picture]) -> list[str]:
@@ -73,7 +83,7 @@ def person_numbers(pictures: list[Picture]) -> list[str]:
     return [number[SOURCES.index(p.source), p.person] for p in pictures]
 
 
-def read_labels(home: Path, pictures: list[Picture]) -> NDArray[np.uint8]:
+def read_labels(tree: Tree, homes: dict[str, str], pictures: list[Picture]) -> NDArray[np.uint8]:
     """Return the labels of each picture ``(N, 105)`` in the order of `NAMES`, from ``Label.txt``.
 
     Raises:
@@ -81,10 +91,14 @@ def read_labels(home: Path, pictures: list[Picture]) -> NDArray[np.uint8]:
     """
     column = {name: k for k, name in enumerate(NAMES)}
     lines: dict[tuple[str, int], list[int]] = {}
-    for source in SOURCES:
-        path = require_file(home / source / "archive" / "Label.txt", AGAIN)
-        for place, line in enumerate(_lines(path), start=1):
-            person, *labels = line.split()
+    for source, home in homes.items():
+        path = next(
+            (tree.root / home / n for n in tree.folders[home] if plain(n) == "label.txt"),
+            tree.root / home / "Label.txt",
+        )
+        for place, line in enumerate(_lines(require_file(path, AGAIN)), start=1):
+            person, *words = line.split()
+            labels = [SPELLINGS.get(word, word) for word in words]
             unknown = [n for n in labels if n not in column and n not in DROPPED]
             if unknown:
                 raise UserError(f"{path}: line {place}: label '{unknown[0]}' is none of PETA's")
@@ -102,7 +116,7 @@ def read_labels(home: Path, pictures: list[Picture]) -> NDArray[np.uint8]:
 
 def _lines(path: Path) -> list[str]:
     """Return the lines that are not empty."""
-    text = path.read_text(encoding="utf-8", errors="replace")
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
     return [line for line in text.splitlines() if line.strip()]
 
 
@@ -112,3 +126,17 @@ def _number(name: str, path: Path) -> int:
     if match is None:
         raise UserError(f"{path}: '{name}' does not begin with the number of a person; {AGAIN}")
     return int(match[1])
+
+
+def picture_of(name: str, listing: Path) -> Picture:
+    """Return the picture that a list names by a path such as ``../CUHK/archive/3122.png``."""
+    source = PurePosixPath(name).parent.parent.name
+    known = {plain(s): s for s in SOURCES}
+    if plain(source) not in known:
+        raise UserError(f"{listing}: '{name}' lies in none of PETA's ten folders; {AGAIN}")
+    return Picture(name, known[plain(source)], _number(PurePosixPath(name).name, listing))
+
+
+def place_of(picture: Picture) -> tuple[int, bytes]:
+    """Return what orders pictures as the numbered release does."""
+    return SOURCES.index(picture.source), os.fsencode(PurePosixPath(picture.path).name)

@@ -9,17 +9,20 @@ camera, day, clip, number of the person in the clip, frame.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clear_bench.data.reading.picture_files import find_pictures, first_folder
+from clear_bench.data.reading.field_pickles import FILE, FieldPickle, read_field_pickle
+from clear_bench.data.reading.picture_files import find_pictures
+from clear_bench.data.reading.release_files import Tree, pick
 from clear_bench.data.schema import Attribute, Schema, Slot
 from clear_bench.utils.errors import UserError
 
-ANNOTATION = ("RAP_annotation/RAP_annotation.mat", "RAP_annotation.mat")
+ANNOTATION = "RAP_annotation.mat"
 PICTURE = re.compile(r"(CAM\d+)_.*?_?(\d+-\d+)_tarid(\d+)_.*", re.IGNORECASE)
 UNSURE = "-unsure1"
 
@@ -103,9 +106,70 @@ def schema_of(names: Sequence[str]) -> Schema:
     return Schema(tuple(attribute(name) for name in names))
 
 
-def find_annotation(root: Path) -> Path:
-    """Return ``RAP_annotation.mat``, where it is or should be."""
-    return next((root / p for p in ANNOTATION if (root / p).is_file()), root / ANNOTATION[0])
+@dataclass(frozen=True)
+class Annotation:
+    """What one annotation of either release says.
+
+    Args:
+        path: Its file.
+        names: ``N`` file names of pictures.
+        labels: ``(N, A)`` of the selected labels: 0, 1 and 2.
+        partition: Gives the rows of each part under one of the official partitions.
+        persons: ``(N,)`` numbers of persons, below 1 where there is none; None if it has none.
+    """
+
+    path: Path
+    names: list[str]
+    labels: NDArray[np.integer]
+    partition: Callable[[int], dict[str, NDArray[np.intp]]]
+    persons: NDArray[np.intp] | None = None
+
+
+def find_annotation(
+    tree: Tree,
+    from_mat: Callable[[Path], Annotation],
+    selected: Sequence[str],
+    parts: Sequence[str],
+    count: int | None,
+    again: str,
+) -> Annotation:
+    """Return the annotation of a copy: ``RAP_annotation.mat``, else the field's pickle.
+
+    Args:
+        tree: The copy; where it holds both releases, the file of the other one is left.
+        from_mat: Reads the official file, or raises `UserError` if it is the other release's.
+        selected: The evaluated labels.
+        parts: What the pickle calls the parts of a partition.
+        count: How many images there must be; None for any number.
+        again: What to do if there is none.
+
+    Raises:
+        UserError: If there is none, or it is broken, of another size or another release's.
+    """
+    if tree.named(FILE) and not tree.named(ANNOTATION):
+        return pick(
+            tree,
+            [FILE],
+            lambda path: _from_pickle(read_field_pickle(path), selected, parts, count, again),
+            again,
+        )[1]
+    return pick(tree, [ANNOTATION], from_mat, again)[1]
+
+
+def _from_pickle(
+    content: FieldPickle, selected: Sequence[str], parts: Sequence[str], count: int | None,
+    again: str,
+) -> Annotation:  # fmt: skip
+    """Return what the field's pickle says; its ``trainval`` is called ``train`` here."""
+    if count is not None and len(content.names) != count:
+        raise UserError(f"{content.path}: {len(content.names)} images, must be {count}; {again}")
+    labels = content.columns(selected, 2)
+
+    def partition(number: int) -> dict[str, NDArray[np.intp]]:
+        found = content.parts(parts, number)
+        return {part.removesuffix("val") or part: rows for part, rows in found.items()}
+
+    return Annotation(content.path, content.names, labels, partition)
 
 
 def decided(labels: NDArray[np.integer], label_set: str) -> NDArray[np.uint8]:
@@ -138,7 +202,9 @@ def tracks(names: Sequence[str]) -> tuple[list[str], list[str]]:
     return ids, cameras
 
 
-def find_images(root: Path, names: Sequence[str], again: str) -> list[str]:
+def find_images(
+    tree: Tree, names: Sequence[str], again: str, *, partial: bool = False
+) -> list[str]:
     """Return the paths of pictures named in the annotation, relative to the release."""
-    folder = first_folder(root, ("RAP_dataset",), again)
-    return find_pictures(root, folder, [Path(name).stem for name in names], again)
+    stems = [Path(name).stem for name in names]
+    return find_pictures(tree, stems, again, usual=["RAP_dataset"], partial=partial)

@@ -1,6 +1,7 @@
 """RAP version 2: 84,928 images from 25 cameras of a shopping mall; 54 of 152 labels are evaluated.
 
-Files, as in the official release: ``RAP_annotation/RAP_annotation.mat`` and ``RAP_dataset/``.
+Files, as in the official release: ``RAP_annotation/RAP_annotation.mat`` and ``RAP_dataset/``, both
+wherever they lie; ``dataset_all.pkl`` of the field's code stands in for the first, but for persons.
 
 - *Label sets*: ``54`` are those that the file selects; ``53`` is without ``Age46-60``, as RAP-zs is
   evaluated; ``-unsure1`` after either changes what an unsure label counts as, see
@@ -11,7 +12,7 @@ Files, as in the official release: ``RAP_annotation/RAP_annotation.mat`` and ``R
   one clip, from the picture's name).
 """
 
-from functools import partial
+from functools import partial as with_
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from clear_bench.data.reading.matfile import (
     texts,
     whole_numbers,
 )
+from clear_bench.data.reading.release_files import look_through
 from clear_bench.data.reading.split_rules import from_rows
 from clear_bench.data.reading.zero_shot_splits import zero_shot_split
 from clear_bench.data.sets import rap_shared as rap
@@ -56,7 +58,9 @@ CHOSEN = {"54": SELECTED, "53": [name for name in SELECTED if name != "Age46-60"
 LABEL_SETS = ("54", "53", "54" + rap.UNSURE, "53" + rap.UNSURE)
 
 
-def read_rapv2(root: Path, split_name: str, label_set: str, *, images: bool = True) -> Dataset:
+def read_rapv2(
+    root: Path, split_name: str, label_set: str, *, images: bool = True, partial: bool = False
+) -> Dataset:
     """Read a folder in the official layout.
 
     Args:
@@ -64,6 +68,7 @@ def read_rapv2(root: Path, split_name: str, label_set: str, *, images: bool = Tr
         split_name: One of `SPLITS`.
         label_set: One of `LABEL_SETS`.
         images: Whether the pictures are there; without, the annotation alone is read.
+        partial: Whether some may be missing, from the annotation too.
 
     Raises:
         UserError: If a name is unknown, or a file is missing, broken or of another release.
@@ -72,32 +77,39 @@ def read_rapv2(root: Path, split_name: str, label_set: str, *, images: bool = Tr
         raise unknown("split", split_name, SPLITS)
     if label_set not in LABEL_SETS:
         raise unknown("label set", label_set, LABEL_SETS)
-    path = rap.find_annotation(root)
-    content = load_struct(path, "RAP_annotation")
-    names, labels = _labels(content, path)
-    persons, cameras = _persons(content, names, path)
+    tree, count = look_through(root), None if partial else IMAGES
+    found = rap.find_annotation(
+        tree, with_(_from_mat, count=count), SELECTED, ("train", "val", "test"), count, AGAIN
+    )
+    names = found.names
+    persons, cameras = _persons(found)
     head = pd.DataFrame({"person": persons, "camera": cameras})
-    head["path"] = rap.find_images(root, names, AGAIN) if images else names
+    head["path"] = rap.find_images(tree, names, AGAIN, partial=partial) if images else names
     if split_name == "zs":
-        head["split"] = zero_shot_split(root, [Path(name).stem for name in names])
+        head["split"] = zero_shot_split(tree, [Path(name).stem for name in names])
     else:
-        head["split"] = _partition(content, RANDOM.index(split_name), path)
+        where = f"{found.path}: partition {split_name[-1]}"
+        head["split"] = from_rows(found.partition(int(split_name[-1])), len(names), where)
     chosen = CHOSEN[label_set.removesuffix(rap.UNSURE)]
-    columns = pd.DataFrame(rap.decided(labels, label_set), columns=SELECTED)[chosen]
+    columns = pd.DataFrame(rap.decided(found.labels, label_set), columns=SELECTED)[chosen]
     manifest = pd.concat([head[list(COLUMNS)], columns], axis=1)
-    manifest = manifest[manifest["split"] != ""].reset_index(drop=True)
-    return Dataset("rapv2", split_name, label_set, root, rap.schema_of(chosen), manifest)
+    return Dataset.of(
+        "rapv2", split_name, label_set, root, rap.schema_of(chosen),
+        manifest[manifest["split"] != ""],
+    )  # fmt: skip
 
 
-def _labels(content: np.void, path: Path) -> tuple[list[str], np.ndarray]:
-    """Return the names of the pictures and the selected labels ``(84928, 54)``, of 0, 1 and 2."""
+def _from_mat(path: Path, count: int | None) -> rap.Annotation:
+    """Return what ``RAP_annotation.mat`` says."""
+    content = load_struct(path, "RAP_annotation")
     names = texts(member(content, "name", path), f"{path}: name")
     attributes = texts(member(content, "attribute", path), f"{path}: attribute")
     data = member(content, "data", path)
-    if data.shape != (len(names), len(attributes)) or data.shape != (IMAGES, ATTRIBUTES):
+    shape = (len(names) if count is None else count, ATTRIBUTES)
+    if data.shape != (len(names), len(attributes)) or data.shape != shape:
         raise UserError(
             f"{path}: data is {data.shape} for {len(names)} images and {len(attributes)} names, "
-            f"must be {(IMAGES, ATTRIBUTES)}; {AGAIN}"
+            f"must be {shape}; {AGAIN}"
         )
     cells = member(content, "selected_attribute", path).reshape(-1)
     columns = whole_numbers(cells, f"{path}: selected_attribute") - 1
@@ -105,31 +117,35 @@ def _labels(content: np.void, path: Path) -> tuple[list[str], np.ndarray]:
         raise UserError(f"{path}: selected_attribute names a column that is not there; {AGAIN}")
     rap.check_names([attributes[k] for k in columns], SELECTED, path, AGAIN)
     check_labels(data[:, columns], SELECTED, 2, str(path))
-    return names, data[:, columns]
-
-
-def _persons(content: np.void, names: list[str], path: Path) -> tuple[list[str], list[str]]:
-    """Return identity and camera of each picture."""
-    tracks, cameras = rap.tracks(names)
     numbers = member(content, "person_identity", path).reshape(-1)
-    if len(numbers) != len(names):
-        raise UserError(f"{path}: {len(numbers)} identities for {len(names)} images; {AGAIN}")
-    pairs = zip(numbers, tracks, strict=True)
-    return [str(int(n)) if n > 0 else track for n, track in pairs], cameras
+    persons = whole_numbers(numbers, f"{path}: person_identity")
+    if len(persons) != len(names):
+        raise UserError(f"{path}: {len(persons)} identities for {len(names)} images; {AGAIN}")
+    return rap.Annotation(
+        path, names, data[:, columns], lambda number: _partition(content, number, path), persons
+    )
 
 
-def _partition(content: np.void, number: int, path: Path) -> np.ndarray:
-    """Return the split of each image under one of the five partitions."""
+def _persons(found: rap.Annotation) -> tuple[list[str], list[str]]:
+    """Return identity and camera of each picture."""
+    tracks, cameras = rap.tracks(found.names)
+    if found.persons is None:
+        return tracks, cameras
+    pairs = zip(found.persons, tracks, strict=True)
+    return [str(n) if n > 0 else track for n, track in pairs], cameras
+
+
+def _partition(content: np.void, number: int, path: Path) -> dict[str, np.ndarray]:
+    """Return the rows of each part under one of the five partitions."""
     cells = member(content, "partition_attribute", path).reshape(-1)
     if len(cells) != len(RANDOM):
         raise UserError(f"{path}: {len(cells)} partitions, must be {len(RANDOM)}; {AGAIN}")
     where = f"{path}: partition {number}"
     parts = only_struct(cells[number], where)
-    rows = {
+    return {
         part: whole_numbers(member(parts, f"{part}_index", path), where) - 1
         for part in ("train", "val", "test")
     }
-    return from_rows(rows, IMAGES, where)
 
 
 PARTS = {"images": IMAGES, "images train": 50957, "images val": 16986, "images test": 16985}
@@ -138,7 +154,8 @@ ZS = {"images train": 17062, "images val": 4628, "images test": 4928}
 SOURCE = Source(
     title="RAPv2",
     read=read_rapv2,
-    annotation=partial(read_rapv2, images=False),
+    annotation=with_(read_rapv2, images=False),
+    partial=with_(read_rapv2, partial=True),
     splits=SPLITS,
     label_sets=LABEL_SETS,
     obtain=(

@@ -1,10 +1,11 @@
 """UPAR: one set of 40 labels over PA-100K, PETA, Market-1501 and RAPv2, to measure generalisation.
 
 Files: the release's label tables ``train.csv`` and ``val.csv`` (also ``gt.csv`` in ``task1/train``
-and ``task1/val``, or ``phase1/train/train.csv``; all below ``annotations/`` or not), and the
-sub-data sets beside them as their own releases unpack, under any of the names in `FOLDERS`.  A row
-of a table is a picture such as ``Market1501/query/0001_c1s1_001051_00.jpg`` and 40 labels.  PETA's
-pictures may be the renumbered ones or the original ten folders.
+and ``task1/val``, or ``phase1/train/train.csv``; told by their header), and the sub-data sets as
+their own releases unpack, all wherever they lie.  A row of a table is a picture such as
+``Market1501/query/0001_c1s1_001051_00.jpg`` and 40 labels; the folder that holds the pictures of
+``Market1501/query`` is taken, looked for in the folders called as in `FOLDERS` if there are any.
+PETA's pictures may be the renumbered ones or the original ten folders.
 
 - *Label set*: ``40``, in the official order.
 - *Splits*; the domain of a picture is the sub-data set that it comes from:
@@ -26,17 +27,18 @@ pictures may be the renumbered ones or the original ten folders.
 """
 
 import re
-from functools import partial
+from functools import partial as with_
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
 
 from clear_bench.data.dataset import COLUMNS, Dataset, Source
-from clear_bench.data.reading.matfile import load_struct, member
-from clear_bench.data.reading.picture_files import pictures
+from clear_bench.data.reading.picture_files import find_pictures
+from clear_bench.data.reading.release_files import Tree, look_through, pick, pick_of
 from clear_bench.data.reading.split_rules import hold_out
-from clear_bench.data.sets import peta_folders
+from clear_bench.data.sets import peta, peta_folders
+from clear_bench.data.sets.peta_annotation import persons_of as peta_persons
 from clear_bench.data.sets.upar_labels import SCHEMA
 from clear_bench.data.sets.upar_release import PARTITIONS, read_partition
 from clear_bench.utils.errors import UserError, unknown
@@ -45,22 +47,24 @@ DOMAINS = {"market1501": "Market1501", "pa100k": "PA100k", "peta": "PETA", "rapv
 """Name of a domain in a split to the folder that the tables name."""
 
 FOLDERS = {
-    "Market1501": ("Market1501", "Market-1501", "Market-1501-v15.09.15", "market1501"),
-    "PA100k": ("PA100k", "PA100K", "PA-100K", "pa100k"),
-    "PETA": ("PETA", "peta"),
-    "RAP2": ("RAP2", "RAPv2", "RAP", "rapv2"),
-    "MEVID": ("MEVID", "mevid"),
+    "Market1501": ("Market1501", "Market-1501", "Market-1501-v15.09.15"),
+    "PA100k": ("PA100k", "PA-100K"),
+    "PETA": ("PETA", "PETA dataset"),
+    "RAP2": ("RAP2", "RAPv2", "RAP", "RAP_datasets", "RAP_dataset"),
+    "MEVID": ("MEVID",),
 }
-"""Folder that the tables name to the names under which a copy may have it."""
+"""Folder that the tables name to the names under which a copy may have it, in any letter case."""
 
 INSIDE = {"PA100k": ("release_data/release_data", "release_data", "data")}
-TABLES = ("{0}.csv", "task1/{0}/gt.csv", "phase1/{0}/{0}.csv")
+TABLES = ("task1/{0}/gt.csv", "phase1/{0}/{0}.csv", "{0}/gt.csv", "annotations/{0}.csv", "{0}.csv")
 OURS = ("all", *(f"{kind}-{d}" for kind in ("cv", "loo") for d in DOMAINS), "upar2024")
 SPLITS = (*OURS, *PARTITIONS)
 AGAIN = "get the UPAR release (github.com/speckean) and its sub-data sets again"
 
 
-def read_upar(root: Path, split_name: str, label_set: str, *, images: bool = True) -> Dataset:
+def read_upar(
+    root: Path, split_name: str, label_set: str, *, images: bool = True, partial: bool = False
+) -> Dataset:
     """Read a folder that holds the tables and the sub-data sets.
 
     Args:
@@ -68,6 +72,7 @@ def read_upar(root: Path, split_name: str, label_set: str, *, images: bool = Tru
         split_name: One of `SPLITS`.
         label_set: ``"40"``.
         images: Whether the pictures are there; without, the tables alone are read.
+        partial: Whether some may be missing.
 
     Raises:
         UserError: If a name is unknown, a file is missing or broken, or a split has no pictures.
@@ -76,34 +81,43 @@ def read_upar(root: Path, split_name: str, label_set: str, *, images: bool = Tru
         raise unknown("split", split_name, SPLITS)
     if label_set != "40":
         raise unknown("label set", label_set, ["40"])
+    tree = look_through(root)
     release = split_name in PARTITIONS
-    table = read_partition(root, split_name) if release else _labelled(root, split_name)
+    table = read_partition(tree, split_name) if release else _labelled(tree, split_name)
     table["domain"] = table["path"].str.split("/").str[0]
     if not release:
         table["split"] = _split(table, split_name, root)
     table = table[table["split"] != ""].reset_index(drop=True)
-    table["person"], table["camera"] = _persons(table, root)
+    table["person"], table["camera"] = _persons(table, tree)
     split = table["split"].to_numpy(str)
     if "val" not in split:
         table["split"] = hold_out(split, table["person"].to_numpy(str), 10)
     if images:
-        table["path"] = _find(table["path"].tolist(), root)
-    return Dataset("upar", split_name, "40", root, SCHEMA, table[[*COLUMNS, *SCHEMA.names]])
+        table["path"] = _find(table["path"].tolist(), tree, partial=partial)
+    columns = table[[*COLUMNS, *SCHEMA.names]]
+    return Dataset.of("upar", split_name, "40", root, SCHEMA, columns)
 
 
-def _labelled(root: Path, split_name: str) -> pd.DataFrame:
+def _labelled(tree: Tree, split_name: str) -> pd.DataFrame:
     """Return part, path and labels of each row of the tables that a split needs."""
     parts = ("train", "val", "test") if split_name == "upar2024" else ("train", "val")
-    tables = {part: _read_table(root, part) for part in parts}
+    tables = {part: _read_table(tree, part) for part in parts}
     return pd.concat(tables, names=["part", "row"]).reset_index(level="part")
 
 
-def _read_table(root: Path, part: str) -> pd.DataFrame:
+def _read_table(tree: Tree, part: str) -> pd.DataFrame:
+    """Return path and labels of each row of the table of a part."""
+    names = [name.format(part) for name in TABLES]
+    places = {p for name in names for p in tree.files_ending(name)}
+    if not places:
+        raise UserError(
+            f"{tree}: no table of {part}: none of {', '.join(names)} in any folder; {AGAIN}"
+        )
+    return pick_of(sorted(places, key=lambda p: (len(p.parts), str(p))), _table)[1]
+
+
+def _table(path: Path) -> pd.DataFrame:
     """Return path and labels of each row of a table."""
-    names = [f"{home}{t.format(part)}" for home in ("", "annotations/") for t in TABLES]
-    path = next((root / name for name in names if (root / name).is_file()), None)
-    if path is None:
-        raise UserError(f"{root}: no table of {part}: none of {', '.join(names)}; {AGAIN}")
     try:
         text = pd.read_csv(path, header=None, dtype=str, keep_default_na=False, skiprows=1)
         head = path.open(encoding="utf-8-sig").readline().lstrip("# ").rstrip("\r\n").split(",")
@@ -147,9 +161,10 @@ def _split(table: pd.DataFrame, name: str, root: Path) -> np.ndarray:
     return split
 
 
-def _persons(table: pd.DataFrame, root: Path) -> tuple[list[str], list[str]]:
+def _persons(table: pd.DataFrame, tree: Tree) -> tuple[list[str], list[str]]:
     """Return person and camera of each row."""
-    numbers = _peta_persons(root)
+    known = "PETA" in set(table["domain"]) and tree.named("PETA.mat")
+    numbers = pick(tree, ["PETA.mat"], peta_persons, AGAIN)[1] if known else []
     persons, cameras = [], []
     for path, domain in zip(table["path"], table["domain"], strict=True):
         stem, person, camera = PurePosixPath(path).stem, path, ""
@@ -163,59 +178,49 @@ def _persons(table: pd.DataFrame, root: Path) -> tuple[list[str], list[str]]:
     return persons, cameras
 
 
-def _peta_persons(root: Path) -> list[str]:
-    """Return PETA's person of each numbered image, or nothing if ``PETA.mat`` is not there."""
-    path = next((root / n / "PETA.mat" for n in FOLDERS["PETA"] if (root / n).is_dir()), None)
-    if path is None or not path.is_file():
-        return []
-    return [str(p) for p in member(load_struct(path, "peta"), "data", path)[:, 1]]
-
-
-def _find(paths: list[str], root: Path) -> list[str]:
-    """Return where the pictures lie, relative to the root."""
-    places: dict[str, dict[str, str]] = {}
-    located, missing = [], []
-    for path in paths:
-        folder, slash, name = path.rpartition("/")
+def _find(paths: list[str], tree: Tree, *, partial: bool) -> list[str]:
+    """Return where the pictures lie, relative to the root; "" where one is missing."""
+    rows_of: dict[str, list[int]] = {}
+    for row, path in enumerate(paths):
+        folder, slash, _ = path.rpartition("/")
         if not slash:
-            raise UserError(f"{root}: a table names the image '{path}' without a folder; {AGAIN}")
-        if folder not in places:
-            places[folder] = _place(folder, root)
-        stem = PurePosixPath(name).stem
-        located.append(places[folder].get(stem, ""))
-        if not located[-1]:
-            missing.append(path)
-    if missing:
+            raise UserError(f"{tree}: a table names the image '{path}' without a folder; {AGAIN}")
+        rows_of.setdefault(folder, []).append(row)
+    located = [""] * len(paths)
+    for folder, rows in rows_of.items():
+        stems = [PurePosixPath(paths[row]).stem for row in rows]
+        for row, place in zip(rows, _place(folder, stems, tree, partial=partial), strict=True):
+            located[row] = place
+    missing = [path for path, place in zip(paths, located, strict=True) if not place]
+    if missing and not (partial and any(located)):
         raise UserError(
-            f"{root}: {len(missing)} of {len(paths)} images missing, the first is {missing[0]}; "
+            f"{tree}: {len(missing)} of {len(paths)} images missing, the first is {missing[0]}; "
             f"{AGAIN}"
         )
     return located
 
 
-def _place(folder: str, root: Path) -> dict[str, str]:
-    """Return stem -> path of the pictures of one folder that the tables name."""
+def _place(folder: str, stems: list[str], tree: Tree, *, partial: bool) -> list[str]:
+    """Return where the pictures of one folder that the tables name lie."""
     domain, _, rest = folder.partition("/")
-    homes = [root / name for name in FOLDERS.get(domain, (domain,)) if (root / name).is_dir()]
-    if not homes:
-        raise UserError(f"{root}: no folder {domain}, whose pictures the tables name; {AGAIN}")
-    home = homes[0]
-    path_of: dict[str, str] = {}
-    for inside in (rest, *INSIDE.get(domain, ())):
-        if (home / inside).is_dir() and not path_of:
-            place = (home / inside).relative_to(root).as_posix()
-            path_of = {k: f"{place}/{v}" for k, v in pictures(home / inside, AGAIN).items()}
-    sources = peta_folders.find_sources(home) if domain == "PETA" and not path_of else None
-    if sources is not None:
-        listed = peta_folders.list_pictures(root, sources)
-        return {f"{number:05d}": p.path for number, p in enumerate(listed, start=1)}
-    return path_of
+    homes = [home for name in FOLDERS.get(domain, (domain,)) for home in tree.ending(name)]
+    inside = tree.below(homes) if homes else tree
+    again = f"the tables name them in {folder}; {AGAIN}"
+    if domain == "PETA":
+        listed = peta_folders.list_pictures(inside, peta_folders.find_sources(inside))
+        if len(listed) == peta.IMAGES:
+            path_of = {f"{number:05d}": p.path for number, p in enumerate(listed, start=1)}
+            return [path_of.get(stem, "") for stem in stems]
+        again = f"PETA's ten folders hold {len(listed)} of {peta.IMAGES}; {again}"
+    usual = [name for name in (rest, *INSIDE.get(domain, ())) if name]
+    return find_pictures(inside, stems, again, usual=usual, partial=partial, none=True)
 
 
 SOURCE = Source(
     title="UPAR",
     read=read_upar,
-    annotation=partial(read_upar, images=False),
+    annotation=with_(read_upar, images=False),
+    partial=with_(read_upar, partial=True),
     splits=SPLITS,
     label_sets=("40",),
     obtain=(

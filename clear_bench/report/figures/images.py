@@ -33,16 +33,18 @@ def dataset_of(material: Material, run: Loaded) -> Dataset:
     if not root.is_dir():
         raise UserError(f"{root}: no such folder, so no pictures of {record.dataset} can be shown")
     data = record.config["data"]
-    dataset = _read(record.dataset, root, data["split"], data["label_set"])
+    dataset = _read(
+        record.dataset, root, data["split"], data["label_set"], data.get("partial", False)
+    )
     if dataset.checksum != record.data.get("manifest_checksum"):
         raise UserError(f"{root}: not the data that {record.run_id} was made with")
     return dataset
 
 
 @lru_cache(maxsize=4)
-def _read(name: str, root: Path, split: str, label_set: str) -> Dataset:
+def _read(name: str, root: Path, split: str, label_set: str, partial: bool) -> Dataset:
     """Return a data set, read once."""
-    return load_dataset(name, root, split, label_set)
+    return load_dataset(name, root, split, label_set, partial=partial)
 
 
 def read_rows(
