@@ -32,6 +32,5 @@ def unit_scores(folder: Path, record: Record) -> tuple[NDArray[Any], NDArray[np.
     with opened(folder) as kept:
         if record.task == "retrieval":
             return kept["vectors"], kept["average_precision"].astype(np.float64)
-        threshold = record.config["protocol"]["threshold"]
-        scores = instance_scores(kept["test_probabilities"], kept["test_labels"], threshold)
+        scores = instance_scores(kept["test_probabilities"], kept["test_labels"], record.threshold)
         return kept["test_rows"], scores["f1"]

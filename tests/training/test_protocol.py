@@ -37,6 +37,7 @@ def test_default_signatures():
 CHANGES = {
     "threshold": 0.4,
     "undefined": "drop",
+    "select": "last",
     "select_recognition": "f1",
     "select_retrieval": "rank1",
     "val_identities": "all",
