@@ -18,7 +18,7 @@ memory, and an attribute that the memory has not met yet is not regularised.  In
 maps, squared distances, the 1/2, the momentum 0.9 and both weights.
 
 Departures from the common budget: none in ``default`` but the rate; in ``paper`` the recipe of
-the same authors' "Rethinking", since its own was not found.
+the unofficial re-implementation, since the authors' was not found.
 
 Learning rate 8e-3 in ``default``, from the search that every method had
 (docs/learning_rates.md); the common one is 1e-3.
@@ -171,10 +171,11 @@ METHOD = Method(
     },
     profiles={
         "paper": {
+            "data": {"image_size": [224, 224]},
             "recognition": {
                 "model": {"resnet": RESNET50, "pretrained": True},
-                "train": RETHINKING,
-            }
+                "train": {**RETHINKING, "optimizer": "AdamW", "clip_norm": 0.0},
+            },
         }
     },
 )

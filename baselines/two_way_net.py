@@ -17,7 +17,7 @@ Ranking is by the correlation of h with k (the code's similarity).
 
 Departures: hidden widths of hundreds instead of 2000 to 4000, without the "locally dense" layers
 that make those affordable; frozen cached features of a shared parent (``retrieval.parent``) instead
-of VGG or Fisher vectors; AdamW instead of SGD (the common budget).
+of VGG or Fisher vectors; in ``default`` AdamW instead of SGD (the common budget).
 Cost: seconds on cached features.
 """
 
@@ -177,5 +177,22 @@ METHOD = Method(
             "scale_weight": 0.05,
         },
         "train": {"epochs": 12, "batch_size": 128, "lr": 1e-3, "warmup_epochs": 0},
+    },
+    profiles={
+        "paper": {
+            "retrieval": {
+                "train": {
+                    "epochs": 80,
+                    "optimizer": "SGD",
+                    "lr": 1e-4,
+                    "weight_decay": 0.0,
+                    "schedule": "step",
+                    "milestones": [21, 41, 61],
+                    "factor": 0.5,
+                    "clip_norm": 0.0,
+                    "precision": "fp32",
+                }
+            }
+        }
     },
 )
