@@ -95,7 +95,7 @@ def test_published_numbers_stand_beside_ours(bench):
     assert theirs == 85.31 and ours > 0
     assert np.isnan(gap)  # nobody knows whether the same protocol made both
     assert (
-        "not compared: trained on: not stated there, train here; selection: not stated there, "
+        "; trained on: not stated there, train here; selection: not stated there, "
         "best epoch on val here"
     ) in row.notes[2]
     assert any("F1 is the mean of the images' own" in note for note in row.notes)
