@@ -17,6 +17,12 @@ from clear_bench.training.cache import Cache
 from clear_bench.training.trained_model import open_model
 
 PLATEAU = {"recognition.train.schedule": "plateau", "recognition.train.watch": "loss"}
+PARTS = {
+    "recognition.train.rates": {"head": 10.0},
+    "retrieval.train.rates": {"visual_adapter": 2.0},
+    "retrieval.train.schedule": "step",
+    "retrieval.train.milestones": [1],
+}
 COARSE = {"data.identities": 1.0} | {f"{t}.train.epochs": 2 for t in ("recognition", "retrieval")}
 
 
@@ -28,7 +34,7 @@ def world(market, tmp_path_factory):
         patch.chdir(root)
         runs = {
             name: go(market, root / "runs", {**COARSE, **more, "protocol.name": name})
-            for name, more in (("field", PLATEAU), ("field-oracle", {}))
+            for name, more in (("field", PLATEAU | PARTS), ("field-oracle", {}))
         }
     return root, runs
 
