@@ -26,7 +26,8 @@ epochs, decay 5e-4): 15 times for `Asmr.attribute`, 5 times for `Asmr.group_weig
 rest.
 
 Departures: frozen cached features of a shared parent (``retrieval.parent``) instead of a ResNet-50
-that is trained on; AdamW at one rate (the common budget); at most ``pairs_of`` categories drawn for
+that is trained on; in ``default`` AdamW at one rate (the common budget; Adam scales each gradient
+itself) instead of ``paper``'s SGD with its three rates; at most ``pairs_of`` categories drawn for
 R in a step, to bound the memory of data sets with thousands of categories.
 Cost: seconds on cached features.
 """
@@ -175,4 +176,20 @@ METHOD = Method(
     },
     datasets={"peta": {"retrieval": {"model": {"divisor": 8.5, "weight_start": 1.0}}}},
     numbers={"retrieval": 2},
+    profiles={
+        "paper": {
+            "retrieval": {
+                "train": {
+                    "epochs": 10,
+                    "optimizer": "SGD",
+                    "rates": {"attribute": 15.0, "group_weight": 5.0},
+                    "weight_decay": 5e-4,
+                    "schedule": "step",
+                    "milestones": [4, 9],  # every 5, asked once before the first epoch
+                    "clip_norm": 0.0,
+                    "precision": "fp32",
+                }
+            }
+        }
+    },
 )

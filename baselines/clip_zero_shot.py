@@ -24,7 +24,6 @@ from torch.nn import functional as F
 
 from clear_bench.config.method import Method
 from clear_bench.models.base import RecognitionModel, RetrievalModel
-from clear_bench.models.preprocessing import MEAN, STD
 from clear_bench.text.clip import pretrained
 from clear_bench.utils.errors import UserError
 
@@ -55,14 +54,15 @@ class ClipImages(RecognitionModel):
         self.feature_dim = int(clip.config.projection_dim)
 
     def features(self, images: Tensor) -> Tensor:
-        """Map images ``(B, 3, H, W)``, normalised as for ImageNet, to ``(B, feature_dim)``."""
+        """Map images ``(B, 3, H, W)``, normalised, to ``(B, feature_dim)``."""
         return self.projection(self.tower(pixel_values=self.squared(images)).pooler_output)
 
     def squared(self, images: Tensor) -> Tensor:
         """Return images ``(B, 3, side, side)`` in a black square, normalised as for CLIP."""
         scale = self.side / max(images.shape[2:])
         height, width = (round(scale * size) for size in images.shape[2:])
-        pixels = images * _column(STD, images) + _column(MEAN, images)
+        seen = self.data_preprocessor
+        pixels = (images * seen.deviation + seen.mean) / 255
         resized = F.interpolate(pixels, (height, width), mode="bicubic", antialias=True)
         top, left = (self.side - height) // 2, (self.side - width) // 2
         sides = (left, self.side - width - left, top, self.side - height - top)

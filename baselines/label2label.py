@@ -22,9 +22,7 @@ code makes and never uses.
 Departures: the norms' shifts start at the training prior (see `prior_logit`), for AdamW's sake, and
 leave the biases b and d out, which they would take away again.  Published, all widths are the 2048
 of ResNet-50; where ``dim`` is another, as in ``default``, a linear map goes before.  In ``default``
-there is one layer where ``paper`` has two.  The code trains on train and val and takes the best
-epoch on test.  Its SGD has no Nesterov momentum and two rates: 0.01 for ``trunk`` and 0.1 for all
-else, ten times as much.
+there is one layer where ``paper`` has two; that has the released code's recipe.
 
 Learning rate 2e-3 in ``default``, from the search that every method had
 (docs/learning_rates.md); the common one is 1e-3.
@@ -255,10 +253,12 @@ METHOD = Method(
                     "batch_size": 32,
                     "optimizer": "SGD",
                     "lr": 0.1,
+                    "rates": {"trunk": 0.1},
                     "weight_decay": 5e-4,
+                    "nesterov": False,
                     "schedule": "plateau",
+                    "watch": "loss",
                     "warmup_epochs": 0,
-                    "clip_norm": 10.0,
                     "precision": "fp32",
                 },
             },

@@ -297,4 +297,23 @@ METHOD = Method(
         "train": {"epochs": 12, "batch_size": 128, "lr": 3e-3, "warmup_epochs": 0},
     },
     numbers={"retrieval": 2},
+    profiles={
+        "paper": {
+            "retrieval": {
+                "model": {"stages": [100 / 260, 200 / 260]},
+                "train": {
+                    "epochs": 260,
+                    "optimizer": "Adam",
+                    "lr": 1e-3,
+                    "rates": {"attribute": 10.0, "encode_attribute": 10.0},
+                    "weight_decay": 5e-4,
+                    "schedule": "step",
+                    "milestones": [120, 140, 160, 180, 220, 240],
+                    "factor": 0.5,
+                    "clip_norm": 0.0,
+                    "precision": "fp32",
+                },
+            }
+        }
+    },
 )

@@ -84,7 +84,6 @@ def maps_of(folder: Path, images: int, root: Path, data_root: Path | None) -> tu
     Raises:
         UserError: If the run has no cross-transformer, or its data are not there.
     """
-    from clear_bench.data.images import read_image
     from clear_bench.models.attention_maps import look
     from clear_bench.models.cross_transformer import CrossTransformer
     from clear_bench.training.plan import reopen
@@ -100,7 +99,7 @@ def maps_of(folder: Path, images: int, root: Path, data_root: Path | None) -> tu
     dataset = reopen(opened.folder, root, data_root).dataset
     rows = spread(dataset.rows("test"), dataset.manifest["person"], images)
     paths = dataset.manifest["path"].to_numpy()
-    pixels = np.stack([read_image(dataset.root / paths[row], opened.image_size) for row in rows])
+    pixels = np.stack([opened.read(dataset.root / paths[row]) for row in rows])
     place = f"{opened.record.profile}/{opened.folder.name}"
     return place, {"rows": rows, "pixels": pixels, **look(opened.model, pixels)}
 

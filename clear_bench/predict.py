@@ -46,7 +46,6 @@ def predictions(images: list[Path], run: str, runs_root: Path) -> list[dict[str,
     """
     import numpy as np
 
-    from clear_bench.data.images import read_image
     from clear_bench.engine.inference import encode
     from clear_bench.training.trained_model import open_model
     from clear_bench.utils.errors import UserError
@@ -55,14 +54,15 @@ def predictions(images: list[Path], run: str, runs_root: Path) -> list[dict[str,
     record = opened.record
     if not opened.trains:
         raise UserError(f"{record.run_id}: {record.method} learns nothing and keeps no model")
-    pixels = np.stack([read_image(path, opened.image_size) for path in images])
+    pixels = np.stack([opened.read(path) for path in images])
     _, probabilities = encode(opened.model, pixels, np.arange(len(pixels)))
+    threshold = np.broadcast_to(record.threshold, len(opened.schema))
     return [
         {
             "image": str(path),
             "attribute": opened.schema.names[column],
             "probability": round(float(row[column]), 4),
-            "present": bool(row[column] > opened.threshold),
+            "present": bool(row[column] > threshold[column]),
         }
         for path, row in zip(images, probabilities, strict=True)
         for column in np.argsort(-row, kind="stable")

@@ -6,7 +6,7 @@ knows is an error.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -16,11 +16,14 @@ from clear_bench.config import plugins
 from clear_bench.config.declared import declared
 from clear_bench.config.dotted import merge, set_value
 from clear_bench.config.method import TASKS, Method
-from clear_bench.config.protocol import Protocol, named
+from clear_bench.config.protocol import DATA_OF, Protocol, named
 from clear_bench.config.sections import TYPED, Augment, Config, Data, Text, Train
 from clear_bench.utils.errors import UserError, unknown
 
 SEEDS = 40_000  # an epoch's generator takes seed and epoch in 32 bits
+HELD_IN = {"select": "last", "threshold": "0.5", "watch": "loss"}
+"""What a setting may be where no images are held out."""
+
 PROFILES: dict[str, Config] = {
     "smoke": {
         "data": {"identities": 0.3},
@@ -61,7 +64,8 @@ def compose(
         raise unknown("profile", profile, PROFILES)
     config: Config = {"method": method, "dataset": dataset, "profile": profile, "seed": seed}
     config["threads"] = 1  # of a run on a CPU; more are faster alone but give other last digits
-    config |= {"data": Data().model_dump(), "protocol": _protocol(overrides or {})}
+    rules = _protocol(overrides or {})
+    config |= {"data": Data(**DATA_OF.get(rules["name"], {})).model_dump(), "protocol": rules}
     for task in plugin.tasks:
         config[task] = _task_defaults(task, getattr(plugin, task))
     for task in plugin.tasks:
@@ -76,11 +80,15 @@ def compose(
     config["data"]["label_set"] = _choice(
         "label set", config["data"]["label_set"], source.label_sets
     )
+    if config["data"]["train_on"] == "train+val" and not _asks_for_selection(overrides or {}):
+        rules["select"] = {"val": "last"}.get(rules["select"], rules["select"])
     if not 0 <= seed < SEEDS:
         raise UserError(f"seed={seed}: must be from 0 to {SEEDS - 1}")
     if config["threads"] < 1:
         raise UserError(f"threads={config['threads']}: must be at least 1")
-    return _validated(config)
+    validated = _validated(config)
+    _check_held_out(validated)
+    return validated
 
 
 def for_task(config: Config, task: str) -> Config:
@@ -120,6 +128,33 @@ def _fitting(layer: Mapping[str, Any], config: Config) -> Config:
     }
 
 
+def _asks_for_selection(overrides: Mapping[str, Any]) -> bool:
+    """Return whether the overrides say what selects the checkpoint."""
+    section = overrides.get("protocol")
+    return "protocol.select" in overrides or (isinstance(section, Mapping) and "select" in section)
+
+
+def _check_held_out(config: Config) -> None:
+    """Raise a `UserError` where a setting wants of val what it cannot give."""
+    if config["data"]["train_on"] == "train":
+        train = config.get("retrieval", {}).get("train", {})
+        if train.get("schedule") == "plateau" and train["watch"] == "loss":
+            raise UserError("retrieval.train.watch=loss: retrieval has no loss on val; set metric")
+        return
+    wanting = {f"protocol.{rule}": config["protocol"][rule] for rule in ("select", "threshold")}
+    for task in TASKS:
+        train = config.get(task, {}).get("train", {})
+        if train.get("schedule") == "plateau":
+            wanting[f"{task}.train.watch"] = {"metric": "val"}.get(train["watch"])
+    for key, value in wanting.items():
+        if value == "val":
+            raise UserError(
+                f"data.train_on=train+val: no images are held out for {key}="
+                f"{'metric' if key.endswith('watch') else 'val'}; "
+                f"set {key}={HELD_IN[key.rpartition('.')[2]]}, or data.train_on=train"
+            )
+
+
 def _choice(kind: str, value: str, known: tuple[str, ...]) -> str:
     """Return ``value``, or the first known one for "".  Numbers are taken as their text."""
     if value == "":
@@ -140,8 +175,20 @@ def _validated(config: Config) -> Config:
         try:
             section[path[-1]] = schema.model_validate(section[path[-1]]).model_dump()
         except ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join([*path, *(str(p) for p in first["loc"])])
-            value = f"={first['input']!r}" if first["loc"] else ""
-            raise UserError(f"{key}{value}: {first['msg']}") from None
+            raise UserError(_words(path, error.errors())) from None
     return json.loads(json.dumps(config))  # tuples become lists: what is hashed is what is stored
+
+
+def _words(path: tuple[str, ...], errors: Sequence[Mapping[str, Any]]) -> str:
+    """Return what is wrong with a section; a message about several keys names them itself."""
+    first, section = errors[0], ".".join(path)
+    message = str(first["msg"])
+    if "{section}" in message:
+        return message.removeprefix("Value error, ").replace("{section}", section)
+    # Of several types that a value may have, each says what it lacks, under a name of its own.
+    named = [str(part) for part in first["loc"] if str(part).replace("_", "").isalnum()]
+    key = ".".join([section, *named])
+    value = f"={first['input']!r}" if first["loc"] else ""
+    if named != [str(part) for part in first["loc"]]:
+        message = " or: ".join(str(e["msg"]) for e in errors if e["loc"][0] == first["loc"][0])
+    return f"{key}{value}: {message}"

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from clear_bench.config.method import TASKS
-from clear_bench.config.sections import TYPED, Config
+from clear_bench.config.sections import TYPED, Config, is_open
 from clear_bench.config.start_files import networks
 from clear_bench.utils.errors import UserError, unknown
 
@@ -76,7 +76,8 @@ def merge(base: Config, layer: Mapping[str, Any], where: str = "") -> None:
         if key not in base:
             raise unknown("configuration key", path, [f"{where}.{k}" if where else k for k in base])
         # A layer that names another backbone replaces it whole: the old one's widths mean nothing.
-        if isinstance(value, Mapping) and isinstance(base[key], dict) and "name" not in value:
+        inside = isinstance(value, Mapping) and isinstance(base[key], dict)
+        if inside and "name" not in value and not is_open(tuple(path.split("."))):
             merge(base[key], value, path)
         else:
             base[key] = deepcopy(value)
@@ -102,7 +103,7 @@ def set_value(config: Config, key: str, value: Any) -> None:
     for part in path:
         section = section[part]
     old = section.get(last, "")  # a network says nothing of weights that no file gives
-    if isinstance(old, dict) and isinstance(value, Mapping):
+    if isinstance(old, dict) and isinstance(value, Mapping) and not is_open((*path, last)):
         merge(section, {last: value}, ".".join(path))
         return
     if tuple(path) not in TYPED and not _same_kind(old, value):

@@ -10,7 +10,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from clear_bench.config.neutral import Neutral
 from clear_bench.utils.errors import unknown
+
+ORACLE = "oracle-on-test"
+"""How a signature calls selection on test."""
 
 CHECKPOINTS = {"selected": "selected", "last": "last", "oracle": "oracle: selected on test"}
 """Name of a checkpoint to its label in print."""
@@ -21,9 +25,14 @@ class Protocol(BaseModel):
 
     Args:
         name: Key of `PROTOCOLS`; setting it sets every rule below, each can still be overridden.
-        threshold: An attribute is predicted where its probability is greater.
+        threshold: An attribute is predicted where its probability is greater; ``val`` chooses one
+            an attribute, see `clear_bench.metrics.thresholds`.
         undefined: What an attribute without positives does to mA, see `recognition_metrics`.
-        select_recognition: Metric on val that selects the epoch; never on test.
+        select: What gives the checkpoint that counts: ``val`` the best epoch there, ``last`` the
+            last epoch, ``oracle`` the best epoch on *test*, which is what much of the field does.
+            Such a number is called *oracle* wherever it is shown, in the signature too, and no
+            other is ever compared with it.
+        select_recognition: Metric that selects the epoch.
         select_retrieval: The same for retrieval.
         val_identities: Whether retrieval selects on new persons of val only, or on all of it.
         queries: Every category of the split, or those that no train or val image has.
@@ -42,8 +51,9 @@ class Protocol(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = "clear-bench"
-    threshold: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    threshold: Annotated[float, Field(ge=0, lt=1)] | Literal["val"] = 0.5
     undefined: Literal["half", "drop"] = "half"
+    select: Annotated[Literal["val", "last", "oracle"], Neutral("val")] = "val"
     select_recognition: Literal["mA", "f1", "accuracy"] = "mA"
     select_retrieval: Literal["mAP", "rank1"] = "mAP"
     val_identities: Literal["new", "all"] = "new"
@@ -63,6 +73,16 @@ class Protocol(BaseModel):
         return self
 
     @property
+    def keeps_oracle(self) -> bool:
+        """Whether the best epoch on test is looked for."""
+        return self.oracle or self.select == "oracle"
+
+    @property
+    def thresholds_by(self) -> Literal["mA", "f1"]:
+        """What an attribute's own threshold makes largest on val."""
+        return "mA" if self.select_recognition == "mA" else "f1"
+
+    @property
     def ranking(self) -> dict[str, Any]:
         """The arguments of `clear_bench.engine.inference.rank_split`."""
         return self.model_dump(include={"ap", "no_positives", "ties", "madm"})
@@ -73,9 +93,10 @@ class Protocol(BaseModel):
         F1 is always that of mean precision and recall; the mean of the images' own F1 has a name
         of its own in every record (``f1_instance``), so the two never meet.
         """
+        by_val = self.threshold == "val"
         return [
-            f"select:val.{self.select_recognition}",
-            f"thr{self.threshold:g}",
+            f"select:{self._selection('val', self.select_recognition)}",
+            f"thr:val.{self.thresholds_by}" if by_val else f"thr{self.threshold:g}",
             f"undefined:{self.undefined}",
             "f1:of-means",
         ]
@@ -87,12 +108,18 @@ class Protocol(BaseModel):
             f"query:{self.queries}",
             f"gallery:test{order}",
             f"removal:{self.removal}",
-            f"select:val-{self.val_identities}-ids.{self.select_retrieval}",
+            f"select:{self._selection(f'val-{self.val_identities}-ids', self.select_retrieval)}",
             f"ap:{self.ap}",
             f"ties:{self.ties}",
             f"no-positives:{self.no_positives}",
         ]
         return [*parts, "madm"] if self.madm else parts
+
+    def _selection(self, val: str, metric: str) -> str:
+        """Return which epoch counts, as it stands in the signature."""
+        return {"val": f"{val}.{metric}", "last": "last", "oracle": f"{ORACLE}.{metric}"}[
+            self.select
+        ]
 
 
 PROTOCOLS = {
@@ -104,6 +131,8 @@ PROTOCOLS = {
             name="asmr", gallery_order="asmr", ap="trapezoid", ties="reversed", no_positives="zero"
         ),
         Protocol(name="upar", madm=True),
+        Protocol(name="field", select="last"),
+        Protocol(name="field-oracle", select="oracle"),
     )
 }
 """Name to protocol.
@@ -113,7 +142,30 @@ PROTOCOLS = {
   where numpy's default sort leaves them to chance.
 - ``asmr``: the released code of ASMR (Jeong et al., ICCV 2021), with the same exception.
 - ``upar``: the retrieval track of the UPAR challenge.
+- ``field``: trained on train and val together, the last epoch counts: what the literature's numbers
+  on PETA, PA-100K and RAP are trained on, without looking at test.
+- ``field-oracle``: the same, but the best epoch on test counts, as most released code does.
 """
+
+DATA_OF: dict[str, dict[str, Any]] = {
+    name: {"train_on": "train+val"} for name in ("field", "field-oracle")
+}
+"""What a named protocol sets in section ``data``; overrides go over it."""
+
+
+def is_oracle(line: str) -> bool:
+    """Return whether a signature says that the epoch was selected on test."""
+    return f"|select:{ORACLE}." in line
+
+
+def said_of(checkpoint: str, line: str) -> str:
+    """Return how a checkpoint is called in print.
+
+    Args:
+        checkpoint: Key of `CHECKPOINTS`.
+        line: Signature of the run.
+    """
+    return CHECKPOINTS["oracle" if checkpoint == "selected" and is_oracle(line) else checkpoint]
 
 
 def named(name: str) -> Protocol:
@@ -160,6 +212,10 @@ def signature(
     ]
     if partial:
         parts.append(f"partial:{partial}")
+    if data.get("letterbox"):
+        parts.append("letterbox")
+    if data.get("train_on", "train") != "train":
+        parts.append(f"train:{data['train_on']}")
     if data["skip_unreadable"]:
         parts.append("skip-unreadable")
     rules_part = rules.recognition_part() if task == "recognition" else rules.retrieval_part()

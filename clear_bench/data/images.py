@@ -49,7 +49,7 @@ class Images:
     file: Path
 
 
-def read_image(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
+def read_image(path: Path, size: tuple[int, int], *, letterbox: bool = False) -> NDArray[np.uint8]:
     """Return one image as ``(H, W, 3)`` uint8 RGB.
 
     It is turned upright as its EXIF data say.  What is transparent shows `BACKGROUND`.  16-bit grey
@@ -59,6 +59,7 @@ def read_image(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
     Args:
         path: A file of any format that Pillow reads.
         size: (height, width) in pixels to resize to, by `RESAMPLING`.
+        letterbox: Keep the shape and fill the rest with black, instead of stretching.
 
     Raises:
         UserError: If the file is missing, is no image, is truncated or has 32-bit pixels.
@@ -75,7 +76,11 @@ def read_image(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
                 )
             negative = getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO
             upright = ImageOps.exif_transpose(image)  # as phones mean it
-            small = _rgb(upright, negative).resize(size[::-1], Image.Resampling.BILINEAR)
+            colours = _rgb(upright, negative)
+            if letterbox:
+                small = ImageOps.pad(colours, size[::-1], Image.Resampling.BILINEAR, color=0)
+            else:
+                small = colours.resize(size[::-1], Image.Resampling.BILINEAR)
     except FileNotFoundError:
         raise UserError(f"{path}: no such image") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
@@ -101,13 +106,14 @@ class PictureFiles:
     """Pictures that are decoded each time they are asked for; reads like an array of pixels.
 
     Args:
-        file: JSON file with ``paths`` and ``size``, and ``readable.npy`` beside it.
+        file: JSON file with ``paths``, ``size`` and ``letterbox``, and ``readable.npy`` beside it.
     """
 
     def __init__(self, file: Path) -> None:
         content = json.loads(file.read_text(encoding="utf-8"))
         self.paths = [Path(path) for path in content["paths"]]
         self.size: tuple[int, int] = (content["size"][0], content["size"][1])
+        self.letterbox = bool(content.get("letterbox"))
         self.readable = np.load(file.with_name("readable.npy"), allow_pickle=False)
 
     def __len__(self) -> int:
@@ -118,7 +124,7 @@ class PictureFiles:
         pixels = np.zeros((len(rows), *self.size, 3), np.uint8)
         for place, row in enumerate(rows):
             if self.readable[row]:
-                pixels[place] = read_image(self.paths[row], self.size)
+                pixels[place] = read_image(self.paths[row], self.size, letterbox=self.letterbox)
         return pixels
 
 
@@ -136,6 +142,7 @@ def image_store(
     *,
     skip_unreadable: bool = False,
     keep: bool = True,
+    letterbox: bool = False,
 ) -> Images:
     """Return all images of a data set at one size, decoding them if that was never done.
 
@@ -145,18 +152,21 @@ def image_store(
         folder: Where decoded data sets are kept.
         skip_unreadable: Mark broken files in ``readable`` instead of raising.
         keep: Keep the decoded pixels; else only which files can be read.
+        letterbox: See `read_image`.
 
     Raises:
         UserError: If files cannot be read; all of them are listed in ``unreadable.txt`` of
             ``folder``, the first ones in the message.
     """
     identity = [dataset.fingerprint, size, RESAMPLING, VERSIONS["images"], skip_unreadable]
+    if letterbox:
+        identity.append("letterbox")
     if not keep:
         identity.append(str(dataset.root.resolve()))  # the pictures are read from there again
     key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:24]
 
     def make(target: Path) -> None:
-        causes = _decode(dataset, size, target, keep=keep)
+        causes = _decode(dataset, size, target, keep=keep, letterbox=letterbox)
         if causes and not skip_unreadable:
             listing = folder / f"{dataset.name}-unreadable.txt"
             listing.write_text("\n".join(causes) + "\n", encoding="utf-8")
@@ -170,7 +180,9 @@ def image_store(
     return Images(open_array(file), np.load(done / "readable.npy", allow_pickle=False), file)
 
 
-def _decode(dataset: Dataset, size: tuple[int, int], target: Path, *, keep: bool) -> list[str]:
+def _decode(
+    dataset: Dataset, size: tuple[int, int], target: Path, *, keep: bool, letterbox: bool
+) -> list[str]:
     """Write ``readable.npy`` and the pixels or where they are; return what could not be read."""
     count = len(dataset.manifest)
     file, shape = target / "pixels.npy", (count, *size, 3)
@@ -181,7 +193,7 @@ def _decode(dataset: Dataset, size: tuple[int, int], target: Path, *, keep: bool
 
     def one(row: int) -> str:
         try:
-            image = read_image(paths[row], size)
+            image = read_image(paths[row], size, letterbox=letterbox)
             if pixels is not None:
                 pixels[row] = image
         except UserError as error:
@@ -198,7 +210,8 @@ def _decode(dataset: Dataset, size: tuple[int, int], target: Path, *, keep: bool
     if pixels is not None:
         pixels.flush()
     else:
-        where = {"paths": [str(path.resolve()) for path in paths], "size": size}
+        where: dict[str, Any] = {"paths": [str(path.resolve()) for path in paths], "size": size}
+        where |= {"letterbox": True} if letterbox else {}
         (target / "pictures.json").write_text(json.dumps(where), encoding="utf-8")
     np.save(target / "readable.npy", readable)
     return causes

@@ -12,7 +12,10 @@ from mmengine.runner import ValLoop
 
 from clear_bench.data.images import open_array
 from clear_bench.engine.inference import as_seen, rank_split
+from clear_bench.engine.schedules import TRAINING_LOSS, VAL_LOSS
 from clear_bench.metrics.recognition import recognition_metrics
+from clear_bench.metrics.thresholds import chosen_thresholds
+from clear_bench.models.losses import weighted_bce
 
 
 @METRICS.register_module()
@@ -21,27 +24,67 @@ class RecognitionMetric(BaseMetric):
 
     Args:
         labels: ``.npy`` file of all rows' labels.
-        threshold: See `recognition_metrics`.
+        threshold: See `recognition_metrics`; ``mA`` or ``f1`` chooses one an attribute on these
+            images, see `chosen_thresholds`.
         undefined: See `recognition_metrics`.
+        positive_ratio: A shares of positives in training: then ``val_loss`` is among the metrics,
+            the loss that the field's plateaus watch, `weighted_bce` of the final logits.  Of what
+            a method adds to its loss nothing is in it.
     """
 
-    def __init__(self, labels: str, threshold: float, undefined: str) -> None:
+    def __init__(
+        self,
+        labels: str,
+        threshold: Any,
+        undefined: str,
+        positive_ratio: Sequence[float] | None = None,
+    ) -> None:
         super().__init__()
         self.labels = np.load(labels, mmap_mode="r", allow_pickle=False)
-        self.rule: Any = {"threshold": threshold, "undefined": undefined}
+        self.threshold = threshold
+        self.rule: Any = {"undefined": undefined}
+        self.ratio = None if positive_ratio is None else torch.tensor(list(positive_ratio))
 
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
-        """Keep (row, probabilities) of each image of a batch."""
+        """Keep (row, probabilities, logits) of each image of a batch."""
         for sample in data_samples:
             values = sample["probabilities"].float().cpu().numpy()
-            self.results += list(zip(sample["rows"].tolist(), values, strict=True))
+            logits = sample["logits"].float().cpu().numpy()
+            pairs = zip(values, logits, strict=True)
+            self.results += list(zip(sample["rows"].tolist(), pairs, strict=True))
 
     def compute_metrics(self, results: list[Any]) -> dict[str, float]:
         """Return the metrics of all images, each counted once."""
         once = dict(results)  # a distributed sampler repeats images to fill its last batch
         rows = np.array(sorted(once))
-        probabilities = np.stack([once[row] for row in rows])
-        return recognition_metrics(probabilities, self.labels[rows], **self.rule)
+        labels = self.labels[rows]
+        probabilities = np.stack([once[row][0] for row in rows])
+        threshold = self.threshold
+        if isinstance(threshold, str):
+            threshold = chosen_thresholds(probabilities, labels, threshold)  # type: ignore[arg-type]
+        metrics = recognition_metrics(probabilities, labels, threshold, **self.rule)
+        if self.ratio is not None:
+            logits = torch.from_numpy(np.stack([once[row][1] for row in rows]))
+            loss = weighted_bce(logits, torch.from_numpy(labels).float(), self.ratio)
+            metrics[VAL_LOSS] = float(loss)
+        return metrics
+
+
+@LOOPS.register_module()
+class NothingHeldOut(ValLoop):
+    """The end of an epoch where no images are held out: nothing is measured.
+
+    Hooks are told the mean loss of the epoch, which is all that there is to watch.
+    """
+
+    def run(self) -> dict[str, float]:
+        """Close the epoch."""
+        self.runner.call_hook("before_val")
+        self.runner.call_hook("before_val_epoch")
+        seen = {TRAINING_LOSS: self.runner.message_hub.get_info("loss")}
+        self.runner.call_hook("after_val_epoch", metrics=seen)
+        self.runner.call_hook("after_val")
+        return seen
 
 
 @LOOPS.register_module()

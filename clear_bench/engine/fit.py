@@ -17,7 +17,8 @@ from clear_bench.engine.batches import loader
 from clear_bench.engine.building import building
 from clear_bench.engine.distributed import share_of_batch, wait_for_all
 from clear_bench.engine.hooks import ListenerHook, SelectionHook, Told
-from clear_bench.engine.optimizer import optimizer, schedule
+from clear_bench.engine.optimizer import optimizer
+from clear_bench.engine.schedules import schedule
 from clear_bench.runs.files import LAST, LOG
 from clear_bench.runs.run import Run
 
@@ -30,13 +31,14 @@ class Feed:
         arrays: Name to ``.npy`` file of what a batch holds.
         rows: ``train`` and ``val`` to ``.npy`` files of row numbers.
         names: File with one image name a row, for error messages.
-        validation: ``val_cfg`` and ``val_evaluator`` of the Runner.
+        validation: ``val_cfg`` and ``val_evaluator`` of the Runner; None where no images are held
+            out, and ``val`` is not there either.
     """
 
     arrays: Mapping[str, Path]
     rows: Mapping[str, Path]
     names: Path
-    validation: Mapping[str, Any]
+    validation: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -96,11 +98,11 @@ def fit(
         **_session(run, launcher),
         "model": model,
         **_loaders(run, feed),
-        **feed.validation,
+        **(feed.validation or {"val_cfg": {"type": "NothingHeldOut"}, "val_evaluator": []}),
         "train_cfg": {"by_epoch": True, "max_epochs": train["epochs"], "val_interval": 1},
         "optim_wrapper": optimizer(train, start.rates if start else None),
-        "param_scheduler": schedule(train, run.metric),
-        "custom_hooks": _hooks(run, feed.names),
+        "param_scheduler": schedule(train, run.metric, held_out=feed.validation is not None),
+        "custom_hooks": _hooks(run, feed),
         "resume": last.exists(),
         "load_from": str(last) if last.exists() else begin,
     }
@@ -145,21 +147,24 @@ def _loaders(run: Run, feed: Feed) -> dict[str, Any]:
     train, arrays = run.section["train"], dict(feed.arrays)
     batch = share_of_batch(train["batch_size"])
     common: dict[str, Any] = {"seed": run.seed, "workers": train["workers"]}
+    val = feed.rows.get("val", feed.rows["train"])  # mmengine wants one; `NothingHeldOut` does not
     return {
         "train_dataloader": loader(arrays, feed.rows["train"], batch, shuffle=True, **common),
-        "val_dataloader": loader(arrays, feed.rows["val"], 4 * batch, shuffle=False, **common),
+        "val_dataloader": loader(arrays, val, 4 * batch, shuffle=False, **common),
     }
 
 
-def _hooks(run: Run, names: Path) -> list[dict[str, Any]]:
+def _hooks(run: Run, feed: Feed) -> list[dict[str, Any]]:
     """Return what happens around each step and epoch."""
     share = run.section["train"]["ema"]
     ema = {"type": "EMAHook", "ema_type": "ExponentialMovingAverage", "momentum": share}
-    selection = {"metric": run.metric, "folder": str(run.folder), "every": run.rules.oracle}
-    progress = {"title": run.id, "log": str(run.folder / LOG), "metric": run.metric}
+    selected_by = run.metric if run.rules.select == "val" else ""
+    selection = {"metric": selected_by, "folder": str(run.folder), "every": run.rules.keeps_oracle}
+    shown = run.metric if feed.validation else ""
+    progress = {"title": run.id, "log": str(run.folder / LOG), "metric": shown}
     return [
         {"type": "EpochSeedHook"},
-        {"type": "LossHook", "names": str(names)},
+        {"type": "LossHook", "names": str(feed.names)},
         {"type": "SelectionHook", **selection},
         {"type": "ProgressHook", **progress},
         *([ema] if share else []),

@@ -127,6 +127,7 @@ class SelectionHook(Hook):
 
     Args:
         metric: Name of the val metric; the first epoch with the highest value is selected.
+            "" takes the last epoch.
         folder: Where the checkpoints go.
         every: Whether to keep the weights of every epoch too, see
             `clear_bench.training.checkpoints`.
@@ -141,10 +142,11 @@ class SelectionHook(Hook):
         self.history: list[dict[str, float]] = []
         self.started = 0.0
 
-    @property
-    def best(self) -> float:
-        """Best value of the metric so far."""
-        return max((row[self.metric] for row in self.history), default=-math.inf)
+    def selects(self, runner: Runner, metrics: Mapping[str, float]) -> bool:
+        """Return whether the epoch that has just been validated is the one to keep so far."""
+        if not self.metric:
+            return bool(runner.epoch == runner.max_epochs)
+        return metrics[self.metric] > max((r[self.metric] for r in self.history), default=-math.inf)
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Start the clock."""
@@ -157,7 +159,7 @@ class SelectionHook(Hook):
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Save the checkpoints; should the process die in between, the epoch is run again."""
         assert metrics is not None  # noqa: S101 - mmengine's signature, never None after a val loop
-        chosen = metrics[self.metric] > self.best
+        chosen = self.selects(runner, metrics)
         row = {
             "epoch": runner.epoch,
             "loss": runner.message_hub.get_info("loss"),
@@ -203,7 +205,7 @@ class ProgressHook(Hook):
     Args:
         title: What is being trained.
         log: File that gets the plain lines too.
-        metric: The val metric to show.
+        metric: The val metric to show; "" where no images are held out.
     """
 
     priority = "LOWEST"
@@ -230,7 +232,8 @@ class ProgressHook(Hook):
         """Write the epoch's line."""
         if self.bar and metrics:
             loss = runner.message_hub.get_info("loss")
-            self.bar.epoch(runner.epoch, loss, self.metric, metrics[self.metric])
+            shown = metrics[self.metric] if self.metric else None
+            self.bar.epoch(runner.epoch, loss, self.metric, shown)
 
     def after_train(self, runner: Runner) -> None:
         """Take the bar away."""

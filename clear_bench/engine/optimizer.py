@@ -1,4 +1,4 @@
-"""How parameters learn: the optimiser, its learning rate, the precision of a step."""
+"""How parameters learn: the optimiser, the rates of a network's parts, the precision of a step."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -8,6 +8,9 @@ import torch
 from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS
 from torch import nn
+
+from clear_bench.models.finetuned import FinetunedRetrieval
+from clear_bench.utils.errors import UserError
 
 
 @OPTIM_WRAPPERS.register_module()
@@ -41,8 +44,16 @@ class QuietOptimWrapper(OptimWrapper):
 class FewGroups(DefaultOptimWrapperConstructor):
     """One group of parameters a setting, where mmengine makes one a parameter.
 
-    The optimiser then steps over all of them at once; the numbers are the same.
+    The optimiser then steps over all of them at once; the numbers are the same.  Beside mmengine's
+    own keys ``paramwise_cfg`` may have ``parts``: part of the network to the factor of its rate,
+    see `factors`.
     """
+
+    def __call__(self, model: nn.Module) -> OptimWrapper:
+        """Return the optimiser of a model's parameters."""
+        inner: Any = getattr(model, "module", model)
+        self.factor_by_id = factors(inner, (self.paramwise_cfg or {}).get("parts", {}))
+        return super().__call__(model)
 
     def add_params(
         self,
@@ -53,12 +64,44 @@ class FewGroups(DefaultOptimWrapperConstructor):
     ) -> None:
         """Add a module's parameters to ``params``, in place."""
         super().add_params(params, module, prefix, is_dcn_module)
+        if not prefix and self.factor_by_id:  # the whole network has been added
+            params[:] = [self._at_its_rate(each, p) for each in params for p in each["params"]]
         groups: dict[Any, dict[str, Any]] = {}
         for each in params:
             settings = {k: v for k, v in each.items() if k != "params"}
             group = groups.setdefault(tuple(settings.items()), {**settings, "params": []})
             group["params"] += each["params"]
         params[:] = groups.values()
+
+    def _at_its_rate(self, group: Mapping[str, Any], parameter: nn.Parameter) -> dict[str, Any]:
+        """Return a group of one parameter, with the rate of the part that it belongs to."""
+        rate = group.get("lr", self.base_lr) * self.factor_by_id.get(id(parameter), 1.0)
+        return {**group, "params": [parameter], "lr": rate}
+
+
+def factors(model: nn.Module, parts: Mapping[str, float]) -> dict[int, float]:
+    """Return id of a parameter to the factor of its learning rate, where a part has one.
+
+    Args:
+        model: The network; of one that retrieval trains further, its retrieval head is meant.
+        parts: Name of a module or parameter, dotted, to factor; the longest name that fits counts.
+
+    Raises:
+        UserError: If a part is not there or has nothing to learn; its parts are listed.
+    """
+    root = model.head if isinstance(model, FinetunedRetrieval) else model
+    learning = {name: p for name, p in root.named_parameters() if p.requires_grad}
+    found: dict[int, float] = {}
+    for part in sorted(parts, key=len):
+        inside = [p for name, p in learning.items() if f"{name}.".startswith(f"{part}.")]
+        if not inside:
+            names = dict.fromkeys(name.partition(".")[0] for name in learning)
+            raise UserError(
+                f"train.rates: the network has no part '{part}' that learns; it has "
+                f"{', '.join(names)}, and parts of these (NAME.NAME)"
+            )
+        found |= {id(p): parts[part] for p in inside}
+    return found
 
 
 def half_precision(precision: str) -> bool:
@@ -79,7 +122,7 @@ def optimizer(
     """
     settings: dict[str, Any] = {"lr": train["lr"], "weight_decay": train["weight_decay"]}
     if train["optimizer"] == "SGD":
-        settings |= {"momentum": 0.9, "nesterov": True}
+        settings |= {"momentum": 0.9, "nesterov": train["nesterov"]}
     else:
         settings["fused"] = True  # one pass over all parameters
     wrapper: dict[str, Any] = {
@@ -87,27 +130,13 @@ def optimizer(
         "constructor": "FewGroups",
         "half": half_precision(train["precision"]),
         "optimizer": {"type": train["optimizer"], **settings},
-        "clip_grad": {"max_norm": train["clip_norm"]},
     }
+    if train["clip_norm"]:
+        wrapper["clip_grad"] = {"max_norm": train["clip_norm"]}
     if train["optimizer"] == "AdamW":  # decay is for matrices
         wrapper["paramwise_cfg"] = {"norm_decay_mult": 0.0, "bias_decay_mult": 0.0}
     if rates:
         wrapper.setdefault("paramwise_cfg", {})["custom_keys"] = dict(rates)
+    if train["rates"]:
+        wrapper.setdefault("paramwise_cfg", {})["parts"] = dict(train["rates"])
     return wrapper
-
-
-def schedule(train: dict[str, Any], metric: str) -> list[dict[str, Any]]:
-    """Return the learning-rate schedule: a linear warm-up by step, then the chosen kind."""
-    warmup, epochs = train["warmup_epochs"], train["epochs"]
-    schedulers: list[dict[str, Any]] = []
-    if warmup:
-        schedulers.append({"type": "LinearLR", "start_factor": 0.01, "by_epoch": True, "begin": 0,
-                      "end": warmup, "convert_to_iter_based": True})  # fmt: skip
-    if train["schedule"] == "cosine":
-        schedulers.append({"type": "CosineAnnealingLR", "T_max": max(1, epochs - warmup),
-                      "begin": warmup, "end": epochs, "by_epoch": True, "eta_min_ratio": 0.01,
-                      "convert_to_iter_based": True})  # fmt: skip
-    elif train["schedule"] == "plateau":
-        schedulers.append({"type": "ReduceOnPlateauLR", "monitor": metric, "rule": "greater",
-                      "factor": 0.1, "patience": 4, "begin": warmup})  # fmt: skip
-    return schedulers

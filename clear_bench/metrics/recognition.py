@@ -2,7 +2,7 @@
 
 The definitions follow ``metrics/pedestrian_metrics.py`` of Rethinking-of-PAR (Jia et al.,
 arXiv 2107.03576), which much later work shares.  An attribute is predicted where its probability is
-strictly above the threshold.  All metrics are fractions of 1.
+strictly above the threshold, one for all or one an attribute.  All metrics are fractions of 1.
 """
 
 from typing import Any, Literal
@@ -10,16 +10,18 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from clear_bench.metrics.calibration import calibration_errors
 from clear_bench.utils.errors import UserError, unknown
 
 Floats = NDArray[np.float64]
+Threshold = float | Floats
 Undefined = Literal["half", "drop"]
 
 
 def recognition_metrics(
     probabilities: NDArray[np.floating[Any]],
     labels: NDArray[np.uint8],
-    threshold: float = 0.5,
+    threshold: Threshold = 0.5,
     undefined: Undefined = "half",
 ) -> dict[str, float]:
     """Return the metrics of a set of images.
@@ -35,14 +37,17 @@ def recognition_metrics(
     Args:
         probabilities: ``(N, A)`` floats.
         labels: ``(N, A)`` 0 or 1.
-        threshold: An attribute is predicted where its probability is greater.
+        threshold: An attribute is predicted where its probability is greater; one, or ``(A,)``.
         undefined: See above.
 
     Returns:
         ``mA``, the mean over attributes of the mean of both rates; ``accuracy``, ``precision``
         and ``recall``, means over images, see `instance_scores`; ``f1`` of mean precision and
         mean recall, the one most papers print; ``f1_instance``, the mean of the images' own F1,
-        which VTB and its successors print and which is lower.
+        which VTB and its successors print and which is lower.  Without any threshold: ``mAP``, the
+        mean of the attributes' average precision over those that some image has, 0 where no image
+        has any; ``ece``, the mean of the attributes' calibration errors, see
+        `clear_bench.metrics.calibration`, less is better.
 
     Raises:
         UserError: There are no images; a probability is not a number; a label is not 0 or 1;
@@ -50,6 +55,7 @@ def recognition_metrics(
         ValueError: The shapes do not fit.
     """
     predicted, actual = _decide(probabilities, labels, threshold)
+    precisions = _average_precisions(probabilities, actual)
     scores = _instance_scores(predicted, actual)
     mean = {name: float(values.mean()) for name, values in scores.items()}
     total = mean["precision"] + mean["recall"]
@@ -60,18 +66,20 @@ def recognition_metrics(
         "recall": mean["recall"],
         "f1": 2 * mean["precision"] * mean["recall"] / total if total else 0.0,
         "f1_instance": mean["f1"],
+        "mAP": float(precisions[actual.any(axis=0)].mean()) if actual.any() else 0.0,
+        "ece": float(calibration_errors(probabilities, actual).mean()),
     }
 
 
 def per_attribute(
-    probabilities: NDArray[np.floating[Any]], labels: NDArray[np.uint8], threshold: float = 0.5
+    probabilities: NDArray[np.floating[Any]], labels: NDArray[np.uint8], threshold: Threshold = 0.5
 ) -> dict[str, NDArray[Any]]:
     """Return the metrics of each attribute over all images.
 
     Args:
         probabilities: ``(N, A)`` floats.
         labels: ``(N, A)`` 0 or 1.
-        threshold: An attribute is predicted where its probability is greater.
+        threshold: An attribute is predicted where its probability is greater; one, or ``(A,)``.
 
     Returns:
         Arrays ``(A,)``: ``positives``, int64; and in float64, NaN where undefined, ``tpr`` and
@@ -87,7 +95,6 @@ def per_attribute(
     positives = actual.sum(axis=0)
     true_positives = (predicted & actual).sum(axis=0)
     tpr, tnr = _rates(predicted, actual)
-    columns = zip(np.asarray(probabilities).T, actual.T, strict=True)
     return {
         "positives": positives,
         "tpr": tpr,
@@ -96,12 +103,12 @@ def per_attribute(
         "precision": _ratio(true_positives, predicted.sum(axis=0), np.nan),
         "recall": tpr.copy(),
         "f1": _ratio(2 * true_positives, predicted.sum(axis=0) + positives, np.nan),
-        "ap": np.array([_average_precision(column, truth) for column, truth in columns]),
+        "ap": _average_precisions(probabilities, actual),
     }
 
 
 def instance_scores(
-    probabilities: NDArray[np.floating[Any]], labels: NDArray[np.uint8], threshold: float = 0.5
+    probabilities: NDArray[np.floating[Any]], labels: NDArray[np.uint8], threshold: Threshold = 0.5
 ) -> dict[str, Floats]:
     """Return the metrics of each image over its attributes, for paired tests.
 
@@ -112,7 +119,7 @@ def instance_scores(
     Args:
         probabilities: ``(N, A)`` floats.
         labels: ``(N, A)`` 0 or 1.
-        threshold: An attribute is predicted where its probability is greater.
+        threshold: An attribute is predicted where its probability is greater; one, or ``(A,)``.
 
     Returns:
         Arrays ``(N,)`` float64: ``accuracy`` (intersection over union of the predicted and the
@@ -164,6 +171,14 @@ def _rates(predicted: NDArray[np.bool_], actual: NDArray[np.bool_]) -> tuple[Flo
     return _ratio(both, present, np.nan), _ratio(neither, absent, np.nan)
 
 
+def _average_precisions(
+    probabilities: NDArray[np.floating[Any]], actual: NDArray[np.bool_]
+) -> Floats:
+    """Return the average precision ``(A,)`` of each attribute, NaN without positives."""
+    columns = zip(np.asarray(probabilities).T, actual.T, strict=True)
+    return np.array([_average_precision(column, truth) for column, truth in columns])
+
+
 def _average_precision(values: NDArray[np.floating[Any]], actual: NDArray[np.bool_]) -> float:
     """Return the average precision of one attribute, NaN without positives.
 
@@ -179,7 +194,7 @@ def _average_precision(values: NDArray[np.floating[Any]], actual: NDArray[np.boo
 
 
 def _decide(
-    probabilities: NDArray[np.floating[Any]], labels: NDArray[np.uint8], threshold: float
+    probabilities: NDArray[np.floating[Any]], labels: NDArray[np.uint8], threshold: Threshold
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Check the input and return which attributes are predicted and which are present."""
     values, truth = np.asarray(probabilities), np.asarray(labels)

@@ -74,9 +74,10 @@ class RecognitionModel(BaseModel):
         if mode == "loss":
             return self.loss(images, labels.float())
         features = self.features(images)
-        probabilities = torch.sigmoid(self.classify(features))
+        logits = self.classify(features)
+        probabilities = torch.sigmoid(logits)
         if mode == "predict":
-            return [{"rows": rows, "probabilities": probabilities}]
+            return [{"rows": rows, "probabilities": probabilities, "logits": logits}]
         return features, probabilities
 
 

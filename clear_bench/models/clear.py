@@ -177,13 +177,14 @@ METHOD = Method(
                     "pretrained": True,
                     "dim": 1024,
                 },
-                # C2T-Net's released recipe; its plateau watched the loss on test, ours val.
+                # C2T-Net's released recipe; its plateau watched the loss on test, ours that on val.
                 "train": {
                     "epochs": 20,
                     "optimizer": "Adam",
                     "lr": 1e-5,
                     "weight_decay": 0.0,
                     "schedule": "plateau",
+                    "watch": "loss",
                     "warmup_epochs": 0,
                     "clip_norm": 10.0,
                     "precision": "fp32",

@@ -1,5 +1,6 @@
 """Images as a network reads them: normalised, and augmented while it trains."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -8,10 +9,7 @@ from mmengine.registry import MODELS
 from torch import Tensor
 from torch.nn import functional as F
 
-MEAN = (0.485, 0.456, 0.406)  # ImageNet, RGB, of values in 0..1
-
-
-STD = (0.229, 0.224, 0.225)
+from clear_bench.config.sections import DEVIATION, MEAN
 
 
 @MODELS.register_module()
@@ -24,14 +22,26 @@ class PersonPreprocessor(BaseDataPreprocessor):
     Args:
         pad: Pixels of zero padding on each side before the crop.
         flip: Whether images are mirrored with probability 1/2.
+        mean: Red, green and blue of what is subtracted, of values in 0..1.
+        deviation: The same of what is divided by.
     """
 
-    def __init__(self, pad: int, flip: bool) -> None:
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(
+        self,
+        pad: int,
+        flip: bool,
+        mean: Sequence[float] = MEAN,
+        deviation: Sequence[float] = DEVIATION,
+    ) -> None:
         super().__init__()
         self.pad = pad
         self.flip = flip
-        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1) * 255, persistent=False)
-        self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1) * 255, persistent=False)
+        for name, colour in (("mean", mean), ("deviation", deviation)):
+            column = torch.tensor(list(colour)).view(1, 3, 1, 1) * 255
+            self.register_buffer(name, column, persistent=False)
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
         """Map ``images`` from ``(B, H, W, 3)`` uint8 to ``(B, 3, H, W)`` float32, normalised."""
@@ -39,7 +49,7 @@ class PersonPreprocessor(BaseDataPreprocessor):
         images = data["images"].permute(0, 3, 1, 2)
         if training:
             images = self.augment(images)
-        data["images"] = (images.float() - self.mean) / self.std
+        data["images"] = (images.float() - self.mean) / self.deviation
         return data
 
     def augment(self, images: Tensor) -> Tensor:

@@ -29,12 +29,13 @@ RETHINKING: dict[str, Any] = {
     "lr": 1e-4,
     "weight_decay": 5e-4,
     "schedule": "plateau",
+    "watch": "loss",
     "warmup_epochs": 0,
     "clip_norm": 10.0,
     "precision": "fp32",
 }
 """Training recipe of the code of "Rethinking of PAR" (Jia et al. 2021), for its own method and for
-those whose recipe was not found.  Its plateau watched the loss on test, ours watches val."""
+those whose recipe was not found.  Its plateau watched the loss on test, ours that on val."""
 
 
 class ResidualNetwork(nn.Module):

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from clear_bench.config.protocol import is_oracle
 from clear_bench.results.statistics import Estimate, estimate
 from clear_bench.runs.record import Record
 from clear_bench.runs.stale import other_code
@@ -19,6 +20,11 @@ Place = tuple[str, str, str, str, str]
 Why = Literal["failed", "stale", "missing", "unavailable"]
 LONG = 40  # letters of a value in a name
 STALE = "stale"
+MARK_OF_ORACLE = "[oracle]"
+"""Stands in the name of every row whose epoch was selected on test."""
+
+SAID = ("split", "label_set", "image_size", "identities", "train_on", "letterbox")
+"""Settings of section ``data`` that stand in the protocol, and so in no name."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +111,11 @@ class Group:
         return [r.record.seed for r in self.runs]
 
     @property
+    def is_recipe(self) -> bool:
+        """Whether it is a method as it is, with no setting of its own."""
+        return self.label.removesuffix(f" {MARK_OF_ORACLE}") == self.method
+
+    @property
     def run_ids(self) -> list[str]:
         """Ids of the runs that may be shown, by seed."""
         return [r.record.run_id for r in self.runs]
@@ -181,7 +192,9 @@ def _labels(
         first = [members_of[place, key][0] for key in keys]
         names = [_name(place[-1], run.changes) + _mark(run) for run in first]
         if len(set(names)) < len(names):
-            names = _told_apart(place[-1], [json.loads(key) for key in keys])
+            told = _told_apart(place[-1], [json.loads(key) for key in keys])
+            mark = f" {MARK_OF_ORACLE}" if is_oracle(place[3]) else ""
+            names = [name + mark for name in told]
         labels |= {(place, key): name for key, name in zip(keys, names, strict=True)}
     return labels
 
@@ -196,15 +209,16 @@ def _told_apart(method: str, kinds: Sequence[Mapping[str, Any]]) -> list[str]:
 def _name(method: str, changes: Mapping[str, Any] | None) -> str:
     """Return a method with what is special about it, but for what its protocol says already."""
     unsaid = {k: v for k, v in (changes or {}).items() if k.split(".")[0] != "protocol"}
-    for said in ("data.split", "data.label_set", "data.image_size", "data.identities"):
-        unsaid.pop(said, None)
+    for said in SAID:
+        unsaid.pop(f"data.{said}", None)
     text = ", ".join(f"{k}={_word(v)}" for k, v in sorted(unsaid.items()))
     return f"{method} ({text})" if text else method
 
 
 def _mark(run: Loaded) -> str:
-    """Return what the name of a stale run's row ends with."""
-    return f" [stale: {run.stale}]" if run.stale else ""
+    """Return what the name of a row ends with that must never pass for another's."""
+    oracle = f" {MARK_OF_ORACLE}" if is_oracle(run.record.protocol) else ""
+    return oracle + (f" [stale: {run.stale}]" if run.stale else "")
 
 
 def _word(value: Any) -> str:
@@ -228,7 +242,9 @@ def _add_gap(groups: list[Group], run: Loaded) -> None:
                 gaps = tuple(sorted([*group.gaps, gap], key=lambda g: g.seed))
                 groups[number] = replace(group, gaps=gaps)
             return
-    groups.append(Group(*place, _name(place[-1], run.changes), (), (gap,), run.changes))
+    name = _name(place[-1], run.changes)
+    name += f" {MARK_OF_ORACLE}" if is_oracle(record.protocol) else ""
+    groups.append(Group(*place, name, (), (gap,), run.changes))
 
 
 def settings_key(run: Loaded) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from clear_bench.config.choice import Choice, fits, require_choice
+from clear_bench.config.protocol import is_oracle
 from clear_bench.results.groups import Gap, Group, Loaded, groups_of
 from clear_bench.results.missing import Expected, complete
 from clear_bench.runs.files import STUDIES
@@ -160,13 +161,17 @@ class Results:
         """Return the groups of each profile and protocol, missing runs as gaps.
 
         The protocol of most methods comes first: only its numbers may be compared with each other.
+        One that selects on test comes after all that do not.
         """
         by_rules: dict[tuple[str, str], list[Group]] = {}
         for profile in sorted({r.record.profile for r in self.runs}):
             of_profile = [g for g in self.groups(dataset, task) if g.profile == profile]
             for group in complete(of_profile, self.expected):
                 by_rules.setdefault((profile, group.protocol), []).append(group)
-        return [by_rules[key] for key in sorted(by_rules, key=lambda k: (-len(by_rules[k]), k))]
+        return [
+            by_rules[key]
+            for key in sorted(by_rules, key=lambda k: (is_oracle(k[1]), -len(by_rules[k]), k))
+        ]
 
     def variant(self, study: StudyResult, variant: VariantResult) -> Group:
         """Return the group of a study's variant: its runs, and a gap for each seed without one."""

@@ -57,10 +57,8 @@ def metrics_again(folder: Path, record: Record) -> dict[str, float]:
     rules = record.config["protocol"]
     try:
         if record.task == "recognition":
-            threshold, undefined = rules["threshold"], rules["undefined"]
-            return recognition_metrics(
-                kept["test_probabilities"], kept["test_labels"], threshold, undefined
-            )
+            seen = kept["test_probabilities"], kept["test_labels"]
+            return recognition_metrics(*seen, record.threshold, rules["undefined"])
         if "queries" in kept and rules["removal"] == "none":
             rule = {name: rules[name] for name in ("ap", "ties", "no_positives")}
             arrays = (kept[n] for n in ("queries", "images", "query_category", "category"))
@@ -82,7 +80,7 @@ def attribute_again(folder: Path, record: Record, attribute: str, metric: str) -
         labels = kept["test_labels"]
         if metric == POSITIVE:
             return float(labels[:, place].mean())
-        threshold = record.config["protocol"]["threshold"]
-        return float(per_attribute(kept["test_probabilities"], labels, threshold)[metric][place])
+        table = per_attribute(kept["test_probabilities"], labels, record.threshold)
+        return float(table[metric][place])
     except KeyError as error:
         raise UserError(f"{folder / PREDICTIONS}: keeps no {error}; train again") from None

@@ -59,9 +59,9 @@ def units_of(folder: Path, record: Record) -> Units:
             return Units(kept["vectors"], scores)
         rules = record.config["protocol"]
         values, labels = kept["test_probabilities"], kept["test_labels"] == 1
-        scores = instance_scores(values, kept["test_labels"], rules["threshold"])
+        scores = instance_scores(values, kept["test_labels"], record.threshold)
         scores["f1_instance"] = scores.pop("f1")
-        right = (values > rules["threshold"]) == labels
+        right = (values > record.threshold) == labels
         return Units(kept["test_rows"], scores, labels, right, rules["undefined"])
 
 

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from clear_bench.config.dotted import flatten
 from clear_bench.config.numbers import identity
 from clear_bench.runs.files import RECORD
+from clear_bench.utils.errors import UserError
 from clear_bench.utils.files import write_text
 from clear_bench.utils.json_model import read_model
 
@@ -22,9 +24,11 @@ SCHEMA: Literal[3] = 3
 class Record(BaseModel):
     """Everything that is known of one run.
 
-    ``metrics`` is checkpoint (``selected`` on val, ``last`` epoch or, if the protocol asks for it,
-    ``oracle``: selected on test) -> split -> name -> value, fractions of 1.  ``history`` has one
-    entry an epoch.  A failed run keeps ``reason`` instead.
+    ``metrics`` is checkpoint (``selected`` by the protocol's rule, ``last`` epoch or, if the
+    protocol asks for it, ``oracle``: selected on test) -> split -> name -> value, fractions of 1;
+    where val is trained on there is only test.  ``history`` has one entry an epoch.
+    ``per_attribute`` is of test; its ``threshold`` is what val chose, if the protocol asks that.
+    A failed run keeps ``reason`` instead.
     ``overrides`` is what `changes` finds between the run and its method's own recipe; None where
     an older record does not say.
     ``numbers`` are the numbers versions behind it and its parents, see
@@ -58,6 +62,21 @@ class Record(BaseModel):
     provenance: dict[str, Any] = Field(default_factory=dict)
     artefacts: dict[str, str] = Field(default_factory=dict)
     finished_at: str = ""
+
+    @property
+    def threshold(self) -> float | NDArray[np.float64]:
+        """An attribute is predicted where its probability is greater: one, or one each ``(A,)``.
+
+        Raises:
+            UserError: If it is a record of retrieval, which predicts no attribute, and its
+                protocol chooses thresholds on val: its parent's record knows them.
+        """
+        fixed = self.config["protocol"]["threshold"]
+        if fixed != "val":
+            return float(fixed)
+        if "threshold" not in self.per_attribute:
+            raise UserError(f"{self.run_id}: has no thresholds; its parent {self.parent} has")
+        return np.array(self.per_attribute["threshold"], np.float64)
 
     def save(self, folder: Path) -> Path:
         """Write the record into a run directory, whole or not at all."""

@@ -114,8 +114,29 @@ class Run:
         return Protocol.model_validate(self.config["protocol"])
 
     @property
+    def measured(self) -> tuple[str, ...]:
+        """The splits that it is measured on: those that it does not train on."""
+        return ("val", "test") if self.config["data"]["train_on"] == "train" else ("test",)
+
+    def judge(self, record: Record) -> float:
+        """Return the number of a record that says, without test, how well it went.
+
+        Its metric on val; where val is trained on, the loss of its last epoch, negative since less
+        is better.
+        """
+        if "val" in self.measured:
+            return record.metrics["selected"]["val"][self.metric]
+        return -record.history[-1]["loss"] if record.history else 0.0
+
+    def judged(self, value: float) -> str:
+        """Return what `judge` found in words."""
+        if "val" in self.measured:
+            return f"val {self.metric} {100 * value:.2f}"
+        return f"training loss {-value:.4g}"
+
+    @property
     def metric(self) -> str:
-        """Name of the val metric that selects its checkpoint."""
+        """Name of the metric that selects its checkpoint, if one does."""
         return str(getattr(self.rules, f"select_{self.task}"))
 
     @cached_property

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from clear_bench.config.protocol import CHECKPOINTS
+from clear_bench.config.protocol import said_of
 from clear_bench.runs.record import Record
 from clear_bench.utils.progress import wide_console
 
@@ -18,6 +18,11 @@ def show(records: Sequence[Record]) -> None:
         table = Table("run", "checkpoint", *names, title=title)
         for record in rows:
             for checkpoint, splits in record.metrics.items():
-                values = [f"{100 * splits['test'][n]:.2f}" for n in names]
-                table.add_row(record.run_id, CHECKPOINTS[checkpoint], *values)
+                values = [_per_cent(splits["test"].get(n)) for n in names]
+                table.add_row(record.run_id, said_of(checkpoint, protocol), *values)
         wide_console().print(table)
+
+
+def _per_cent(value: float | None) -> str:
+    """Return a fraction in per cent; an older record may lack a younger metric."""
+    return "--" if value is None else f"{100 * value:.2f}"

@@ -132,7 +132,7 @@ def ranking(
     from clear_bench.search.output import Hit
 
     rows = np.load(index / "rows.npy")
-    threshold = engine.record.config["protocol"]["threshold"]
+    threshold = engine.run.recogniser.record.threshold
     present = np.load(index / "probabilities.npy", mmap_mode="r") > threshold
     attributes = np.array(engine.schema.names)
     return [

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clear_bench.data.images import read_image
 from clear_bench.data.reading.release_files import is_junk
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.hashing import digest
@@ -21,6 +20,7 @@ from clear_bench.utils.progress import track
 from clear_bench.utils.vector_store import VectorStore, open_store
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+Reader = Callable[[Path], NDArray[np.uint8]]
 BLOCK = 256  # images between two commits: what a kill costs at most
 
 
@@ -94,7 +94,7 @@ def scan(root: Path) -> Gallery:
 def encode_gallery(
     gallery: Gallery,
     file: Path,
-    size: tuple[int, int],
+    read: Reader,
     load: Callable[[], Any],
     *,
     skip_unreadable: bool,
@@ -104,7 +104,7 @@ def encode_gallery(
     Args:
         gallery: The images.
         file: SQLite file for one trained model, image size and code.
-        size: (height, width) in pixels that the model reads.
+        read: Gives a file's pixels as the model reads them.
         load: Gives the `RecognitionModel`; called if an image is new.
         skip_unreadable: Leave out files that cannot be read instead of raising.
 
@@ -118,7 +118,7 @@ def encode_gallery(
         model = load() if todo else None
         blocks = [todo[start : start + BLOCK] for start in range(0, len(todo), BLOCK)]
         for block in track(blocks, f"encode {gallery.root.name}"):
-            causes += _encode_block(store, gallery, block, size, model)
+            causes += _encode_block(store, gallery, block, read, model)
         if causes and not skip_unreadable:
             for cause in causes:
                 print(cause, file=sys.stderr)
@@ -150,14 +150,14 @@ def _stop(error: OSError) -> None:
 
 
 def _encode_block(
-    store: VectorStore, gallery: Gallery, rows: list[int], size: tuple[int, int], model: Any
+    store: VectorStore, gallery: Gallery, rows: list[int], read: Reader, model: Any
 ) -> list[str]:
     """Decode and encode some images and store what comes out; return why others cannot be read."""
     from clear_bench.engine.inference import encode
 
     def one(row: int) -> NDArray[np.uint8] | str:
         try:
-            return read_image(gallery.root / gallery.names[row], size)
+            return read(gallery.root / gallery.names[row])
         except UserError as error:
             return str(error)
 

@@ -77,8 +77,9 @@ class Engine:
 
     @cached_property
     def identity(self) -> list[Any]:
-        """What determines an image's features: weights, size, numbers versions."""
-        return [_weights(self.run.recogniser), self.image_size]
+        """What determines an image's features: weights, how it is read, numbers versions."""
+        letterbox = ["letterbox"] if self.run.letterbox else []
+        return [_weights(self.run.recogniser), self.image_size, *letterbox]
 
     def index(self, gallery: Gallery, *, skip_unreadable: bool) -> Path:
         """Return the folder of everything that queries on a gallery read, made if need be.
@@ -152,7 +153,7 @@ class Engine:
         encoded = encode_gallery(
             gallery,
             self.cache / "search" / f"features-{digest(self.identity)[:24]}.sqlite",
-            self.image_size,
+            self.run.read,
             lambda: self.run.recogniser.model,
             skip_unreadable=skip_unreadable,
         )

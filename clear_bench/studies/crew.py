@@ -130,7 +130,7 @@ def _tell_news(
             continue
         job = jobs[run_id]
         if trial.value is not None:
-            text = f"val {job.run.metric} {100 * trial.value:.2f} in "
+            text = f"{job.run.judged(trial.value)} in "
             text += str(timedelta(seconds=round((trial.duration or timedelta()).total_seconds())))
         elif "reason" in trial.user_attrs:
             text = f"failed: {trial.user_attrs['reason']}"

@@ -143,6 +143,8 @@ def _objective(task: ParameterSearch, trial: Trial) -> float:
         run = [r for r in runs if r.task == task.task][-1]
         for ancestor in run.line[:-1]:
             once(ancestor, task.cache)
+        if "val" not in run.measured:
+            raise UserError("data.train_on=train+val: no images are held out that a search can use")
         metric = run.metric
         trial.set_user_attr("metric", metric)
         history = learn(run, task.cache, partial(_report, trial, metric))

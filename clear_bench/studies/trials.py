@@ -138,7 +138,7 @@ def register_finished(study: Study, jobs: Mapping[str, Job]) -> list[str]:
         if any(t.state == TrialState.COMPLETE or t.state in LIVE for t in trials):
             continue
         attributes = {**_of_job(job), **worker_attributes(job.run.root)}
-        value = record.metrics["selected"]["val"][job.run.metric]
+        value = job.run.judge(record)
         study.add_trial(
             optuna.trial.create_trial(state=TrialState.COMPLETE, value=value, user_attrs=attributes)
         )
@@ -157,7 +157,7 @@ def worker_attributes(root: Path) -> dict[str, Any]:
 
 
 def _objective(study: Study, task: Work, trial: Trial) -> float:
-    """Carry out the job of a trial and return the val metric that selects its checkpoint."""
+    """Carry out the job of a trial and return `Run.judge` of its record."""
     job = task.jobs.get(trial.user_attrs.get("run", ""))
     if job is None:  # somebody else took the last one, or asked for more than this command
         raise optuna.TrialPruned("nothing for this worker")
@@ -176,14 +176,14 @@ def _objective(study: Study, task: Work, trial: Trial) -> float:
 
 
 def _carry_out(run: Run, failed: Mapping[str, str], task: Work) -> float:
-    """Carry out a run, or what is missing of its parents first, and return its val metric."""
+    """Carry out a run, or what is missing of its parents first, and return `Run.judge` of it."""
     for parent in run.line[:-1]:
         if parent.id in failed and not parent.finished:
             raise UserError(f"not run, since its parent {parent.id} failed: {failed[parent.id]}")
     if task.processes > 1 and not run.finished:
         launch(run, task.cache, task.processes)
     record = [once(each, task.cache) for each in run.line][-1]
-    return record.metrics["selected"]["val"][run.metric]
+    return run.judge(record)
 
 
 def _of_job(job: Job) -> dict[str, Any]:

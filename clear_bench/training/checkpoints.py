@@ -3,11 +3,13 @@
 The last of these is what selection on test would have reported.  Every epoch's weights are kept as
 a file while a run trains (`SelectionHook`), measured on test after it, and deleted once the best is
 named ``oracle.pth``.  Nothing else reads it: it exists to show how much the field's habit of
-selecting on test is worth.
+selecting on test is worth.  Under a protocol whose own rule that habit is (``select=oracle``) it is
+the selected one as well, and all that shows it says so.
 """
 
 from collections.abc import Callable
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 
 import torch
@@ -19,9 +21,9 @@ from clear_bench.runs.run import Run
 
 
 def trained_models(run: Run, model: dict[str, Any]) -> dict[str, Any]:
-    """Return the trained models: ``selected`` on val, of the ``last`` epoch, and ``oracle``.
+    """Return the models: ``selected`` by the protocol, of the ``last`` epoch, and ``oracle``.
 
-    The last, selected on test, is there only if the protocol asks for it.  A method that does not
+    That one, selected on test, is there only if the protocol asks for it.  A method that does not
     train has one model and no checkpoint.
 
     Args:
@@ -30,12 +32,14 @@ def trained_models(run: Run, model: dict[str, Any]) -> dict[str, Any]:
     """
     if not run.trains:
         return {"selected": untrained(model, run.seed)}
-    files = {"selected": SELECTED, "last": LAST} | ({"oracle": ORACLE} if run.rules.oracle else {})
+    files = {"selected": SELECTED, "last": LAST} | (
+        {"oracle": ORACLE} if run.rules.keeps_oracle else {}
+    )
     return {name: load(model, run.folder / file) for name, file in files.items()}
 
 
 def selected_model(run: Run, model: dict[str, Any]) -> Any:
-    """Return the trained model that val selected."""
+    """Return the trained model that the protocol selected."""
     return load(model, run.folder / SELECTED) if run.trains else untrained(model, run.seed)
 
 
@@ -75,7 +79,12 @@ def choose_oracle(
         model: Full configuration of its model.
         measured: Trained model to split to metrics.
     """
-    if not run.rules.oracle or not run.trains:
+    if not run.rules.keeps_oracle or not run.trains:
         return {}
     metric = run.metric
-    return {"oracle_epoch": choose(run.folder, model, lambda m: measured(m)["test"][metric])}
+    epoch = choose(run.folder, model, lambda m: measured(m)["test"][metric])
+    if run.rules.select == "oracle":
+        temporary = run.folder / f".{SELECTED}.tmp"
+        copyfile(run.folder / ORACLE, temporary)
+        temporary.replace(run.folder / SELECTED)
+    return {"oracle_epoch": epoch}

@@ -60,6 +60,5 @@ def _collect(outcome: Outcome, failures: dict[str, str], progress: RunsProgress)
     if outcome.error:
         raise outcome.error
     record: Record = outcome.value
-    value = 100 * record.metrics["selected"]["val"][run.metric]
     took = timedelta(seconds=round(record.cost["wall_seconds"]))
-    progress.tell(f"{run.id}: val {run.metric} {value:.2f} in {took}")
+    progress.tell(f"{run.id}: {run.judged(run.judge(record))} in {took}")

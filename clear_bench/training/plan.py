@@ -98,10 +98,12 @@ def _start(config: Config, root: Path, under: str) -> Run | None:
     check_start(config)
     if recipe["init"] in ("", *PACKAGED_STARTS) or recipe["init_sha256"]:
         return None
-    shared = {"data.image_size": config["data"]["image_size"], "threads": config["threads"]}
+    shared = {f"data.{key}": config["data"][key] for key in ("image_size", "letterbox")}
+    shared["threads"] = config["threads"]
     other = compose(config["method"], recipe["init"], config["profile"], config["seed"], shared)
     other["recognition"] = {**deepcopy(recipe), "init": ""}
-    other["protocol"] = {**config["protocol"], "oracle": False}
+    selects = {"oracle": "val"}.get(config["protocol"]["select"], config["protocol"]["select"])
+    other["protocol"] = {**config["protocol"], "oracle": False, "select": selects}
     data = other["data"]
     place = _place(recipe["init"], None)
     loaded = _read(recipe["init"], place, _Choice.of(data))

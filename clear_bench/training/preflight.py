@@ -10,6 +10,7 @@ import torch
 from clear_bench.config import plugins
 from clear_bench.data.dataset import categories
 from clear_bench.engine.building import build
+from clear_bench.engine.optimizer import factors
 from clear_bench.runs.files import PHRASES, TABLE
 from clear_bench.runs.run import Run
 from clear_bench.training.cache import Cache
@@ -33,7 +34,8 @@ def check(runs: Sequence[Run], cache: Cache) -> None:
         cache: For the text embeddings of those rows.
 
     Raises:
-        UserError: If a model cannot be built, or its text encoder cannot be had.
+        UserError: If a model cannot be built, lacks a part that ``train.rates`` names, or its text
+            encoder cannot be had.
     """
     built = set()
     for run in runs:
@@ -63,4 +65,4 @@ def _build(run: Run, parent: Run, cache: Cache, folder: Path) -> None:
     queries = cache.queries(schema, labels, run.section.get("text"))
     mean = np.zeros(int(build(recognition).feature_dim), np.float32)
     save_arrays(folder / TABLE, training_table(run, queries, mean))
-    build(retrieval_config(run.config, folder, recognition))
+    factors(build(retrieval_config(run.config, folder, recognition)), run.section["train"]["rates"])

@@ -1,6 +1,7 @@
 """A recognition run: decode the images, train on them, measure every attribute."""
 
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ from clear_bench.data.identities import keep_identities
 from clear_bench.data.images import Images, image_store
 from clear_bench.engine.fit import Feed, Start
 from clear_bench.engine.inference import encode
-from clear_bench.metrics.recognition import per_attribute, recognition_metrics
+from clear_bench.metrics.recognition import Threshold, per_attribute, recognition_metrics
+from clear_bench.metrics.thresholds import chosen_thresholds
 from clear_bench.metrics.upar import challenge_score
 from clear_bench.runs.files import PHRASES, START
 from clear_bench.runs.record import plain
@@ -27,6 +29,8 @@ Rows = dict[str, NDArray[np.intp]]
 def split_rows(run: Run, readable: NDArray[np.bool_]) -> Rows:
     """Return the manifest rows of ``train``, ``val`` and ``test`` that a run uses.
 
+    Where val is trained on, its rows are among those of ``train``, and there is no ``val``.
+
     Args:
         run: The run.
         readable: ``(N,)`` which images can be read.
@@ -36,6 +40,8 @@ def split_rows(run: Run, readable: NDArray[np.bool_]) -> Rows:
     """
     rows = {s: run.dataset.rows(s) for s in ("train", "val", "test")}
     rows = {s: r[readable[r]] for s, r in rows.items()}
+    if "val" not in run.measured:
+        rows["train"] = np.concatenate([rows["train"], rows.pop("val")])
     persons = run.dataset.manifest["person"].to_numpy()[rows["train"]]
     rows["train"] = rows["train"][keep_identities(persons, run.config["data"]["identities"])]
     for split, chosen in rows.items():
@@ -58,6 +64,7 @@ class Recognition(Task):
             self.cache.root / "images",
             skip_unreadable=data["skip_unreadable"],
             keep=data["keep_pixels"],
+            letterbox=data["letterbox"],
         )
 
     @cached_property
@@ -90,30 +97,38 @@ class Recognition(Task):
         rows = {s: r.tolist() for s, r in self.rows.items()}
         key = {"data": self.run.dataset.checksum, "rows": rows}
         files = self.cache.arrays("rows", key, lambda: self.rows)
-        evaluator = {
-            "type": "RecognitionMetric",
-            "labels": str(staged / "labels.npy"),
-            "threshold": self.run.rules.threshold,
-            "undefined": self.run.rules.undefined,
-        }
         return Feed(
             arrays={"images": self.images.file, "labels": staged / "labels.npy"},
-            rows={s: files / f"{s}.npy" for s in ("train", "val")},
+            rows={s: files / f"{s}.npy" for s in ("train", "val") if s in self.rows},
             names=staged / "names.txt",
-            validation={"val_cfg": {}, "val_evaluator": evaluator},
+            validation=self._validation(staged / "labels.npy") if "val" in self.rows else None,
         )
+
+    def _validation(self, labels: Path) -> dict[str, Any]:
+        """Return how an epoch is measured on val."""
+        rules, train = self.run.rules, self.run.section["train"]
+        evaluator: dict[str, Any] = {
+            "type": "RecognitionMetric",
+            "labels": str(labels),
+            "threshold": rules.thresholds_by if rules.threshold == "val" else rules.threshold,
+            "undefined": rules.undefined,
+        }
+        if train["schedule"] == "plateau" and train["watch"] == "loss":
+            evaluator["positive_ratio"] = self.model["positive_ratio"]
+        return {"val_cfg": {}, "val_evaluator": evaluator}
 
     def measure(self, model: Any) -> Measured:
         """Return a model's metrics on val and test, and each attribute's on test."""
         rules, labels = self.run.rules, self.run.dataset.labels
         metrics: Metrics = {}
         kept: dict[str, NDArray[Any]] = {}
-        for split in ("val", "test"):
+        threshold: Threshold = 0.5 if rules.threshold == "val" else rules.threshold
+        for split in self.run.measured:
             rows = self.rows[split]
             _, probabilities = encode(model, self.images.pixels, rows)
-            scores = recognition_metrics(
-                probabilities, labels[rows], rules.threshold, rules.undefined
-            )
+            if split == "val" and rules.threshold == "val":
+                threshold = chosen_thresholds(probabilities, labels[rows], rules.thresholds_by)
+            scores = recognition_metrics(probabilities, labels[rows], threshold, rules.undefined)
             if rules.madm:
                 scores["challenge"] = challenge_score(scores["mA"], scores["f1_instance"])
             metrics[split] = plain(scores)
@@ -122,7 +137,9 @@ class Recognition(Task):
                 f"{split}_probabilities": probabilities,
                 f"{split}_labels": labels[rows],
             }
-        table = per_attribute(kept["test_probabilities"], kept["test_labels"], rules.threshold)
+        table = per_attribute(kept["test_probabilities"], kept["test_labels"], threshold)
+        if rules.threshold == "val":
+            table["threshold"] = np.asarray(threshold)
         attributes = {"name": self.run.dataset.schema.names, **plain(table)}
         return Measured(metrics, lambda: kept, attributes)
 

@@ -72,10 +72,11 @@ class Retrieval(Task):
 
     @cached_property
     def rows(self) -> Rows:
-        """Manifest rows of ``train``, ``val`` (by the protocol's rule) and ``test``, in order."""
+        """Manifest rows of ``train``, ``val`` (if held out, by the rule) and ``test``, in order."""
         rows = split_rows(self.run, np.asarray(self.encoded["readable"]))
-        rows["val"] = self._val_rows(rows)
-        return rows | {s: rows[s][order_of(self.run, rows[s])] for s in ("val", "test")}
+        if "val" in rows:
+            rows["val"] = self._val_rows(rows)
+        return rows | {s: rows[s][order_of(self.run, rows[s])] for s in self.run.measured}
 
     @cached_property
     def queries(self) -> Arrays:
@@ -85,13 +86,18 @@ class Retrieval(Task):
 
     @cached_property
     def splits(self) -> dict[str, Arrays]:
-        """``val`` and ``test`` as `rank_split` wants them."""
+        """``val``, if it is held out, and ``test`` as `rank_split` wants them."""
         learned_from = np.concatenate([self.rows["train"], self.run.dataset.rows("val")])
         splits = {}
-        for split, seen in (("val", self.rows["train"]), ("test", learned_from)):
+        seen_before = {"val": self.rows["train"], "test": learned_from}
+        for split in self.run.measured:
             rows = self.rows[split]
             encoded = {k: np.asarray(self.encoded[k][rows]) for k in ("features", "probabilities")}
-            splits[split] = gallery_of(self.run, self.cache, rows, seen) | encoded | {"rows": rows}
+            splits[split] = (
+                gallery_of(self.run, self.cache, rows, seen_before[split])
+                | encoded
+                | {"rows": rows}
+            )
         return splits
 
     @cached_property
@@ -121,21 +127,24 @@ class Retrieval(Task):
         category[self.rows["train"]] = self.queries["category"]
         arrays = {"category": category, **self.rows}
         files = self.cache.arrays("rows", {"run": run.id}, lambda: arrays)
-        self.save_once(VAL, self.splits["val"])
-        loop = {
-            "type": "RetrievalValLoop",
-            "split": str(run.folder / VAL),
-            "rule": run.rules.ranking,
-            "images": str(images),
-        }
+        validation = None
+        if "val" in self.splits:
+            self.save_once(VAL, self.splits["val"])
+            loop = {
+                "type": "RetrievalValLoop",
+                "split": str(run.folder / VAL),
+                "rule": run.rules.ranking,
+                "images": str(images),
+            }
+            validation = {"val_cfg": loop, "val_evaluator": []}
         return Feed(
             arrays={
                 **seen_in_training(run, self.features, images),
                 "category": files / "category.npy",
             },
-            rows={s: files / f"{s}.npy" for s in ("train", "val")},
+            rows={s: files / f"{s}.npy" for s in ("train", "val") if s in self.rows},
             names=self.cache.labels(run.dataset) / "names.txt",
-            validation={"val_cfg": loop, "val_evaluator": []},
+            validation=validation,
         )
 
     def measure(self, model: Any) -> Measured:
@@ -161,12 +170,17 @@ class Retrieval(Task):
 
     def counts(self) -> dict[str, int]:
         """Return the numbers of images, categories and queries."""
+        held_out = {}
+        if "val" in self.splits:
+            held_out = {
+                "val_images": len(self.rows["val"]),
+                "val_queries": len(self.splits["val"]["vectors"]),
+            }
         return {
             "unreadable_images": int((~self.encoded["readable"]).sum()),
             "train_images": len(self.rows["train"]),
             "train_categories": len(self.table["vectors"]),
-            "val_images": len(self.rows["val"]),
-            "val_queries": len(self.splits["val"]["vectors"]),
+            **held_out,
             "gallery_images": len(self.rows["test"]),
             "queries": len(self.splits["test"]["vectors"]),
         }

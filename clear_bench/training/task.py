@@ -35,7 +35,7 @@ class Measured:
     """What a trained model is worth.
 
     Args:
-        metrics: Of val and test, fractions of 1.
+        metrics: Of val, unless it is trained on, and of test, fractions of 1.
         predictions: Gives the arrays that the metrics of test are made of.
         per_attribute: Of test; empty for retrieval.
     """
@@ -79,7 +79,7 @@ class Task(ABC):
 
     @abstractmethod
     def measure(self, model: Any) -> Measured:
-        """Return what a trained model is worth on val and test."""
+        """Return what a trained model is worth on val, if that is held out, and on test."""
 
     @abstractmethod
     def counts(self) -> dict[str, int]:
@@ -88,13 +88,12 @@ class Task(ABC):
     def make(self) -> Record:
         """Train and evaluate the run, and return its record."""
         history, start = self._train(None)
-        best = max(history, key=lambda row: row[self.run.metric])["epoch"] if history else 0
         evaluated = self._evaluate() if main_process() else {}
         counts = self.counts()
         return self.run.record(
             status="finished",
             history=plain(history),
-            selected_epoch=int(best),
+            selected_epoch=self._selected_epoch(history, evaluated),
             data={
                 "manifest_checksum": self.run.dataset.checksum,
                 "fingerprint": self.run.dataset.fingerprint,
@@ -105,6 +104,16 @@ class Task(ABC):
             provenance=provenance(),
             **evaluated,
         )
+
+    def _selected_epoch(self, history: list[dict[str, float]], evaluated: Mapping[str, Any]) -> int:
+        """Return which epoch the protocol takes; 0 if there is none."""
+        if not history:
+            return 0
+        if self.run.rules.select == "oracle":
+            return int(evaluated.get("oracle_epoch", 0))
+        if self.run.rules.select == "last":
+            return int(history[-1]["epoch"])
+        return int(max(history, key=lambda row: row[self.run.metric])["epoch"])
 
     def learn(self, listen: Told | None = None) -> list[dict[str, float]]:
         """Train the run and return its val history; nothing is evaluated on test, nor recorded.

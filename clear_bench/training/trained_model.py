@@ -5,9 +5,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from clear_bench.config import plugins
 from clear_bench.config.numbers import completed
 from clear_bench.config.sections import Config
+from clear_bench.data.images import read_image
 from clear_bench.data.schema import Schema
 from clear_bench.runs.files import RECORD, SCHEMA, SELECTED, find_run
 from clear_bench.runs.record import Record
@@ -61,9 +65,13 @@ class TrainedModel:
         return height, width
 
     @property
-    def threshold(self) -> float:
-        """An attribute is predicted where its probability is greater."""
-        return float(self.config["protocol"]["threshold"])
+    def letterbox(self) -> bool:
+        """Whether images keep their shape, between black bars."""
+        return bool(self.recogniser.config["data"]["letterbox"])
+
+    def read(self, path: Path) -> NDArray[np.uint8]:
+        """Return an image as the network reads it, see `read_image`."""
+        return read_image(path, self.image_size, letterbox=self.letterbox)
 
     @cached_property
     def model_config(self) -> dict[str, Any]:
@@ -75,7 +83,7 @@ class TrainedModel:
 
     @cached_property
     def model(self) -> Any:
-        """The network with the weights that val selected, ready to predict.
+        """The network with the weights that the protocol selected, ready to predict.
 
         Raises:
             UserError: If the weights are missing or do not fit.

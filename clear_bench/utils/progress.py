@@ -80,17 +80,19 @@ class EpochProgress:
         """Images per second since the start, validation included."""
         return self.images / (time.perf_counter() - self.began)
 
-    def epoch(self, number: int, loss: float, metric: str, value: float) -> None:
-        """Write the line of a finished epoch."""
+    def epoch(self, number: int, loss: float, metric: str, value: float | None) -> None:
+        """Write the line of a finished epoch; ``value`` is None where nothing was measured."""
         each = (time.perf_counter() - self.began) / (number - self.done)
         left = timedelta(seconds=round(each * (self.epochs - number)))
+        found = "" if value is None else f"val {metric} {100 * value:.2f}"
+        words = f"loss {loss:.4g}" + (f", {found}" if found else "")
         line = (
-            f"{self.title}: epoch {number}/{self.epochs}, loss {loss:.4g}, "
-            f"val {metric} {100 * value:.2f}, {self.rate:.0f} images/s, {left} left"
+            f"{self.title}: epoch {number}/{self.epochs}, {words}, "
+            f"{self.rate:.0f} images/s, {left} left"
         )
         with self.log.open("a", encoding="utf-8") as stream:
             stream.write(line + "\n")
-        self.bar.update(self.task, best=f"val {metric} {100 * value:.2f}")
+        self.bar.update(self.task, best=found)
         if not self.console.is_terminal:
             self.console.print(line, highlight=False, soft_wrap=True)
 

@@ -1,11 +1,11 @@
-"""Published numbers, ours, and the difference (ours minus published).
+"""Published numbers, ours, and the difference (ours minus published) where one protocol made both.
 
-The footnotes say by which protocol the published ones were made; it is not ours, so no difference
-is a verdict.
+Where split, training images, selection or threshold differ, or are not stated there, the footnote
+says so and nothing is subtracted.
 """
 
-from clear_bench.report.tables.attributes import against_published
 from clear_bench.report.tables.model import Column, TableSpec
+from clear_bench.report.tables.published import against_published
 
 TABLE = TableSpec(
     build=against_published,

@@ -10,8 +10,8 @@ from tiny_clip import write_tiny_clip
 from transformers import CLIPModel, CLIPTokenizer
 
 from baselines.clip_zero_shot import CLIP_MEAN, CLIP_STD, ClipImages
+from clear_bench.config.sections import DEVIATION, MEAN
 from clear_bench.engine.building import build
-from clear_bench.models.preprocessing import MEAN, STD
 from clear_bench.text.encoders import load
 from clear_bench.training.cache import Cache
 from clear_bench.training.execute import execute
@@ -49,7 +49,7 @@ def test_images_are_what_transformers_gives(source):
 def test_resizing_is_pillows_bicubic(source):
     model: ClipImages = build({"type": "ClipImages", "source": source, **FACTS})
     pixels = np.random.default_rng(0).integers(0, 256, (64, 32, 3), dtype=np.uint8)
-    normal = torch.tensor((pixels / 255 - MEAN) / STD).permute(2, 0, 1)[None].float()
+    normal = torch.tensor((pixels / 255 - MEAN) / DEVIATION).permute(2, 0, 1)[None].float()
     resized = model.squared(normal)[0].permute(1, 2, 0).numpy() * CLIP_STD + CLIP_MEAN
     expected = np.array(Image.fromarray(pixels).resize((16, 32), Image.Resampling.BICUBIC)) / 255
     np.testing.assert_allclose(resized[:, 8:24], expected, atol=0.01)

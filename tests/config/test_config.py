@@ -41,7 +41,10 @@ def test_layers_and_defaults():
         ({"train.lr": 1e-3}, "ambiguous; write recognition.train.lr or retrieval.train.lr"),
         ({"data.identities": 0}, "data.identities=0"),
         ({"protocol.threshold": 1.5}, "protocol.threshold=1.5"),
-        ({"recognition.train.epochs": 2}, "warmup_epochs=2 must be below 2 epochs"),
+        (
+            {"recognition.train.epochs": 2},
+            "warmup_epochs=2 must be below",
+        ),
         ({"seed": 4}, "unknown configuration key 'seed'"),
     ],
 )

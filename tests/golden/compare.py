@@ -24,10 +24,10 @@ def load() -> dict[str, dict[str, Any]]:
 def moved(old: Values, new: Values) -> str:
     """Return the first number that moved, in words; "" if none did.
 
-    A number that was not there before, such as that of a new split, has not moved.
+    What only ``new`` has was added (a new metric): no number that was ever printed is another.
     """
-    if set(old) - set(new):
-        return f"there are other numbers: {', '.join(sorted(set(old) ^ set(new))[:3])}"
+    if gone := sorted(set(old) - set(new)):
+        return f"there are other numbers: {', '.join(gone[:3])} no more"
     for name, before in old.items():
         after = new[name]
         if isinstance(before, str) or isinstance(after, str):
@@ -41,6 +41,11 @@ def moved(old: Values, new: Values) -> str:
             if not abs(a - b) <= RELATIVE * max(size, 1e-3):
                 return f"{name.strip()}: {a:.6g} became {b:.6g}"
     return ""
+
+
+def added(old: Values, new: Values) -> list[str]:
+    """Return the names of numbers that are new, which `make golden` takes up."""
+    return sorted(set(new) - set(old))
 
 
 def advice(name: str, version: int, golden: dict[str, Any] | None, now: Values) -> str:

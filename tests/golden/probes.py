@@ -28,6 +28,7 @@ from clear_bench.engine.building import build
 from clear_bench.metrics.gallery_rules import gallery_order, removed_images
 from clear_bench.metrics.recognition import per_attribute, recognition_metrics
 from clear_bench.metrics.retrieval import dot_products, retrieval_metrics
+from clear_bench.metrics.thresholds import chosen_thresholds
 from clear_bench.metrics.upar import challenge_score, mean_adm
 from clear_bench.text.descriptions import PHRASINGS, TEMPLATES, attribute_phrases, describe_all
 from clear_bench.text.store import embed
@@ -37,6 +38,7 @@ from clear_bench.training.plan import plan
 from clear_bench.utils.hashing import digest
 
 STEPS = 3
+YOUNGER = {"recognition": ("ece", "mAP"), "retrieval": ()}
 
 
 def names() -> list[str]:
@@ -92,12 +94,24 @@ def recognition_protocol(folder: Path) -> Values:
     for undefined in ("half", "drop"):
         for threshold in (0.5, 0.3):
             metrics = recognition_metrics(probabilities, labels, threshold, undefined)
-            values[f"{undefined} {threshold}"] = [float(metrics[k]) for k in sorted(metrics)]
+            values |= listed(f"{undefined} {threshold}", metrics)
+    for by in ("mA", "f1"):
+        chosen = chosen_thresholds(probabilities, labels, by)  # type: ignore[arg-type]
+        values[f"thresholds by {by}"] = [float(x) for x in chosen]
     table = per_attribute(probabilities, labels, 0.5)
     for column in sorted(table):
         values[column] = [float(x) for x in np.nan_to_num(table[column], nan=-1.0)]
     values["challenge"] = [float(challenge_score(0.5, 0.25))]
     return values
+
+
+def listed(name: str, metrics: dict[str, float], task: str = "recognition") -> Values:
+    """Return metrics as golden numbers: the first ones as one list, each younger one by itself.
+
+    So a metric that is added leaves all the others as they are.
+    """
+    first = [float(metrics[k]) for k in sorted(metrics) if k not in YOUNGER[task]]
+    return {name: first} | {f"{name} {k}": [float(metrics[k])] for k in YOUNGER[task]}
 
 
 def retrieval_protocol(folder: Path) -> Values:
@@ -143,11 +157,10 @@ def engine(task: str) -> Callable[[Path], Values]:
                 record = task_of(each, Cache(folder / "cache")).make()
                 record.save(each.folder)
         plugins.forget()
-        values: Values = {
-            f"{checkpoint} {split}": [metrics[name] for name in sorted(metrics)]
-            for checkpoint, splits in record.metrics.items()
-            for split, metrics in splits.items()
-        }
+        values: Values = {}
+        for checkpoint, splits in record.metrics.items():
+            for split, metrics in splits.items():
+                values |= listed(f"{checkpoint} {split}", metrics, task)
         kept = ("loss", runs[-1].metric if task == "retrieval" else runs[0].metric)
         return values | {name: [row[name] for row in record.history] for name in kept}
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from compare import GOLDEN, advice, load, moved
+from compare import GOLDEN, added, advice, load, moved
 from probes import names, values_of
 
 from clear_bench.config.numbers import current
@@ -23,7 +23,7 @@ def renew() -> int:
         version, old = current(name), golden.get(name)
         if words := advice(name, version, old, values):
             wrong.append(words)
-        elif old is None or set(values) != set(old["values"]) or moved(old["values"], values):
+        elif old is None or moved(old["values"], values) or added(old["values"], values):
             changed.append(name)
             golden[name] = {"version": version, "values": values}
     for name in set(golden) - set(names()):

@@ -12,7 +12,7 @@ import numpy as np
 from fake_predictions import NAMES, _recognition, _retrieval
 
 from clear_bench.config.numbers import VERSIONS, versions_of
-from clear_bench.config.protocol import PROTOCOLS, signature
+from clear_bench.config.protocol import DATA_OF, PROTOCOLS, signature
 from clear_bench.config.sections import Augment, Data, Text, Train
 from clear_bench.config.study import Study
 from clear_bench.data.schema import Attribute, Schema
@@ -213,7 +213,7 @@ def thousand_runs(root):
 
 def _config(method, task, dataset, profile, seed, protocol, split, epochs):
     """Return a configuration like those of `clear_bench.config.compose.compose`."""
-    data = Data(split=split, label_set="all").model_dump()
+    data = Data(split=split, label_set="all", **DATA_OF.get(protocol, {})).model_dump()
     section = {"model": {"type": method, "depth": 1},
                "train": Train(epochs=epochs, warmup_epochs=0).model_dump()}  # fmt: skip
     if task == "recognition":

@@ -4,6 +4,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from clear_bench.config.protocol import Protocol
 from clear_bench.engine.fit import Feed, fit
 
 
@@ -24,7 +25,7 @@ def fit_arrays(
         seed=0,
         section={"train": train},
         metric="mA",
-        rules=SimpleNamespace(oracle=False),
+        rules=Protocol(),
     )
     rule = {
         "type": "RecognitionMetric",

@@ -84,7 +84,27 @@ def metrics_by_loop(probabilities, labels, threshold, undefined):
         "recall": r,
         "f1": 2 * p * r / (p + r + EPS),
         "f1_instance": mean["f1"],
+        "mAP": map_by_loop(probabilities, labels),
+        "ece": np.mean([ece_by_loop(v, t, 15) for v, t in zip(probabilities.T, labels.T)]),  # noqa: B905
     }
+
+
+def map_by_loop(probabilities, labels):
+    """Return the mean average precision over the attributes that some image has."""
+    pairs = zip(probabilities.T, labels.T, strict=True)
+    found = [attribute_by_loop(v, t, 0.5)["ap"] for v, t in pairs if t.any()]
+    return sum(found) / len(found) if found else 0.0
+
+
+def ece_by_loop(values, truth, bins):
+    """Return the expected calibration error of one attribute, bin by bin."""
+    error, pairs = 0.0, list(zip(values.tolist(), truth.tolist(), strict=True))
+    for k in range(bins):
+        inside = [(v, t) for v, t in pairs if (v > k / bins or k == 0) and v <= (k + 1) / bins]
+        if inside:
+            confidence, share = (sum(column) / len(inside) for column in zip(*inside, strict=True))
+            error += len(inside) / len(pairs) * abs(confidence - share)
+    return error
 
 
 @pytest.mark.parametrize("threshold", [0.0, 0.3, 0.5])
@@ -175,7 +195,9 @@ def test_nothing_predicted():
         warnings.simplefilter("error")  # no division by zero on the way
         metrics = recognition_metrics(np.zeros(labels.shape, np.float32), labels)
     nothing = dict.fromkeys(("accuracy", "precision", "recall", "f1", "f1_instance"), 0.0)
-    assert metrics == {"mA": 0.5, **nothing}
+    assert {k: metrics[k] for k in ("mA", *nothing)} == {"mA": 0.5, **nothing}
+    # All values tie: each precision is the share of positives, and so is the surplus of bin 0.
+    assert [metrics["mAP"], metrics["ece"]] == pytest.approx([labels.mean()] * 2)
 
 
 def test_image_without_attributes_counts_as_zero_even_if_right():
@@ -188,7 +210,8 @@ def test_image_without_attributes_counts_as_zero_even_if_right():
 def test_single_image():
     metrics = recognition_metrics(np.array([[0.9, 0.8, 0.1]]), np.array([[1, 0, 1]], np.uint8))
     expected = {"mA": 0.5 / 3, "accuracy": 1 / 3, "precision": 0.5, "recall": 0.5}
-    assert metrics == pytest.approx({**expected, "f1": 0.5, "f1_instance": 0.5})
+    expected |= {"f1": 0.5, "f1_instance": 0.5, "mAP": 1.0, "ece": (0.1 + 0.8 + 0.9) / 3}
+    assert metrics == pytest.approx(expected)
 
 
 def test_threshold_is_strict():

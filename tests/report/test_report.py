@@ -213,7 +213,7 @@ def test_against_says_what_moved(tmp_path):
         fake_run(tmp_path / "b", "alm", seed=seed)
         fake_run(tmp_path / "a", "ssc", seed=seed)
     lines = compare_roots(Results.load(tmp_path / "b"), tmp_path / "a", None, {})
-    assert lines[0].startswith("3 methods in both: 12 numbers equal, ")
+    assert lines[0].startswith("3 methods in both: 16 numbers equal, ")
     moved = [line for line in lines if line.startswith("moved")]
     assert moved and all(" vtb " in line for line in moved)
     assert [x.split(" [")[0] for x in lines if "appeared" in x] == [
@@ -221,7 +221,7 @@ def test_against_says_what_moved(tmp_path):
         "disappeared: default synthped recognition ssc",
     ]  # fmt: skip
     same = compare_roots(Results.load(tmp_path / "a"), tmp_path / "a", None, {})
-    assert len(same) == 1 and "24 numbers equal, 0 within" in same[0]
+    assert len(same) == 1 and "32 numbers equal, 0 within" in same[0]
 
 
 def test_old_tables_are_removed_and_other_files_kept(bench, tmp_path, monkeypatch):

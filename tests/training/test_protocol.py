@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clear_bench.config.compose import compose
-from clear_bench.config.protocol import PROTOCOLS, Protocol, named, signature
+from clear_bench.config.protocol import (
+    CHECKPOINTS,
+    PROTOCOLS,
+    Protocol,
+    is_oracle,
+    named,
+    said_of,
+    signature,
+)
 from clear_bench.metrics.gallery_rules import gallery_order, removed_images
 from clear_bench.metrics.retrieval import metrics_of_scores
 from clear_bench.utils.errors import UserError
@@ -37,6 +45,7 @@ def test_default_signatures():
 CHANGES = {
     "threshold": 0.4,
     "undefined": "drop",
+    "select": "last",
     "select_recognition": "f1",
     "select_retrieval": "rank1",
     "val_identities": "all",
@@ -66,6 +75,30 @@ def test_data_settings_change_the_signature(key):
         assert signature(Protocol(), task, **{**FACTS, "data": other}) != signature(
             Protocol(), task, **FACTS
         )
+
+
+def test_what_is_trained_on_and_bars_stand_in_the_signature():
+    """An older record's data section says nothing of them, which is the default."""
+    for key, value, part in (
+        ("train_on", "train+val", "train:train+val"),
+        ("letterbox", True, "letterbox"),
+    ):
+        other = {**FACTS, "data": {**DATA, key: value}}
+        plain = {**FACTS, "data": {**DATA, key: {"train_on": "train"}.get(key, False)}}
+        for task in ("recognition", "retrieval"):
+            assert f"|{part}|" in signature(Protocol(), task, **other)
+            assert signature(Protocol(), task, **plain) == signature(Protocol(), task, **FACTS)
+
+
+def test_selection_on_test_is_called_oracle():
+    for task, metric in (("recognition", "mA"), ("retrieval", "mAP")):
+        line = signature(named("field-oracle"), task, **FACTS)
+        assert f"|select:oracle-on-test.{metric}|" in line
+        assert is_oracle(line) and said_of("selected", line) == CHECKPOINTS["oracle"]
+        for other in ("clear-bench", "field"):
+            line = signature(named(other), task, **FACTS)
+            assert not is_oracle(line) and said_of("selected", line) == "selected"
+    assert "|thr:val.f1|" in lines(Protocol(threshold="val", select_recognition="f1"))[0]
 
 
 def test_a_named_protocol_sets_its_rules_and_each_can_be_overridden():

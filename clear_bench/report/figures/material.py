@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clear_bench.config.plugins import title_of
-from clear_bench.results.groups import Group, Loaded
+from clear_bench.config.protocol import is_oracle
+from clear_bench.results.groups import MARK_OF_ORACLE, Group, Loaded
 from clear_bench.results.load import Results
 
 LONG = 44  # letters of a name in a figure
@@ -69,12 +70,13 @@ class Leaderboard:
         short = {label: textwrap.shorten(self._full(label), LONG, placeholder=" ...")
                  for label in self.methods}  # fmt: skip
         twin = list(short.values()).count(short[method]) > 1
-        return self._full(method) if twin else short[method]
+        mark = f" {MARK_OF_ORACLE}" if is_oracle(self.protocol) else ""
+        return (self._full(method) if twin else short[method]) + mark
 
     def _full(self, method: str) -> str:
         """Return a method's name in print with the last words of the settings' keys."""
         key = self.methods[method].method
-        rest = method.removeprefix(key)
+        rest = method.removeprefix(key).removesuffix(f" {MARK_OF_ORACLE}")
         settings = [word.rsplit(".", 1)[-1] if "=" in word else word for word in rest.split(", ")]
         if rest:
             settings[0] = f" ({settings[0].removeprefix(' (')}"
@@ -130,7 +132,7 @@ class Material:
                 place.setdefault(group.protocol, {})[group.label] = group
         leaderboards = []
         for (dataset, task), protocols in sorted(by_task.items()):
-            order = sorted(protocols, key=lambda p: (-len(protocols[p]), p))
+            order = sorted(protocols, key=lambda p: (is_oracle(p), -len(protocols[p]), p))
             for number, protocol in enumerate(order):
                 stem = f"{dataset}-{task}" + (f"-{number + 1}" if number else "")
                 shown = _own_recipes(protocols[protocol])
@@ -151,11 +153,11 @@ class Material:
 
 def _own_recipes(groups: Mapping[str, Group]) -> dict[str, Group]:
     """Return one group a method, that of its own recipe; all of a method without one."""
-    plain = {group.method for label, group in groups.items() if label == group.method}
+    plain = {group.method for group in groups.values() if group.is_recipe}
     return {
         label: group
         for label, group in groups.items()
-        if label == group.method or group.method not in plain
+        if group.is_recipe or group.method not in plain
     }
 
 

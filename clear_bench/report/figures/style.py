@@ -35,7 +35,7 @@ KINDS: dict[str, dict[str, Any]] = {
 NAMES = {
     "mA": "mA", "accuracy": "accuracy", "precision": "precision", "recall": "recall", "f1": "F1",
     "f1_instance": "F1 (instance)", "mAP": "mAP", "rank1": "R@1", "rank5": "R@5",
-    "rank10": "R@10", "mINP": "mINP",
+    "rank10": "R@10", "mINP": "mINP", "ece": "calibration error",
 }  # fmt: skip
 
 FONT = 8.0  # points; ticks and notes are smaller, none below 7

@@ -51,7 +51,7 @@ def rules(signature: str) -> dict[str, str]:
             continue
         prefix = next((p for p in PREFIXES if part.startswith(p)), None)
         if prefix:
-            value_of[PREFIXES[prefix]] = part.removeprefix(prefix)
+            value_of[PREFIXES[prefix]] = part.removeprefix(prefix).removeprefix(":")
         elif ":" in part:
             rule, _, value = part.partition(":")
             value_of[rule] = value

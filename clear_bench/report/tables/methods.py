@@ -14,10 +14,15 @@ MARKS = "Bold best, underlined second."
 
 
 def by_method(results: Results, spec: TableSpec, name: str, caption: str) -> list[Table]:
-    """Return a table a data set and protocol: one row a method, the best on top."""
+    """Return a table a data set and protocol: one row a method, the best on top.
+
+    Records may be older than all of a table's metrics; then there is no table.
+    """
     tables = []
     for dataset in results.datasets:
         for place, groups in enumerate(results.by_protocol(dataset, spec.task)):
+            if not any(group.estimate(c.metric) for group in groups for c in spec.columns):
+                continue
             unsorted = [_row(group, spec.columns) for group in groups]
             rows = falling(unsorted, [_order(group, spec) for group in groups])
             marked, legend = _tested(groups, mark_columns(rows, spec.columns), spec)

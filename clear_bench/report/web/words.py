@@ -9,6 +9,13 @@ WORDS = {
     "select:val-new-ids.": "the epoch is selected on val, on persons that train has not, by this "
     "metric; never on test",
     "select:val-all-ids.": "the epoch is selected on all of val by this metric, never on test",
+    "select:last": "the last epoch counts, nothing selects",
+    "select:oracle-on-test.": "ORACLE: the epoch is selected on test by this metric, so the number "
+    "is too good; it is shown to be set beside the field's, never to be compared with ours",
+    "letterbox": "images keep their shape, black bars fill the rest",
+    "train:train+val": "val is trained on as well, so nothing is held out",
+    "thr:val.": "each attribute has a threshold of its own, which makes this metric of it largest "
+    "on val",
     "thr": "an attribute is predicted where its probability is above this",
     "undefined:half": "where an attribute has no positives or no negatives, the undefined rate "
     "counts as 0 in mA",
