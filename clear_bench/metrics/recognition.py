@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clear_bench.metrics.calibration import calibration_errors
+from clear_bench.metrics.counts import count_columns, count_rows
 from clear_bench.utils.errors import UserError, unknown
 
 Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
 Threshold = float | Floats
 Undefined = Literal["half", "drop"]
 
@@ -24,7 +26,18 @@ def recognition_metrics(
     threshold: Threshold = 0.5,
     undefined: Undefined = "half",
 ) -> dict[str, float]:
-    """Return the metrics of a set of images.
+    """Return all metrics of a set of images: `decided_metrics` and `probability_metrics`."""
+    decided = decided_metrics(probabilities, labels, threshold, undefined)
+    return decided | probability_metrics(probabilities, labels)
+
+
+def decided_metrics(
+    probabilities: NDArray[np.floating[Any]],
+    labels: NDArray[np.uint8],
+    threshold: Threshold = 0.5,
+    undefined: Undefined = "half",
+) -> dict[str, float]:
+    """Return the metrics of what is predicted at a threshold.
 
     An attribute that no image has (or every image has) has no true positive rate (or no true
     negative rate).  ``undefined`` says what it does to mA:
@@ -44,10 +57,7 @@ def recognition_metrics(
         ``mA``, the mean over attributes of the mean of both rates; ``accuracy``, ``precision``
         and ``recall``, means over images, see `instance_scores`; ``f1`` of mean precision and
         mean recall, the one most papers print; ``f1_instance``, the mean of the images' own F1,
-        which VTB and its successors print and which is lower.  Without any threshold: ``mAP``, the
-        mean of the attributes' average precision over those that some image has, 0 where no image
-        has any; ``ece``, the mean of the attributes' calibration errors, see
-        `clear_bench.metrics.calibration`, less is better.
+        which VTB and its successors print and which is lower.
 
     Raises:
         UserError: There are no images; a probability is not a number; a label is not 0 or 1;
@@ -55,17 +65,42 @@ def recognition_metrics(
         ValueError: The shapes do not fit.
     """
     predicted, actual = _decide(probabilities, labels, threshold)
-    precisions = _average_precisions(probabilities, actual)
-    scores = _instance_scores(predicted, actual)
+    both = predicted & actual
+    scores = _instance_scores(*(count_rows(flags) for flags in (both, predicted, actual)))
     mean = {name: float(values.mean()) for name, values in scores.items()}
     total = mean["precision"] + mean["recall"]
+    columns = (count_columns(flags) for flags in (both, predicted, actual))
     return {
-        "mA": _mean_accuracy(predicted, actual, undefined),
+        "mA": _mean_accuracy(*_rates(*columns, len(actual)), undefined),
         "accuracy": mean["accuracy"],
         "precision": mean["precision"],
         "recall": mean["recall"],
         "f1": 2 * mean["precision"] * mean["recall"] / total if total else 0.0,
         "f1_instance": mean["f1"],
+    }
+
+
+def probability_metrics(
+    probabilities: NDArray[np.floating[Any]], labels: NDArray[np.uint8]
+) -> dict[str, float]:
+    """Return the metrics that need no threshold.
+
+    Args:
+        probabilities: ``(N, A)`` floats.
+        labels: ``(N, A)`` 0 or 1.
+
+    Returns:
+        ``mAP``, the mean of the attributes' average precision over those that some image has, 0
+        where no image has any; ``ece``, the mean of the attributes' calibration errors, see
+        `clear_bench.metrics.calibration`, less is better.
+
+    Raises:
+        UserError: As `decided_metrics`.
+        ValueError: The shapes do not fit.
+    """
+    _, actual = _decide(probabilities, labels, 0.5)
+    precisions = _average_precisions(probabilities, actual)
+    return {
         "mAP": float(precisions[actual.any(axis=0)].mean()) if actual.any() else 0.0,
         "ece": float(calibration_errors(probabilities, actual).mean()),
     }
@@ -92,17 +127,17 @@ def per_attribute(
         ValueError: The shapes do not fit.
     """
     predicted, actual = _decide(probabilities, labels, threshold)
-    positives = actual.sum(axis=0)
-    true_positives = (predicted & actual).sum(axis=0)
-    tpr, tnr = _rates(predicted, actual)
+    true_positives = count_columns(predicted & actual)
+    guessed, positives = count_columns(predicted), count_columns(actual)
+    tpr, tnr = _rates(true_positives, guessed, positives, len(actual))
     return {
         "positives": positives,
         "tpr": tpr,
         "tnr": tnr,
         "mA": (tpr + tnr) / 2,
-        "precision": _ratio(true_positives, predicted.sum(axis=0), np.nan),
+        "precision": _ratio(true_positives, guessed, np.nan),
         "recall": tpr.copy(),
-        "f1": _ratio(2 * true_positives, predicted.sum(axis=0) + positives, np.nan),
+        "f1": _ratio(2 * true_positives, guessed + positives, np.nan),
         "ap": _average_precisions(probabilities, actual),
     }
 
@@ -129,12 +164,13 @@ def instance_scores(
         UserError: As `recognition_metrics`.
         ValueError: The shapes do not fit.
     """
-    return _instance_scores(*_decide(probabilities, labels, threshold))
+    predicted, actual = _decide(probabilities, labels, threshold)
+    counts = (count_rows(flags) for flags in (predicted & actual, predicted, actual))
+    return _instance_scores(*counts)
 
 
-def _instance_scores(predicted: NDArray[np.bool_], actual: NDArray[np.bool_]) -> dict[str, Floats]:
-    both = (predicted & actual).sum(axis=1)
-    guessed, present = predicted.sum(axis=1), actual.sum(axis=1)
+def _instance_scores(both: Counts, guessed: Counts, present: Counts) -> dict[str, Floats]:
+    """Return each image's scores from how many attributes are right, predicted and present."""
     total = guessed + present
     return {
         "accuracy": _ratio(both, total - both, 0.0),
@@ -144,11 +180,8 @@ def _instance_scores(predicted: NDArray[np.bool_], actual: NDArray[np.bool_]) ->
     }
 
 
-def _mean_accuracy(
-    predicted: NDArray[np.bool_], actual: NDArray[np.bool_], undefined: Undefined
-) -> float:
-    """Return mA, see `recognition_metrics`."""
-    tpr, tnr = _rates(predicted, actual)
+def _mean_accuracy(tpr: Floats, tnr: Floats, undefined: Undefined) -> float:
+    """Return mA, see `decided_metrics`."""
     if undefined == "half":
         return float((np.nan_to_num(tpr) + np.nan_to_num(tnr)).mean() / 2)
     if undefined != "drop":
@@ -162,11 +195,9 @@ def _mean_accuracy(
     return float(both.mean())
 
 
-def _rates(predicted: NDArray[np.bool_], actual: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+def _rates(both: Counts, guessed: Counts, present: Counts, images: int) -> tuple[Floats, Floats]:
     """Return the true positive and true negative rates ``(A,)``, NaN where undefined."""
-    both = (predicted & actual).sum(axis=0)
-    guessed, present = predicted.sum(axis=0), actual.sum(axis=0)
-    absent = len(actual) - present
+    absent = images - present
     neither = absent - (guessed - both)
     return _ratio(both, present, np.nan), _ratio(neither, absent, np.nan)
 
@@ -206,12 +237,19 @@ def _decide(
     if np.isnan(values.max()):  # NaN if any is
         raise UserError("a probability is not a number; the model has diverged, lower train.lr")
     present = truth == 1
-    if not (present | (truth == 0)).all():
+    if not _is_binary(truth, present):
         raise UserError("labels must be 0 or 1; map other values first, RAP's 2 (unsure) to 0")
     return values > threshold, present
 
 
-def _ratio(part: NDArray[np.int_], whole: NDArray[np.int_], empty: float) -> Floats:
+def _is_binary(truth: NDArray[Any], present: NDArray[np.bool_]) -> bool:
+    """Return whether all labels are 0 or 1; of unsigned ones the largest tells."""
+    if truth.dtype == np.uint8:
+        return bool(truth.max() <= 1)
+    return bool((present | (truth == 0)).all())
+
+
+def _ratio(part: Counts, whole: Counts, empty: float) -> Floats:
     """Return ``part / whole``, and ``empty`` where ``whole`` is 0."""
     result = np.full(part.shape, empty)
     return np.divide(part, whole, out=result, where=whole > 0)
