@@ -180,19 +180,24 @@ class ClearRetrieval(RetrievalModel):
         losses = {"loss": self.margin_of(images @ prototypes.T, category)}
         if self.align:
             hard = F.normalize(self.hard(self.one_hot), dim=1)
-            losses["align_loss"] = self.align * self.alignment()
+            losses["align_loss"] = self.align * self.alignment(len(category))
             if self.embedding == "soft":  # the teacher learns from the images as well
                 losses["teacher_loss"] = self.margin_of(images @ hard.T, category)
         return losses
 
-    def alignment(self) -> Tensor:
-        """Return how far soft and hard part are apart: ``1 - cosine``, over all queries at hand.
+    def alignment(self, count: int) -> Tensor:
+        """Return how far the two parts of a query are apart: ``1 - cosine``, a mean.
 
-        These are the training categories and the queries made up of their attributes.
+        It is that of some queries, drawn among the training categories and those made up.
+
+        Args:
+            count: How many at most.
         """
         text = torch.cat([self.text, self.made_text])
         one_hot = torch.cat([self.one_hot, self.made_one_hot])
-        return (1 - F.cosine_similarity(self.soft(text), self.hard(one_hot), dim=1)).mean()
+        drawn = torch.randperm(len(text))[:count].to(text.device)
+        soft, hard = self.soft(text[drawn]), self.hard(one_hot[drawn])
+        return (1 - F.cosine_similarity(soft, hard, dim=1)).mean()
 
     def margin_of(self, cosine: Tensor, category: Tensor) -> Tensor:
         """Return the margin loss of ``(B, C)`` cosines of images and categories."""
