@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from clear_bench.config.neutral import Neutral
 from clear_bench.utils.errors import unknown
 
 CHECKPOINTS = {"selected": "selected", "last": "last", "oracle": "oracle: selected on test"}
@@ -27,6 +28,9 @@ class Protocol(BaseModel):
         select_retrieval: The same for retrieval.
         val_identities: Whether retrieval selects on new persons of val only, or on all of it.
         queries: Every category of the split, or those that no train or val image has.
+        queries_with: Attribute that a test query must have; "" asks all of them.
+        query_template: Wording of the test queries; "" is that of training.  Val, which selects,
+            keeps the wording of training.
         gallery_order: Order of the images, which decides between equal scores, see
             `clear_bench.metrics.gallery_rules`.
         removal: Which images a query does not see, see `clear_bench.metrics.gallery_rules`.
@@ -48,6 +52,8 @@ class Protocol(BaseModel):
     select_retrieval: Literal["mAP", "rank1"] = "mAP"
     val_identities: Literal["new", "all"] = "new"
     queries: Literal["test-categories", "unseen-categories"] = "test-categories"
+    queries_with: Annotated[str, Neutral("")] = ""
+    query_template: Annotated[str, Neutral("")] = ""
     gallery_order: Literal["manifest", "sal", "asmr"] = "manifest"
     removal: Literal["none", "sal"] = "none"
     ap: Literal["mean", "trapezoid"] = "mean"
@@ -85,6 +91,8 @@ class Protocol(BaseModel):
         order = "" if self.gallery_order == "manifest" else f":{self.gallery_order}-order"
         parts = [
             f"query:{self.queries}",
+            *([f"query-with:{self.queries_with}"] if self.queries_with else []),
+            *([f"query-words:{self.query_template}"] if self.query_template else []),
             f"gallery:test{order}",
             f"removal:{self.removal}",
             f"select:val-{self.val_identities}-ids.{self.select_retrieval}",
@@ -94,6 +102,9 @@ class Protocol(BaseModel):
         ]
         return [*parts, "madm"] if self.madm else parts
 
+
+OF_QUERIES = ("queries_with", "query_template")
+"""Rules younger than the numbers that recognition has nothing to do with: no run of it differs."""
 
 PROTOCOLS = {
     p.name: p
@@ -156,6 +167,8 @@ def signature(
         f"img{height}x{width}:{resampling}",
         f"train-ids{100 * data['identities']:g}%",
     ]
+    if data.get("without"):
+        parts.append(f"train-without:{data['without']}")
     if data["skip_unreadable"]:
         parts.append("skip-unreadable")
     rules_part = rules.recognition_part() if task == "recognition" else rules.retrieval_part()

@@ -1,11 +1,13 @@
 """The sections of a configuration: every setting with its type and its range."""
 
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from clear_bench.config.neutral import Neutral
 from clear_bench.config.protocol import Protocol
+
+__all__ = ["TYPED", "Augment", "Config", "Data", "Neutral", "Section", "Text", "Train"]
 
 Positive = Annotated[int, Field(gt=0)]
 
@@ -14,16 +16,6 @@ Side = Annotated[int, Field(ge=16)]
 
 
 Share = Annotated[float, Field(gt=0, le=1)]
-
-
-@dataclass(frozen=True)
-class Neutral:
-    """Marks an option that is younger than the numbers: at this value they are as before it.
-
-    ``accumulate: Annotated[Positive, Neutral(1)] = 1`` adds an option that makes no run stale.
-    """
-
-    value: Any
 
 
 class Section(BaseModel):
@@ -40,6 +32,7 @@ class Data(Section):
     image_size: tuple[Side, Side] = (64, 32)  # height, width
     identities: Share = 1.0  # share of training identities kept, nested, same for every seed
     keep_pixels: bool = True  # False decodes images for every batch: slower, same numbers, no disk
+    without: Annotated[str, Neutral("")] = ""  # attribute whose images are left out of train, val
     skip_unreadable: bool = False  # True leaves broken images out, and the record says so
 
 

@@ -147,8 +147,8 @@ class RetrievalModel(BaseModel):
                 values = torch.from_numpy(arrays[name]).float()
                 self.register_buffer(name, values, persistent=False)
             for name in ("one_hot", "text"):
-                made = arrays.get(f"made_{name}", arrays[name][:0])
-                self.register_buffer(f"made_{name}", torch.from_numpy(made), persistent=False)
+                made = torch.from_numpy(arrays.get(f"made_{name}", arrays[name][:0])).float()
+                self.register_buffer(f"made_{name}", made, persistent=False)
             groups = torch.from_numpy(arrays["groups"]).long()
             self.register_buffer("groups", groups, persistent=False)
             self.register_buffer("text_mean", self.text.mean(dim=0))

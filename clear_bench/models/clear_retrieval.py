@@ -71,7 +71,7 @@ class ClearRetrieval(RetrievalModel):
         shared: Whether all layers of the two query adapters but the first are the same ones.
         whiten: Directions of the training categories' text that are kept and brought to variance
             1, see `whitening`; 0 leaves the text as it is.
-        align: Weight of the alignment of the text branch with the one-hot branch, see `aligned`;
+        align: Weight of the alignment of the text branch to the one-hot branch, see `alignment`;
             0 is none.  Of ``embedding=soft`` the one-hot branch learns too then, as a teacher,
             and no query is embedded by it.
         made: How many queries were made up for the alignment beside the training categories; the
@@ -111,7 +111,7 @@ class ClearRetrieval(RetrievalModel):
         if margin_loss in ("hinge", "contrastive"):
             self.alone(f"margin_loss={margin_loss}: its negatives are those of a process's batch")
         self.embedding, self.combine, self.center = embedding, combine, center
-        self.unit_parts, self.mirror = unit_parts, mirror
+        self.unit_parts, self.mirror, self.activation = unit_parts, mirror, activation
         self.margin_loss, self.margin, self.scale = margin_loss, margin, scale
         self.feature_dropout = nn.Dropout(feature_dropout)
         _in_range(dim=dim, width=width, scale=scale, margin=margin, whiten=whiten, align=align)
@@ -186,9 +186,10 @@ class ClearRetrieval(RetrievalModel):
         return losses
 
     def alignment(self, count: int) -> Tensor:
-        """Return how far the two parts of a query are apart: ``1 - cosine``, a mean.
+        """Return how far the soft part of a query is from the hard one: ``1 - cosine``, a mean.
 
-        It is that of some queries, drawn among the training categories and those made up.
+        It is that of some queries, drawn among the training categories and those made up.  The
+        hard part is the teacher: it does not move towards the soft one.
 
         Args:
             count: How many at most.
@@ -196,7 +197,7 @@ class ClearRetrieval(RetrievalModel):
         text = torch.cat([self.text, self.made_text])
         one_hot = torch.cat([self.one_hot, self.made_one_hot])
         drawn = torch.randperm(len(text))[:count].to(text.device)
-        soft, hard = self.soft(text[drawn]), self.hard(one_hot[drawn])
+        soft, hard = self.soft(text[drawn]), self.hard(one_hot[drawn]).detach()
         return (1 - F.cosine_similarity(soft, hard, dim=1)).mean()
 
     def margin_of(self, cosine: Tensor, category: Tensor) -> Tensor:

@@ -22,9 +22,12 @@ def load() -> dict[str, dict[str, Any]]:
 
 
 def moved(old: Values, new: Values) -> str:
-    """Return the first number that moved, in words; "" if none did."""
-    if set(old) != set(new):
-        return f"there are other numbers: {', '.join(sorted(set(old) ^ set(new))[:3])}"
+    """Return the first number that moved, in words; "" if none did.
+
+    A number that was not there before has not moved: a template, a study's variant.
+    """
+    if set(old) - set(new):
+        return f"there are other numbers: {', '.join(sorted(set(old) - set(new))[:3])}"
     for name, before in old.items():
         after = new[name]
         if isinstance(before, str) or isinstance(after, str):

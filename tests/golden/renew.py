@@ -23,7 +23,7 @@ def renew() -> int:
         version, old = current(name), golden.get(name)
         if words := advice(name, version, old, values):
             wrong.append(words)
-        elif old is None or moved(old["values"], values):
+        elif old is None or set(values) - set(old["values"]) or moved(old["values"], values):
             changed.append(name)
             golden[name] = {"version": version, "values": values}
     for name in set(golden) - set(names()):

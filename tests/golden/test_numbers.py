@@ -13,8 +13,11 @@ GOLDEN = load()
 def test_the_numbers_are_those_of_their_version(name, tmp_path):
     assert name in GOLDEN, f"{name}: has no golden numbers yet; run `make golden`"
     version = current(name)
-    wrong = advice(name, version, GOLDEN[name], values_of(name, tmp_path))
+    values = values_of(name, tmp_path)
+    wrong = advice(name, version, GOLDEN[name], values)
     assert not wrong, wrong
+    new = set(values) - set(GOLDEN[name]["values"])
+    assert not new, f"{name}: {sorted(new)[:3]} are new; run `make golden` and commit its file"
     assert version == GOLDEN[name]["version"], f"{name}: run `make golden` and commit its file"
 
 
@@ -34,6 +37,7 @@ def test_what_is_said_of_a_change():
     assert "raised by one, to 4" in advice(name, 5, golden, other)
     assert "order is another text" in advice(name, 3, golden, {**same, "order": "acb"})
     assert "other numbers" in advice(name, 3, golden, {"losses": [2.0, 1.0]})
+    assert advice(name, 3, golden, {**same, "more": [1.0]}) == ""  # new, and nothing moved
     assert "2 numbers where" not in advice(name, 3, golden, same)
     assert advice(name, 1, None, same) == ""
     assert "must start at 1" in advice(name, 2, None, same)
