@@ -28,7 +28,7 @@ class Protocol(BaseModel):
         select_retrieval: The same for retrieval.
         val_identities: Whether retrieval selects on new persons of val only, or on all of it.
         queries: Every category of the split, or those that no train or val image has.
-        queries_with: Attribute that a test query must have; "" asks all of them.
+        queries_with: Attribute, by name or English, that a test query must have; "" asks all.
         query_template: Wording of the test queries; "" is that of training.  Val, which selects,
             keeps the wording of training.
         gallery_order: Order of the images, which decides between equal scores, see

@@ -158,8 +158,18 @@ METHOD = Method(
             "center": True,
             "unit_parts": True,
             "mirror": True,
+            # chosen on val, see docs/fidelity.md
+            "whiten": 80,
+            "align": 20.0,
+            "made": 1000,
         },
         "train": {"epochs": 12, "batch_size": 128, "lr": 1e-3, "warmup_epochs": 0},
+    },
+    numbers={"retrieval": 2},
+    neutral={
+        "retrieval.model.whiten": 0,
+        "retrieval.model.align": 0.0,
+        "retrieval.model.made": 0,
     },
     profiles={
         "paper": {

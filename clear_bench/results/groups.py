@@ -196,7 +196,13 @@ def _told_apart(method: str, kinds: Sequence[Mapping[str, Any]]) -> list[str]:
 def _name(method: str, changes: Mapping[str, Any] | None) -> str:
     """Return a method with what is special about it, but for what its protocol says already."""
     unsaid = {k: v for k, v in (changes or {}).items() if k.split(".")[0] != "protocol"}
-    for said in ("data.split", "data.label_set", "data.image_size", "data.identities", "data.without"):
+    for said in (
+        "data.split",
+        "data.label_set",
+        "data.image_size",
+        "data.identities",
+        "data.without",
+    ):
         unsaid.pop(said, None)
     text = ", ".join(f"{k}={_word(v)}" for k, v in sorted(unsaid.items()))
     return f"{method} ({text})" if text else method

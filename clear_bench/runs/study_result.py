@@ -106,7 +106,9 @@ class StudyResult(BaseModel):
         Raises:
             UserError: If it is not there.
         """
-        folder = find_folder(root, place(self.profile, self.dataset, method or self.method, run_id), STUDIES)
+        folder = find_folder(
+            root, place(self.profile, self.dataset, method or self.method, run_id), STUDIES
+        )
         return folder, Record.load(folder)
 
     @classmethod

@@ -44,7 +44,9 @@ def everyday(slots: Mapping[str, Sequence[str]], random: np.random.Generator) ->
         slots: Slot to the phrases that are said, see `clear_bench.text.descriptions.said`.
         random: Draws words, order and what joins them.
     """
-    details = [p for slot, phrases in slots.items() if slot not in ("age", "person") for p in phrases]
+    details = [
+        p for slot, phrases in slots.items() if slot not in ("age", "person") for p in phrases
+    ]
     head = " ".join([*slots["age"], *(slots["person"] or ["person"])])
     parts = [head, *(details[k] for k in random.permutation(len(details)))]
     joint = JOINTS[random.integers(len(JOINTS))]

@@ -93,17 +93,19 @@ class Retrieval(Task):
         for split, seen in (("val", self.rows["train"]), ("test", learned_from)):
             rows = self.rows[split]
             encoded = {k: np.asarray(self.encoded[k][rows]) for k in ("features", "probabilities")}
-            splits[split] = gallery_of(self.run, self.cache, split, rows, seen) | encoded | {"rows": rows}
+            splits[split] = (
+                gallery_of(self.run, self.cache, split, rows, seen) | encoded | {"rows": rows}
+            )
         return splits
 
     @cached_property
     def table(self) -> Arrays:
         """What the model reads of the training split."""
-        run, rows = self.run, self.rows["train"]
+        run, rows, model = self.run, self.rows["train"], self.run.section["model"]
         mean = np.asarray(self.encoded["features"][rows]).mean(axis=0)
-        return training_table(run, self.queries, mean) | made_queries(
-            run.dataset, self.cache, rows, run.section["model"].get("made", 0), self.text_settings
-        )
+        drawn = model.get("made", 0) if model.get("align") and model["embedding"] != "hard" else 0
+        made = made_queries(run.dataset, self.cache, rows, drawn, self.text_settings)
+        return training_table(run, self.queries, mean) | made
 
     @property
     def text_settings(self) -> Mapping[str, str] | None:

@@ -138,7 +138,10 @@ def no_training(monkeypatch):
 @pytest.mark.parametrize(
     ("encoder", "message"),
     [
-        ("openai-community/gpt2@prompt", "gpt2: cannot be loaded .no such folder, nor in the local hub cache"),
+        (
+            "openai-community/gpt2@prompt",
+            "gpt2: cannot be loaded .no such folder, nor in the local hub cache",
+        ),
         ("smollm", "unknown text encoder 'smollm'; did you mean smollm2"),
         ("glove@last", "pooling cannot be chosen"),
     ],

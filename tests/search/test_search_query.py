@@ -117,8 +117,9 @@ SWITCHES = [
     {"depth": 2, "whiten": 4, "center": False, "align": 1.0},
 ]
 CASES = [(e, s) for e in ("both", "soft", "hard") for s in SWITCHES]
-CASES += [("both", {"depth": d, "shared": True, "activation": a}) for d, a in ((2, "gelu"),
-                                                                             (4, "relu"))]
+CASES += [
+    ("both", {"depth": d, "shared": True, "activation": a}) for d, a in ((2, "gelu"), (4, "relu"))
+]
 CASES += [("soft", {"depth": 0}), ("both", {"depth": 0, "whiten": 2})]
 
 
