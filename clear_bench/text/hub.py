@@ -34,8 +34,8 @@ def unavailable(source: str) -> str:
     if not reason:
         return ""
     return (
-        f"cannot be loaded (no such folder, nor in the local hub cache; {reason}); run once where the hub is "
-        "reachable, or choose a packaged one"
+        f"cannot be loaded (no such folder, nor in the local hub cache; {reason}); run once where "
+        "the hub is reachable, or choose a packaged one"
     )
 
 

@@ -91,7 +91,7 @@ def test_a_clip_is_named_with_its_pooling_and_nothing_else_is(tmp_path):
 def test_what_is_no_language_model_is_one_line(tmp_path):
     settings = {**PLAIN, "image_size": 32, "patch_size": 16}
     folder = write_model(tmp_path / "vit", "ViTModel", "ViTConfig", **settings)
-    with pytest.raises(UserError, match="is no language model but a vit$"):
+    with pytest.raises(UserError, match=r"is no language model but a vit$"):
         encoders.load(str(folder))
     folder = write_model(tmp_path / "bert", "BertModel", "BertConfig", **PLAIN)
     for file in folder.glob("tokenizer*"):
