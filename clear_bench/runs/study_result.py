@@ -19,7 +19,8 @@ class VariantResult(BaseModel):
 
     ``status`` is ``finished`` (every seed has a record), ``failed``, ``unavailable`` (it cannot be
     had on this machine, for instance a text encoder's weights) or ``missing`` (not run yet); the
-    last three keep a ``reason``.  ``method`` is "" where it is the study's own.  ``runs`` is seed -> run id of those seeds that have finished.
+    last three keep a ``reason``.  ``runs`` is seed -> run id of those seeds that have finished.
+    ``method`` is "" where it is the study's own.
     """
 
     model_config = ConfigDict(extra="forbid")
