@@ -116,12 +116,7 @@ class ClearRetrieval(RetrievalModel):
         self.feature_dropout = nn.Dropout(feature_dropout)
         _in_range(dim=dim, width=width, scale=scale, margin=margin, whiten=whiten, align=align)
         asked = ("soft", "hard") if embedding == "both" else (embedding,)
-        if "soft" in asked and self.text.shape[1] == 0:
-            raise UserError(f"embedding={embedding}: the method reads no text; use hard")
-        self.align = align if "soft" in asked else 0.0
-        self.whitened = whiten > 0 and "soft" in asked
-        if self.whitened:
-            self.register_buffer("text_map", whitening(self.text, whiten))
+        self._read_text(asked, whiten, align)
         widths_of = {"soft": self.seen_text(self.text).shape[1], "hard": self.one_hot.shape[1]}
         sizes = {part: widths_of[part] for part in asked}
         _fits_together(list(sizes.values()), combine, depth, visual_depth, shared=shared)
@@ -143,6 +138,15 @@ class ClearRetrieval(RetrievalModel):
         widths = outputs.values()
         joint = max(widths) if combine == "sum" else sum(widths)
         self.visual_adapter = adapter(len(self.feature_mean), joint, visual_depth, **mlp)
+
+    def _read_text(self, asked: Sequence[str], whiten: int, align: float) -> None:
+        """Keep what of the settings is about text; without a soft part there is nothing to do."""
+        if "soft" in asked and self.text.shape[1] == 0:
+            raise UserError(f"embedding={self.embedding}: the method reads no text; use hard")
+        self.align = align if "soft" in asked else 0.0
+        self.whitened = whiten > 0 and "soft" in asked
+        if self.whitened:
+            self.register_buffer("text_map", whitening(self.text, whiten))
 
     def seen_text(self, text: Tensor) -> Tensor:
         """Map text embeddings ``(Q, T)`` to the unit vectors that the text adapter reads."""
