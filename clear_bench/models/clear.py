@@ -172,6 +172,7 @@ METHOD = Method(
         "retrieval.model.made": 0,
     },
     profiles={
+        "smoke": {"retrieval": {"model": {"made": 100}}},
         "paper": {
             "recognition": {
                 "model": {

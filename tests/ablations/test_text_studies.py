@@ -112,7 +112,7 @@ def test_each_sentence_is_embedded_once_and_the_cache_changes_no_bit(world, monk
         embedded = {sentence for encoder, sentence in asked if encoder == name}
         rows = split_rows(planned()[0], np.ones(len(dataset.labels), bool))
         shown = dataset.labels[rows["train"]]
-        made = made_vectors(shown, dataset.schema.groups, 1000)
+        made = made_vectors(shown, dataset.schema.groups, 100)
         every, tested = (
             {s for t in templates for [s] in describe_all(dataset.schema, vectors, t)}
             for vectors in (
