@@ -200,6 +200,6 @@ METHOD = Method(
                 },
             },
             "retrieval": {"model": {"dim": 512, "width": 1024}},
-        }
+        },
     },
 )

@@ -168,7 +168,7 @@ class ClearRetrieval(RetrievalModel):
         parts += [self.hard(one_hot)] if self.embedding != "soft" else []
         if self.unit_parts:
             parts = [F.normalize(part, dim=1) for part in parts]
-        joined = sum(parts) if self.combine == "sum" else torch.cat(parts, dim=1)
+        joined: Any = sum(parts) if self.combine == "sum" else torch.cat(parts, dim=1)
         return F.normalize(joined, dim=1)
 
     def embed_images(self, features: Tensor, probabilities: Tensor) -> Tensor:
