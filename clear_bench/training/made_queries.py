@@ -63,6 +63,6 @@ def made_vectors(
     one, other = labels[random.integers(0, len(labels), (2, drawn))]
     made = one.copy()
     for columns in groups:
-        coin = random.random(drawn) < 0.5
-        made[np.ix_(coin, columns)] = other[np.ix_(coin, columns)]
+        coin = (random.random(drawn) < 0.5)[:, None]
+        made[:, columns] = np.where(coin, other[:, columns], one[:, columns])
     return np.unique(made, axis=0)
