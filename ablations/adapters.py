@@ -11,7 +11,7 @@ STUDY = Study(
     task="retrieval",
     factors={
         "adapter": {
-            "none": {"retrieval.model.depth": 0},
+            "none": {"retrieval.model.depth": 0, "retrieval.model.align": 0.0},  # nothing to align
             "linear": {"retrieval.model.depth": 1},
             "mlp1": {"retrieval.model.depth": 2},
             "mlp2": {"retrieval.model.depth": 3},

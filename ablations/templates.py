@@ -15,6 +15,7 @@ LEVELS = (
     "paraphrases",  # four wordings, averaged
     "shuffled",  # control: the words of positives in random order
     "random",  # control: as many random words
+    "typed",  # as a person might type it
 )
 
 STUDY = Study(

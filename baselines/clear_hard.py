@@ -10,9 +10,15 @@ from clear_bench.config.method import Method
 from clear_bench.models.clear import METHOD as CLEAR
 
 RECIPE: dict[str, Any] = {k: v for k, v in (CLEAR.retrieval or {}).items() if k != "text"}
+NO_WORDS = {"embedding": "hard", "whiten": 0, "align": 0.0, "made": 0}
 METHOD = Method(
     title="CLEAR, hard only",
     cite=CLEAR.cite,
-    retrieval={**RECIPE, "model": {**RECIPE["model"], "embedding": "hard"}},
+    retrieval={**RECIPE, "model": {**RECIPE["model"], **NO_WORDS}},
+    neutral={
+        "retrieval.model.whiten": 0,
+        "retrieval.model.align": 0.0,
+        "retrieval.model.made": 0,
+    },
     profiles={"paper": {"retrieval": CLEAR.profiles["paper"]["retrieval"]}},
 )

@@ -14,5 +14,11 @@ METHOD = Method(
     title="CLEAR, soft only",
     cite=CLEAR.cite,
     retrieval={**RECIPE, "model": {**RECIPE["model"], "embedding": "soft"}},
-    profiles={"paper": {"retrieval": CLEAR.profiles["paper"]["retrieval"]}},
+    numbers={"retrieval": 2},
+    neutral={
+        "retrieval.model.whiten": 0,
+        "retrieval.model.align": 0.0,
+        "retrieval.model.made": 0,
+    },
+    profiles={k: {"retrieval": v["retrieval"]} for k, v in CLEAR.profiles.items()},
 )

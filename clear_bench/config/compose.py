@@ -16,7 +16,7 @@ from clear_bench.config import plugins
 from clear_bench.config.declared import declared
 from clear_bench.config.dotted import merge, set_value
 from clear_bench.config.method import TASKS, Method
-from clear_bench.config.protocol import DATA_OF, Protocol, named
+from clear_bench.config.protocol import DATA_OF, OF_QUERIES, Protocol, named
 from clear_bench.config.sections import TYPED, Augment, Config, Data, Text, Train
 from clear_bench.utils.errors import UserError, unknown
 
@@ -93,7 +93,11 @@ def compose(
 
 def for_task(config: Config, task: str) -> Config:
     """Return the part of a configuration that a run of one task depends on."""
-    return {k: v for k, v in config.items() if k == task or k not in TASKS}
+    part = {k: v for k, v in config.items() if k == task or k not in TASKS}
+    if task == "recognition":
+        rules = {k: v for k, v in config["protocol"].items() if k not in OF_QUERIES}
+        part["protocol"] = rules
+    return part
 
 
 def _protocol(overrides: Mapping[str, Any]) -> Config:

@@ -36,6 +36,9 @@ class Protocol(BaseModel):
         select_retrieval: The same for retrieval.
         val_identities: Whether retrieval selects on new persons of val only, or on all of it.
         queries: Every category of the split, or those that no train or val image has.
+        queries_with: Attribute, by name or English, that a test query must have; "" asks all.
+        query_template: Wording of the test queries; "" is that of training.  Val, which selects,
+            keeps the wording of training.
         gallery_order: Order of the images, which decides between equal scores, see
             `clear_bench.metrics.gallery_rules`.
         removal: Which images a query does not see, see `clear_bench.metrics.gallery_rules`.
@@ -58,6 +61,8 @@ class Protocol(BaseModel):
     select_retrieval: Literal["mAP", "rank1"] = "mAP"
     val_identities: Literal["new", "all"] = "new"
     queries: Literal["test-categories", "unseen-categories"] = "test-categories"
+    queries_with: Annotated[str, Neutral("")] = ""
+    query_template: Annotated[str, Neutral("")] = ""
     gallery_order: Literal["manifest", "sal", "asmr"] = "manifest"
     removal: Literal["none", "sal"] = "none"
     ap: Literal["mean", "trapezoid"] = "mean"
@@ -106,6 +111,8 @@ class Protocol(BaseModel):
         order = "" if self.gallery_order == "manifest" else f":{self.gallery_order}-order"
         parts = [
             f"query:{self.queries}",
+            *([f"query-with:{self.queries_with}"] if self.queries_with else []),
+            *([f"query-words:{self.query_template}"] if self.query_template else []),
             f"gallery:test{order}",
             f"removal:{self.removal}",
             f"select:{self._selection(f'val-{self.val_identities}-ids', self.select_retrieval)}",
@@ -121,6 +128,9 @@ class Protocol(BaseModel):
             self.select
         ]
 
+
+OF_QUERIES = ("queries_with", "query_template")
+"""Rules younger than the numbers that recognition has nothing to do with: no run of it differs."""
 
 PROTOCOLS = {
     p.name: p
@@ -216,6 +226,8 @@ def signature(
         parts.append("letterbox")
     if data.get("train_on", "train") != "train":
         parts.append(f"train:{data['train_on']}")
+    if data.get("without"):
+        parts.append(f"train-without:{data['without']}")
     if data["skip_unreadable"]:
         parts.append("skip-unreadable")
     rules_part = rules.recognition_part() if task == "recognition" else rules.retrieval_part()

@@ -45,6 +45,7 @@ class Data(Section):
     identities: Share = 1.0  # share of training identities kept, nested, same for every seed
     keep_pixels: bool = True  # False decodes images for every batch: slower, same numbers, no disk
     partial: Annotated[bool, Neutral(False)] = False  # True reads what a copy has; a row of its own
+    without: Annotated[str, Neutral("")] = ""  # attribute whose images are left out of train, val
     skip_unreadable: bool = False  # True leaves broken images out, and the record says so
 
 

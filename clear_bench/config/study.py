@@ -41,7 +41,8 @@ class Study:
         task: ``recognition`` or ``retrieval``: whose metrics answer it.
         factors: Name to its levels.  A sequence holds values of the configuration key that the
             factor is named after; a mapping gives each level a name and the overrides it stands
-            for.  The variants are all combinations.
+            for; among those ``method`` names another method than the base (a floor, an opponent).
+            The variants are all combinations.
         reference: The level of each factor that the others are compared with.
         base: The method.
         common: Overrides of every variant.
@@ -80,7 +81,9 @@ class Study:
             levels = dict(zip(names, combination, strict=True))
             reference = levels == dict(self.reference)
             if reference or not self.where or any(_agrees(levels, rule) for rule in self.where):
-                yield Variant(levels, self._overrides(levels), self._checkpoint(levels), reference)
+                overrides = self._overrides(levels)
+                method = overrides.pop("method", self.base)
+                yield Variant(levels, overrides, self._checkpoint(levels), reference, method)
 
     def _overrides(self, levels: Mapping[str, Any]) -> dict[str, Any]:
         """Return what a combination changes in the configuration."""
@@ -110,12 +113,14 @@ class Variant:
         overrides: What it changes in the configuration.
         checkpoint: Which checkpoint of its runs is measured.
         reference: Whether the others are compared with it.
+        method: Whose runs it is about.
     """
 
     levels: Mapping[str, Any]
     overrides: Overrides
     checkpoint: str
     reference: bool
+    method: str
 
     @property
     def label(self) -> str:

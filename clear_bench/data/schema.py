@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from clear_bench.utils.errors import UserError, unknown
+from clear_bench.utils.errors import Unavailable, UserError, unknown
 
 Slot = Literal["age", "person", "with", "wearing", "carrying", "doing"]
 
@@ -74,6 +74,20 @@ class Schema:
         if name not in self.names:
             raise unknown("attribute", name, self.names)
         return self.names.index(name)
+
+    def column(self, words: str) -> int:
+        """Return the column of an attribute by its name or by its English ("a backpack").
+
+        The English is the same in several schemas whose names are not.
+
+        Raises:
+            Unavailable: If there is none; the nearest names are said.
+        """
+        english = [a.present for a in self.attributes]
+        for known in (self.names, english):
+            if words in known:
+                return known.index(words)
+        raise Unavailable(str(unknown("attribute", words, [*self.names, *english])))
 
     @property
     def one_hot_size(self) -> int:

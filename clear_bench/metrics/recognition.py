@@ -66,12 +66,12 @@ def decided_metrics(
     """
     predicted, actual = _decide(probabilities, labels, threshold)
     both = predicted & actual
-    scores = _instance_scores(*(count_rows(flags) for flags in (both, predicted, actual)))
+    scores = _instance_scores(count_rows(both), count_rows(predicted), count_rows(actual))
     mean = {name: float(values.mean()) for name, values in scores.items()}
     total = mean["precision"] + mean["recall"]
-    columns = (count_columns(flags) for flags in (both, predicted, actual))
+    right, guessed, present = map(count_columns, (both, predicted, actual))
     return {
-        "mA": _mean_accuracy(*_rates(*columns, len(actual)), undefined),
+        "mA": _mean_accuracy(*_rates(right, guessed, present, len(actual)), undefined),
         "accuracy": mean["accuracy"],
         "precision": mean["precision"],
         "recall": mean["recall"],
@@ -165,8 +165,8 @@ def instance_scores(
         ValueError: The shapes do not fit.
     """
     predicted, actual = _decide(probabilities, labels, threshold)
-    counts = (count_rows(flags) for flags in (predicted & actual, predicted, actual))
-    return _instance_scores(*counts)
+    both = predicted & actual
+    return _instance_scores(count_rows(both), count_rows(predicted), count_rows(actual))
 
 
 def _instance_scores(both: Counts, guessed: Counts, present: Counts) -> dict[str, Floats]:

@@ -124,6 +124,8 @@ class RetrievalModel(BaseModel):
     vectors: Tensor
     one_hot: Tensor
     text: Tensor
+    made_one_hot: Tensor
+    made_text: Tensor
     text_mean: Tensor
     feature_mean: Tensor
     groups: Tensor
@@ -137,13 +139,17 @@ class RetrievalModel(BaseModel):
                 ``one_hot`` code ``(C, H)`` and ``text`` ``(C, T)`` embeddings (T is 0 for methods
                 that read no text), how many training images each has, ``counts`` ``(C,)``, the
                 number of each attribute's exclusive group, ``groups`` ``(A,)``, and
-                ``feature_mean`` ``(D,)`` of the training images.
+                ``feature_mean`` ``(D,)`` of the training images.  If queries were made up,
+                ``made_one_hot`` ``(M, H)`` and ``made_text`` ``(M, T)`` of those.
         """
         super().__init__()
         with np.load(table, allow_pickle=False) as arrays:
             for name in ("vectors", "one_hot", "text", "counts"):
                 values = torch.from_numpy(arrays[name]).float()
                 self.register_buffer(name, values, persistent=False)
+            for name in ("one_hot", "text"):
+                made = torch.from_numpy(arrays.get(f"made_{name}", arrays[name][:0])).float()
+                self.register_buffer(f"made_{name}", made, persistent=False)
             groups = torch.from_numpy(arrays["groups"]).long()
             self.register_buffer("groups", groups, persistent=False)
             self.register_buffer("text_mean", self.text.mean(dim=0))

@@ -102,7 +102,7 @@ class Clear(RecognitionModel):
 METHOD = Method(
     title="CLEAR",
     cite="Bui et al., Pattern Recognition 2025",
-    numbers={"recognition": 2},  # shifted windows: paper size
+    numbers={"recognition": 2, "retrieval": 2},  # shifted windows: paper size
     recognition={
         "model": {
             "type": "Clear",
@@ -159,10 +159,20 @@ METHOD = Method(
             "center": True,
             "unit_parts": True,
             "mirror": True,
+            # chosen on val, see docs/fidelity.md
+            "whiten": 80,
+            "align": 20.0,
+            "made": 1000,
         },
         "train": {"epochs": 12, "batch_size": 128, "lr": 1e-3, "warmup_epochs": 0},
     },
+    neutral={
+        "retrieval.model.whiten": 0,
+        "retrieval.model.align": 0.0,
+        "retrieval.model.made": 0,
+    },
     profiles={
+        "smoke": {"retrieval": {"model": {"made": 100}}},
         "paper": {
             "recognition": {
                 "model": {
@@ -191,6 +201,6 @@ METHOD = Method(
                 },
             },
             "retrieval": {"model": {"dim": 512, "width": 1024}},
-        }
+        },
     },
 )

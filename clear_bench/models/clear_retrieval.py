@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from clear_bench.models.base import RetrievalModel
 from clear_bench.models.losses import contrastive, hardest_hinge, margin_softmax
+from clear_bench.models.whitening import whitening
 from clear_bench.utils.errors import UserError
 
 EMBEDDINGS = ("both", "soft", "hard")
@@ -68,6 +69,13 @@ class ClearRetrieval(RetrievalModel):
         mirror: Train on the features of mirrored images too.
         activation: Between the layers of the adapters, a key of `ACTIVATIONS`.
         shared: Whether all layers of the two query adapters but the first are the same ones.
+        whiten: Directions of the training categories' text that are kept and brought to variance
+            1, see `whitening`; 0 leaves the text as it is.
+        align: Weight of the alignment of the text branch to the one-hot branch, see `alignment`;
+            0 is none.  Of ``embedding=soft`` the one-hot branch learns too then, as a teacher,
+            and no query is embedded by it.
+        made: How many queries were made up for the alignment beside the training categories; the
+            table holds those that are left, see `clear_bench.training.made_queries`.
     """
 
     tunable = True
@@ -91,6 +99,9 @@ class ClearRetrieval(RetrievalModel):
         mirror: bool = True,
         activation: str = "gelu",
         shared: bool = False,
+        whiten: int = 0,
+        align: float = 0.0,
+        made: int = 0,
     ) -> None:
         super().__init__(table)
         _require("embedding", embedding, EMBEDDINGS)
@@ -100,23 +111,26 @@ class ClearRetrieval(RetrievalModel):
         if margin_loss in ("hinge", "contrastive"):
             self.alone(f"margin_loss={margin_loss}: its negatives are those of a process's batch")
         self.embedding, self.combine, self.center = embedding, combine, center
-        self.unit_parts, self.mirror = unit_parts, mirror
+        self.unit_parts, self.mirror, self.activation = unit_parts, mirror, activation
         self.margin_loss, self.margin, self.scale = margin_loss, margin, scale
         self.feature_dropout = nn.Dropout(feature_dropout)
-        sizes = {"soft": self.text.shape[1], "hard": self.one_hot.shape[1]}
-        sizes = {part: size for part, size in sizes.items() if embedding in (part, "both")}
-        _in_range(dim=dim, width=width, scale=scale, margin=margin)
-        if sizes.get("soft") == 0:
-            raise UserError(f"embedding={embedding}: the method reads no text; use hard")
+        _in_range(dim=dim, width=width, scale=scale, margin=margin, whiten=whiten, align=align)
+        asked = ("soft", "hard") if embedding == "both" else (embedding,)
+        self._read_text(asked, whiten, align)
+        widths_of = {"soft": self.seen_text(self.text).shape[1], "hard": self.one_hot.shape[1]}
+        sizes = {part: widths_of[part] for part in asked}
         _fits_together(list(sizes.values()), combine, depth, visual_depth, shared=shared)
+        if self.align and depth == 0:
+            raise UserError(f"align={align}: without adapters (depth=0) there is nothing to align")
         mlp: Any = {"width": width, "dropout": dropout, "activation": activation}
         outputs = {part: dim if depth else size for part, size in sizes.items()}
-        first = {part: width if shared else size for part, size in outputs.items()}
         layers = 1 if shared else depth  # layers that are a part's own
-        if "soft" in sizes:
-            self.text_adapter = adapter(sizes["soft"], first["soft"], layers, **mlp)
-        if "hard" in sizes:
-            self.attribute_adapter = adapter(sizes["hard"], first["hard"], layers, **mlp)
+        if "soft" in asked:
+            first = width if shared else outputs["soft"]
+            self.text_adapter = adapter(widths_of["soft"], first, layers, **mlp)
+        if "hard" in asked or self.align:  # the teacher of the text branch, at the least
+            first = width if shared else outputs.get("hard", dim)
+            self.attribute_adapter = adapter(widths_of["hard"], first, layers, **mlp)
         self.body: nn.Module = nn.Identity()
         if shared:
             rest = adapter(width, dim, depth - 1, **mlp)
@@ -125,18 +139,36 @@ class ClearRetrieval(RetrievalModel):
         joint = max(widths) if combine == "sum" else sum(widths)
         self.visual_adapter = adapter(len(self.feature_mean), joint, visual_depth, **mlp)
 
+    def _read_text(self, asked: Sequence[str], whiten: int, align: float) -> None:
+        """Keep what of the settings is about text; without a soft part there is nothing to do."""
+        if "soft" in asked and self.text.shape[1] == 0:
+            raise UserError(f"embedding={self.embedding}: the method reads no text; use hard")
+        self.align = align if "soft" in asked else 0.0
+        self.whitened = whiten > 0 and "soft" in asked
+        if self.whitened:
+            self.register_buffer("text_map", whitening(self.text, whiten))
+
+    def seen_text(self, text: Tensor) -> Tensor:
+        """Map text embeddings ``(Q, T)`` to the unit vectors that the text adapter reads."""
+        if self.center or self.whitened:
+            text = text - self.text_mean
+        return F.normalize(text @ self.text_map if self.whitened else text, dim=1)
+
+    def soft(self, text: Tensor) -> Tensor:
+        """Map text embeddings ``(Q, T)`` to the soft part of the query."""
+        return self.body(self.text_adapter(self.seen_text(text)))
+
+    def hard(self, one_hot: Tensor) -> Tensor:
+        """Map one-hot codes ``(Q, H)`` to the hard part of the query."""
+        return self.body(self.attribute_adapter(one_hot))
+
     def embed_queries(self, vectors: Tensor, one_hot: Tensor, text: Tensor) -> Tensor:
         """Map queries to unit vectors ``(Q, d)``; see `RetrievalModel.embed_queries`."""
-        parts = []
-        if self.embedding != "hard":
-            if self.center:
-                text = text - self.text_mean
-            parts.append(self.body(self.text_adapter(F.normalize(text, dim=1))))
-        if self.embedding != "soft":
-            parts.append(self.body(self.attribute_adapter(one_hot)))
+        parts = [self.soft(text)] if self.embedding != "hard" else []
+        parts += [self.hard(one_hot)] if self.embedding != "soft" else []
         if self.unit_parts:
             parts = [F.normalize(part, dim=1) for part in parts]
-        joined = sum(parts) if self.combine == "sum" else torch.cat(parts, dim=1)
+        joined: Any = sum(parts) if self.combine == "sum" else torch.cat(parts, dim=1)
         return F.normalize(joined, dim=1)
 
     def embed_images(self, features: Tensor, probabilities: Tensor) -> Tensor:
@@ -146,21 +178,41 @@ class ClearRetrieval(RetrievalModel):
         return F.normalize(self.visual_adapter(self.feature_dropout(features)), dim=1)
 
     def loss(self, features: Tensor, category: Tensor) -> dict[str, Tensor]:
-        """Return the margin loss of a batch against all training categories."""
+        """Return the margin loss of a batch against all training categories, and the alignment."""
         images = self.embed_images(features, features)
         prototypes = self.embed_queries(self.vectors, self.one_hot, self.text)
-        cosine = images @ prototypes.T
+        losses = {"loss": self.margin_of(images @ prototypes.T, category)}
+        if self.align:
+            hard = F.normalize(self.hard(self.one_hot), dim=1)
+            losses["align_loss"] = self.align * self.alignment(len(category))
+            if self.embedding == "soft":  # the teacher learns from the images as well
+                losses["teacher_loss"] = self.margin_of(images @ hard.T, category)
+        return losses
+
+    def alignment(self, count: int) -> Tensor:
+        """Return how far the soft part of a query is from the hard one: ``1 - cosine``, a mean.
+
+        It is that of some queries, drawn among the training categories and those made up.  The
+        hard part is the teacher: it does not move towards the soft one.
+
+        Args:
+            count: How many at most.
+        """
+        text = torch.cat([self.text, self.made_text])
+        one_hot = torch.cat([self.one_hot, self.made_one_hot])
+        drawn = torch.randperm(len(text))[:count].to(text.device)
+        soft, hard = self.soft(text[drawn]), self.hard(one_hot[drawn]).detach()
+        return (1 - F.cosine_similarity(soft, hard, dim=1)).mean()
+
+    def margin_of(self, cosine: Tensor, category: Tensor) -> Tensor:
+        """Return the margin loss of ``(B, C)`` cosines of images and categories."""
         if self.margin_loss == "hinge":
-            return {"loss": hardest_hinge(cosine, category, margin=self.margin)}
+            return hardest_hinge(cosine, category, margin=self.margin)
         if self.margin_loss == "contrastive":
-            return {"loss": contrastive(cosine, category, scale=self.scale)}
+            return contrastive(cosine, category, scale=self.scale)
         margin = 0.0 if self.margin_loss == "softmax" else self.margin
         angular = self.margin_loss == "angular"
-        return {
-            "loss": margin_softmax(
-                cosine, category, margin=margin, scale=self.scale, angular=angular
-            )
-        }
+        return margin_softmax(cosine, category, margin=margin, scale=self.scale, angular=angular)
 
 
 def _fits_together(
@@ -186,14 +238,17 @@ def _fits_together(
         raise UserError(f"shared=true: all layers but the first are shared; depth={depth} has none")
 
 
-def _in_range(dim: int, width: int, scale: float, margin: float) -> None:
+def _in_range(
+    *, dim: int, width: int, scale: float, margin: float, whiten: int, align: float
+) -> None:
     """Raise a `UserError` for numbers that mean nothing, see `ClearRetrieval`."""
     if dim < 1 or width < 1:
         raise UserError(f"dim={dim}, width={width}: must be 1 or more")
     if scale <= 0:
         raise UserError(f"scale={scale}: must be greater than 0")
-    if margin < 0:
-        raise UserError(f"margin={margin}: must be 0 or more")
+    for name, value in {"margin": margin, "whiten": whiten, "align": align}.items():
+        if value < 0:
+            raise UserError(f"{name}={value}: must be 0 or more")
 
 
 def _require(name: str, value: str, allowed: Sequence[str]) -> None:

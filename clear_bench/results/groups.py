@@ -23,7 +23,7 @@ STALE = "stale"
 MARK_OF_ORACLE = "[oracle]"
 """Stands in the name of every row whose epoch was selected on test."""
 
-SAID = ("split", "label_set", "image_size", "identities", "train_on", "letterbox")
+SAID = ("split", "label_set", "image_size", "identities", "train_on", "without", "letterbox")
 """Settings of section ``data`` that stand in the protocol, and so in no name."""
 
 

@@ -182,7 +182,7 @@ class Results:
         return Group(
             study.profile, study.dataset, study.task,
             usable[0].record.protocol if usable else "",
-            study.method, variant.label, usable, tuple(gaps), variant.overrides,
+            variant.method or study.method, variant.label, usable, tuple(gaps), variant.overrides,
         )  # fmt: skip
 
 

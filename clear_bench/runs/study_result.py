@@ -20,11 +20,13 @@ class VariantResult(BaseModel):
     ``status`` is ``finished`` (every seed has a record), ``failed``, ``unavailable`` (it cannot be
     had on this machine, for instance a text encoder's weights) or ``missing`` (not run yet); the
     last three keep a ``reason``.  ``runs`` is seed -> run id of those seeds that have finished.
+    ``method`` is "" where it is the study's own.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     label: str
+    method: str = ""
     levels: dict[str, Any]
     overrides: dict[str, Any]
     checkpoint: str = "selected"
@@ -94,13 +96,20 @@ class StudyResult(BaseModel):
             return self
         return self.model_copy(update={"search": StudyResult.load(file).search})
 
-    def record(self, root: Path, run_id: str) -> tuple[Path, Record]:
+    def record(self, root: Path, run_id: str, method: str = "") -> tuple[Path, Record]:
         """Return run directory and record of one of its runs.
+
+        Args:
+            root: Folder of all runs.
+            run_id: The run.
+            method: Of the variant; "" is the study's own.
 
         Raises:
             UserError: If it is not there.
         """
-        folder = find_folder(root, place(self.profile, self.dataset, self.method, run_id), STUDIES)
+        folder = find_folder(
+            root, place(self.profile, self.dataset, method or self.method, run_id), STUDIES
+        )
         return folder, Record.load(folder)
 
     @classmethod

@@ -118,7 +118,7 @@ def jobs_of(combined: Sequence[Combination]) -> dict[str, Job]:
 def _combination(study: Study, setting: Setting, variant: Variant, seed: int) -> Combination:
     """Return one combination, with the reason where it cannot be planned."""
     try:
-        runs = setting.plan(study.base, setting.overrides(variant), seed)
+        runs = setting.plan(variant.method, setting.overrides(variant), seed)
     except Unavailable as error:
         return Combination(variant, seed, reason=str(error), available=False)
     except UserError as error:
@@ -127,5 +127,5 @@ def _combination(study: Study, setting: Setting, variant: Variant, seed: int) ->
         return Combination(variant, seed, reason=str(error))
     last = next((run for run in reversed(runs) if run.task == study.task), None)
     if last is None:
-        raise UserError(f"{study.base}: has no {study.task}, which the study is about")
+        raise UserError(f"{variant.method}: has no {study.task}, which the study is about")
     return Combination(variant, seed, last.line)

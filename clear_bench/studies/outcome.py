@@ -65,6 +65,7 @@ def _result(seeds: Sequence[Combination], failures: Mapping[str, str]) -> Varian
         status = next((s for s, _ in reasons if s != "missing"), "missing")
     return VariantResult(
         label=variant.label,
+        method=variant.method,
         levels={k: word(v) for k, v in variant.levels.items()},
         overrides=dict(variant.overrides),
         checkpoint=variant.checkpoint,

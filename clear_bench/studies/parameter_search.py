@@ -82,7 +82,7 @@ def search_parameters(
     task = ParameterSearch(
         storage=crew.address,
         name=title,
-        base=study.base,
+        base=reference.method,
         task=study.task,
         overrides=overrides,
         spaces=study.search,
@@ -98,7 +98,8 @@ def search_parameters(
         reasons = {t.user_attrs.get("reason", "pruned") for t in kept}
         raise UserError(f"{title}: no trial succeeded: {'; '.join(sorted(reasons))}")
     best = max(complete, key=lambda t: t.value or 0.0)
-    variant = Variant({"search": "best"}, {**reference.overrides, **best.params}, "selected", False)
+    overrides = {**reference.overrides, **best.params}
+    variant = Variant({"search": "best"}, overrides, "selected", False, reference.method)
     runs = _retrain(study, setting, variant, f"{title} best", crew)
     return _merged(name, study, setting, _result(optuna_study, task, best, runs))
 

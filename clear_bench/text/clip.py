@@ -26,6 +26,7 @@ def pretrained(source: str) -> Any:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
+    logging.set_verbosity_error()  # what is missing is looked at below
     load: Any = CLIPModel.from_pretrained  # typed as if it never told what it found
     try:
         model, report = load(source, output_loading_info=True, dtype=torch.float32)

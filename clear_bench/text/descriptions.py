@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clear_bench.data.schema import Attribute, Schema
+from clear_bench.text.everyday import everyday
 from clear_bench.utils.errors import unknown
 
 Vector = NDArray[np.integer]
@@ -190,6 +191,12 @@ def random(schema: Schema, vector: Vector) -> list[str]:
     return [" ".join(_generator("random", vector).choice(NEUTRAL.split(), count))]
 
 
+def typed(schema: Schema, vector: Vector) -> list[str]:
+    """Return what is present as a person might type it, see `clear_bench.text.everyday`."""
+    slots = said(schema, vector, absences=False)
+    return [everyday(slots, _generator("typed", vector))]
+
+
 def _generator(salt: str, vector: Vector) -> np.random.Generator:
     """Return a generator that depends on a vector and nothing else."""
     salted = salt.encode() + np.asarray(vector, np.uint8).tobytes()
@@ -204,6 +211,7 @@ TEMPLATES: dict[str, Callable[[Schema, Vector], list[str]]] = {
     "paraphrases": paraphrases,
     "shuffled": shuffled,
     "random": random,
+    "typed": typed,
 }
 """Name of a template to the function from (schema, vector) to sentences."""
 

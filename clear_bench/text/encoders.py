@@ -50,12 +50,20 @@ def unavailable(name: str) -> str:
     seconds at most.
 
     Raises:
-        UserError: If the name is unknown: that is a mistake, not a lack.
+        UserError: If the name is unknown, or its pooling does not fit: that is a mistake, not a
+            lack.
     """
     if name == "none":
         return ""
-    base, _ = _parse(name)
-    return PACKAGED[base].unavailable() if base in PACKAGED else hub.unavailable(base)
+    base, pooling = _parse(name)
+    if base in PACKAGED:
+        return PACKAGED[base].unavailable()
+    reason, kind = hub.unavailable(base), hub.model_type(base)
+    if not reason and kind == "clip" and pooling != "clip":
+        raise UserError(f"text encoder {base}: is a CLIP, whose text tower is read by {base}@clip")
+    if not reason and kind not in ("", "clip") and pooling == "clip":
+        raise UserError(f"text encoder {base}: is a {kind}; @clip is for CLIP models, leave it out")
+    return reason
 
 
 def require(name: str) -> None:

@@ -1,5 +1,6 @@
 """Whether a model of the Hugging Face hub can be had here: told within seconds, offline too."""
 
+import json
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -25,14 +26,16 @@ def unavailable(source: str) -> str:
     if Path(source).is_dir():
         loadable = (Path(source) / "config.json").is_file()
         return "" if loadable else "cannot be loaded (a folder without config.json)"
+    if source.startswith((".", "~")) or source.count("/") != 1 or source.strip("/") != source:
+        return "no such folder"  # and no hub id, which is OWNER/NAME
     if kept(source):
         return ""
     reason = asked(source)
     if not reason:
         return ""
     return (
-        f"cannot be loaded (not in the local hub cache; {reason}); run once where the hub is "
-        "reachable, or choose a packaged one"
+        f"cannot be loaded (no such folder, nor in the local hub cache; {reason}); run once where "
+        "the hub is reachable, or choose a packaged one"
     )
 
 
@@ -48,6 +51,23 @@ def kept(source: str) -> bool:
         return all(any_of(names) for names in (("config.json",), WEIGHTS, WORDS))
     except HFValidationError:  # no name that a hub id can have
         return False
+
+
+def model_type(source: str) -> str:
+    """Return the family that a model's configuration names; "" where none is here or is said."""
+    from huggingface_hub import try_to_load_from_cache
+
+    if Path(source).is_dir():
+        file: object = str(Path(source) / "config.json")
+    else:
+        file = try_to_load_from_cache(source, "config.json") if kept(source) else None
+    if not isinstance(file, str) or not Path(file).is_file():
+        return ""
+    try:
+        said = json.loads(Path(file).read_text(encoding="utf-8"))
+    except ValueError:  # transformers says what is wrong with it
+        return ""
+    return str(said.get("model_type", "")) if isinstance(said, dict) else ""
 
 
 @lru_cache

@@ -36,47 +36,33 @@ def one_thread() -> Iterator[None]:
 class Transformer:
     """A language model of transformers, with a pooling over its last hidden states.
 
+    Of a model with encoder and decoder the encoder is read, and only its weights are asked for.
+
     Args:
         source: Hub id or folder.
         pooling: One of `POOLINGS`.
         extra: Passed to ``from_pretrained``.
 
     Raises:
-        UserError: If the weights cannot be had or are not complete.
+        UserError: If the weights cannot be had or are not complete, or the model or its tokenizer
+            reads no English text.
     """
 
     def __init__(self, source: str, pooling: str, **extra: Any) -> None:
-        import torch
-        from transformers import AutoModel, AutoTokenizer
-        from transformers.utils import logging
-
-        logging.disable_progress_bar()
+        self.source, self.pooling = source, pooling
         # What is here is taken as it is: a hub that is slow or gone is not waited for.
         extra["local_files_only"] = Path(source).is_dir() or hub.kept(source)
-        try:
-            self.tokenizer: Any = AutoTokenizer.from_pretrained(source, **extra)
-            model, report = AutoModel.from_pretrained(
-                source, output_loading_info=True, dtype=torch.float32, **extra
-            )
-        except (OSError, ValueError) as error:
-            cause = str(error).strip().splitlines()[0]
-            raise UserError(
-                f"text encoder {source}: cannot be loaded ({cause}); run once where the hub is "
-                "reachable, or choose a packaged one"
-            ) from None
-        missing = [key for key in report["missing_keys"] if "pooler" not in key]
-        if missing:  # transformers would fill them with random numbers
-            raise UserError(f"text encoder {source}: has no weights for {', '.join(missing[:3])}")
-        self.model: Any = model.eval()
-        self.pooling = pooling
-        self.source = source
-        self.dim = int(model.config.hidden_size)
+        self.tokenizer, self.model = self._load(extra)
+        # Padding is masked, so any token will do where none is meant for it.
+        ends = (self.tokenizer.pad_token_id, self.tokenizer.eos_token_id)
+        self.padding = next((number for number in ends if number is not None), 0)
+        unknown = self.tokenizer.unk_token_id
+        if not set(self.tokenizer("a person", add_special_tokens=False)["input_ids"]) - {unknown}:
+            raise self._no("its tokenizer knows no English word, or its files are not there")
         longest = self.tokenizer.model_max_length
-        self.length = min(longest, getattr(model.config, "max_position_embeddings", longest))
-        # Right padding: under causal attention no token then sees a padded one.
-        self.tokenizer.padding_side = "right"
-        if self.tokenizer.pad_token is None:
-            self.tokenizer.pad_token = self.tokenizer.eos_token
+        positions = getattr(self.model.config, "max_position_embeddings", None) or longest
+        self.length = min(longest, positions) if positions > 0 else longest  # XLNet has -1
+        self.dim = self._batch(["a person"], self._lengths(["a person"])[0]).shape[1]
 
     def encode(self, sentences: Sequence[str]) -> NDArray[np.float32]:
         """Return ``(N, dim)`` embeddings, float32.
@@ -87,7 +73,7 @@ class Transformer:
         from clear_bench.utils.progress import track
 
         texts = [PROMPT.format(s) for s in sentences] if self.pooling == "prompt" else sentences
-        lengths = [len(ids) for ids in self.tokenizer(list(texts))["input_ids"]]
+        lengths = self._lengths(texts)
         for text, length in zip(texts, lengths, strict=True):
             if length > self.length:
                 raise UserError(
@@ -107,11 +93,53 @@ class Transformer:
             vectors[rows] = self._batch(filled, padded[rows[0]])[: len(rows)]
         return vectors
 
+    def _load(self, extra: dict[str, Any]) -> tuple[Any, Any]:
+        """Return tokenizer and model, with every weight that is read from the file."""
+        import torch
+        from transformers import AutoConfig, AutoModel, AutoTokenizer
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()
+        logging.set_verbosity_error()  # what is missing is looked at below
+        try:
+            config = AutoConfig.from_pretrained(self.source, **extra)
+            tokenizer = AutoTokenizer.from_pretrained(self.source, **extra)
+            whole, report = AutoModel.from_pretrained(
+                self.source, output_loading_info=True, dtype=torch.float32, **extra
+            )
+        except (OSError, ValueError, ImportError, RuntimeError) as error:
+            cause = str(error).strip().splitlines()[0]
+            raise UserError(
+                f"text encoder {self.source}: cannot be loaded ({cause}); run once where the hub "
+                "is reachable, or choose a packaged one"
+            ) from None
+        if whole.main_input_name != "input_ids" or hasattr(whole, "get_text_features"):
+            raise self._no(f"is no language model but a {config.model_type}")
+        # Of the family, since an encoder that was saved alone says it has no decoder.
+        model = whole.get_encoder() if type(config).is_encoder_decoder else whole
+        missing = [key for key in sorted(report["missing_keys"]) if _is_read(whole, model, key)]
+        if missing:  # transformers would fill them with random numbers
+            raise self._no(f"has no weights for {', '.join(missing[:3])}")
+        return tokenizer, model.eval()
+
+    def _no(self, reason: str) -> UserError:
+        """Return the error for a model that cannot embed sentences."""
+        return UserError(f"text encoder {self.source}: {reason}")
+
+    def _lengths(self, texts: Sequence[str]) -> list[int]:
+        """Return how many tokens each text has."""
+        return [len(ids) for ids in self.tokenizer(list(texts))["input_ids"]]
+
     def _batch(self, texts: list[str], length: int) -> NDArray[np.float32]:
         """Return the embeddings of a full batch."""
         import torch
 
-        inputs = self.tokenizer(texts, padding="max_length", max_length=length, return_tensors="pt")
+        inputs = {
+            # On the right: under causal attention no token then sees a padded one.
+            name: torch.tensor([row + [fill] * (length - len(row)) for row in rows])
+            for name, rows in self.tokenizer(texts).items()
+            for fill in [self.padding if name == "input_ids" else 0]
+        }
         with torch.inference_mode(), one_thread():
             states = self.model(**inputs).last_hidden_state
         mask = inputs["attention_mask"].to(states.dtype)
@@ -127,3 +155,14 @@ class Transformer:
         if self.pooling == "weighted":
             mask = mask * torch.arange(1, mask.shape[1] + 1)
         return mask / mask.sum(dim=1, keepdim=True)
+
+
+def _is_read(whole: Any, model: Any, key: str) -> bool:
+    """Return whether a parameter of a loaded model is needed, and in its file.
+
+    A pooler is not read, nor a decoder, and sine waves are computed.
+    """
+    parameter = dict(whole.named_parameters(remove_duplicate=False)).get(key)
+    read = any(parameter is p for p in model.parameters())
+    owner = type(whole.get_submodule(key.rpartition(".")[0])).__name__
+    return read and "pooler" not in key and "Sinusoidal" not in owner

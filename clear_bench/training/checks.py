@@ -149,10 +149,22 @@ def _class(registry: Any, config: Config, task: str) -> Any:
     return registry.get(config[task]["model"]["type"])
 
 
+def check_attributes(run: Run) -> None:
+    """Raise `Unavailable` for a setting that names an attribute which the data do not have."""
+    dataset, asked = run.dataset, run.rules.queries_with
+    for words in filter(None, (run.config["data"]["without"], asked)):
+        column = dataset.schema.column(words)
+        if words == asked and not dataset.labels[dataset.rows("test"), column].any():
+            raise Unavailable(f"{dataset.name}: no test image has {words}")
+
+
 def check_text(run: Run) -> None:
     """Raise a `UserError` for a text that cannot be made, before anything is trained."""
     from clear_bench.text.descriptions import PHRASINGS, TEMPLATES
     from clear_bench.text.encoders import require
+
+    if run.rules.query_template not in ("", *TEMPLATES):
+        raise unknown("template", run.rules.query_template, TEMPLATES)
 
     settings = run.section.get("text")
     if settings is None:

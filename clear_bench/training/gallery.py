@@ -21,7 +21,9 @@ def order_of(run: Run, rows: NDArray[np.intp]) -> NDArray[np.intp]:
     return gallery_order(run.rules.gallery_order, category, paths, run.dataset.queries(rows))
 
 
-def gallery_of(run: Run, cache: Cache, rows: NDArray[np.intp], seen: NDArray[np.intp]) -> Arrays:
+def gallery_of(
+    run: Run, cache: Cache, split: str, rows: NDArray[np.intp], seen: NDArray[np.intp]
+) -> Arrays:
     """Return queries and gallery of a split, but for features.
 
     The form is that of `clear_bench.engine.inference.rank_split`.
@@ -29,16 +31,24 @@ def gallery_of(run: Run, cache: Cache, rows: NDArray[np.intp], seen: NDArray[np.
     Args:
         run: The run.
         cache: For texts.
+        split: ``val`` or ``test``; what the protocol says of test queries holds for the second.
         rows: ``(N,)`` images of the gallery, in its order.
         seen: Rows of images whose categories count as seen.
     """
     dataset, rules = run.dataset, run.rules
     labels = dataset.labels[rows]
-    queries = cache.queries(dataset.schema, labels, run.section.get("text"))
+    text = run.section.get("text")
+    if text and split == "test" and rules.query_template:
+        text = {**text, "template": rules.query_template}
+    queries = cache.queries(dataset.schema, labels, text)
     asked = np.ones(len(queries["vectors"]), bool)
+    if split == "test" and rules.queries_with:
+        asked = queries["vectors"][:, dataset.schema.column(rules.queries_with)] == 1
+        if not asked.any():
+            raise UserError(f"{dataset.name}: no test query has {rules.queries_with}")
     if rules.queries == "unseen-categories":
         old = {vector.tobytes() for vector in dataset.labels[seen]}
-        asked = np.array([v.tobytes() not in old for v in queries["vectors"]])
+        asked &= np.array([v.tobytes() not in old for v in queries["vectors"]])
         if not asked.any():
             raise UserError(f"{dataset.name}: every category is seen; see protocol.queries")
     category = queries["category"]

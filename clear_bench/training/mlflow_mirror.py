@@ -106,7 +106,7 @@ def _mirror_study(result: StudyResult, root: Path) -> None:
     have = {run.data.tags["variant"] for run in children}
     for variant in result.variants:
         for seed, run_id in sorted(variant.runs.items()):
-            record = result.record(root, run_id)[1]
+            record = result.record(root, run_id, variant.method)[1]
             key = f"{variant.label} {_key(record)}"
             if key in have:
                 continue

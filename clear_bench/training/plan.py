@@ -18,6 +18,7 @@ from clear_bench.runs.record import Record
 from clear_bench.runs.run import Run
 from clear_bench.training.checks import (
     PACKAGED_STARTS,
+    check_attributes,
     check_backbone,
     check_hub,
     check_networks,
@@ -81,6 +82,8 @@ def plan(
         check_backbone(config, runs[-1].config)
         runs.append(Run(config, "retrieval", loaded, root, runs[-1], under=under))
     for run in runs:
+        if run.dataset is loaded:  # a start's data are others
+            check_attributes(run)
         check_text(run)
         if run.task == "recognition" and not run.finished:
             check_networks(run.config)

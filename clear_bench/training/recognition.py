@@ -44,10 +44,20 @@ def split_rows(run: Run, readable: NDArray[np.bool_]) -> Rows:
         rows["train"] = np.concatenate([rows["train"], rows.pop("val")])
     persons = run.dataset.manifest["person"].to_numpy()[rows["train"]]
     rows["train"] = rows["train"][keep_identities(persons, run.config["data"]["identities"])]
+    for split in rows.keys() - {"test"}:
+        rows[split] = rows[split][~left_out(run, rows[split])]
     for split, chosen in rows.items():
         if not len(chosen):
             raise UserError(f"{run.dataset.name}: the {split} split has no images")
     return rows
+
+
+def left_out(run: Run, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Return which of some rows ``data.without`` keeps out of training and selection."""
+    without = run.config["data"]["without"]
+    if not without:
+        return np.zeros(len(rows), bool)
+    return run.dataset.labels[rows, run.dataset.schema.column(without)] == 1
 
 
 class Recognition(Task):

@@ -17,13 +17,14 @@ from clear_bench.training.cache import Cache
 from clear_bench.training.checkpoints import selected_model
 from clear_bench.training.finetuning import begin, seen_in_training
 from clear_bench.training.gallery import gallery_of, order_of
+from clear_bench.training.made_queries import made_queries
 from clear_bench.training.model_config import (
     Arrays,
     config_for_weights,
     retrieval_config,
     training_table,
 )
-from clear_bench.training.recognition import Recognition, Rows, split_rows
+from clear_bench.training.recognition import Recognition, Rows, left_out, split_rows
 from clear_bench.training.task import Measured, Task
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.hashing import file_sha256
@@ -82,19 +83,20 @@ class Retrieval(Task):
     def queries(self) -> Arrays:
         """Queries of the training images, see `Cache.queries`."""
         labels = self.run.dataset.labels[self.rows["train"]]
-        return self.cache.queries(self.run.dataset.schema, labels, self.run.section.get("text"))
+        return self.cache.queries(self.run.dataset.schema, labels, self.text_settings)
 
     @cached_property
     def splits(self) -> dict[str, Arrays]:
         """``val``, if it is held out, and ``test`` as `rank_split` wants them."""
-        learned_from = np.concatenate([self.rows["train"], self.run.dataset.rows("val")])
+        val = self.run.dataset.rows("val")
+        learned_from = np.concatenate([self.rows["train"], val[~left_out(self.run, val)]])
         splits = {}
         seen_before = {"val": self.rows["train"], "test": learned_from}
         for split in self.run.measured:
             rows = self.rows[split]
             encoded = {k: np.asarray(self.encoded[k][rows]) for k in ("features", "probabilities")}
             splits[split] = (
-                gallery_of(self.run, self.cache, rows, seen_before[split])
+                gallery_of(self.run, self.cache, split, rows, seen_before[split])
                 | encoded
                 | {"rows": rows}
             )
@@ -103,8 +105,16 @@ class Retrieval(Task):
     @cached_property
     def table(self) -> Arrays:
         """What the model reads of the training split."""
-        mean = np.asarray(self.encoded["features"][self.rows["train"]]).mean(axis=0)
-        return training_table(self.run, self.queries, mean)
+        run, rows, model = self.run, self.rows["train"], self.run.section["model"]
+        mean = np.asarray(self.encoded["features"][rows]).mean(axis=0)
+        drawn = model.get("made", 0) if model.get("align") and model["embedding"] != "hard" else 0
+        made = made_queries(run.dataset, self.cache, rows, drawn, self.text_settings)
+        return training_table(run, self.queries, mean) | made
+
+    @property
+    def text_settings(self) -> Mapping[str, str] | None:
+        """Encoder and template of training; None for a method that reads no text."""
+        return self.run.section.get("text")
 
     @cached_property
     def model(self) -> dict[str, Any]:
@@ -183,6 +193,7 @@ class Retrieval(Task):
             **held_out,
             "gallery_images": len(self.rows["test"]),
             "queries": len(self.splits["test"]["vectors"]),
+            **({"made_queries": len(self.table["made_text"])} if "made_text" in self.table else {}),
         }
 
     def _val_rows(self, rows: Rows) -> NDArray[np.intp]:

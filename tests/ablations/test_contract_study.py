@@ -25,7 +25,7 @@ SEARCHED = ("adapters", "margin", "loss_weighting", "cross_depth")
 
 def config_of(study: Study, variant: Variant, profile: str = "default") -> dict[str, Any]:
     """Return what a run of a variant depends on."""
-    return for_task(compose(study.base, "synthped", profile, 0, variant.overrides), study.task)
+    return for_task(compose(variant.method, "synthped", profile, 0, variant.overrides), study.task)
 
 
 def configs(study: Study, profile: str) -> list[dict[str, Any]]:
@@ -106,7 +106,7 @@ def test_retrieval_variants_learn(key, tmp_path):
     features, category = as_batch(write_table(tmp_path))
     for config in configs(STUDIES[key], "default"):
         model = build(retrieval_config(config, tmp_path))
-        loss = model.loss(features, category)["loss"]
+        loss = sum(model.loss(features, category).values())
         loss.backward()
         assert torch.isfinite(loss)
         assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in model.parameters())

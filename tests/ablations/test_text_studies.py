@@ -14,7 +14,9 @@ from clear_bench.text import encoders, hub
 from clear_bench.text.descriptions import TEMPLATES, describe_all
 from clear_bench.training.cache import Cache
 from clear_bench.training.execute import execute
+from clear_bench.training.made_queries import made_vectors
 from clear_bench.training.plan import plan
+from clear_bench.training.recognition import split_rows
 from clear_bench.utils.errors import UserError
 
 NAMES = ("lm_choice", "lm_choice_soft", "templates", "templates_soft")
@@ -108,9 +110,15 @@ def test_each_sentence_is_embedded_once_and_the_cache_changes_no_bit(world, monk
     dataset = planned()[0].dataset
     for name, templates in (("wordllama", ("positives", "list")), ("glove", ("positives",))):
         embedded = {sentence for encoder, sentence in asked if encoder == name}
+        rows = split_rows(planned()[0], np.ones(len(dataset.labels), bool))
+        shown = dataset.labels[rows["train"]]
+        made = made_vectors(shown, dataset.schema.groups, 100)
         every, tested = (
-            {s for t in templates for [s] in describe_all(dataset.schema, categories(rows)[0], t)}
-            for rows in (dataset.labels, dataset.labels[dataset.rows("test")])
+            {s for t in templates for [s] in describe_all(dataset.schema, vectors, t)}
+            for vectors in (
+                np.concatenate([categories(dataset.labels)[0], made]),
+                categories(dataset.labels[dataset.rows("test")])[0],
+            )
         )
         assert tested <= embedded <= every
     assert len(asked) == len(set(asked)) > 0
@@ -138,7 +146,10 @@ def no_training(monkeypatch):
 @pytest.mark.parametrize(
     ("encoder", "message"),
     [
-        ("openai-community/gpt2@prompt", "gpt2: cannot be loaded .not in the local hub cache"),
+        (
+            "openai-community/gpt2@prompt",
+            "gpt2: cannot be loaded .no such folder, nor in the local hub cache",
+        ),
         ("smollm", "unknown text encoder 'smollm'; did you mean smollm2"),
         ("glove@last", "pooling cannot be chosen"),
     ],
@@ -166,3 +177,29 @@ def test_a_finished_run_needs_no_encoder(world, monkeypatch):
     hub.asked.cache_clear()
     with pytest.raises(UserError, match="some/model: cannot be loaded"):
         planned(**{"retrieval.text.encoder": "some/model"})
+
+
+def test_a_level_may_be_another_method():
+    for key in ("paraphrases_at_test", "unseen_words"):
+        variants = list(study(key).variants())
+        methods = {v.levels["query"]: v.method for v in variants}
+        assert methods == {"soft": "clear", "both": "clear", "hard": "clear",
+                           "likelihood": "likelihood", "chance": "chance"}  # fmt: skip
+        assert not any("method" in v.overrides for v in variants)
+        reference = next(v for v in variants if v.reference)
+        assert reference.method == "clear"
+
+
+def test_who_reads_no_words_is_asked_in_one_wording():
+    variants = list(study("paraphrases_at_test").variants())
+    words = {q: [v.levels["words"] for v in variants if v.levels["query"] == q]
+             for q in ("soft", "both", "hard", "likelihood", "chance")}  # fmt: skip
+    assert words["soft"] == words["both"] == ["as trained", "list", "slots", "typed", "random"]
+    assert words["hard"] == words["likelihood"] == words["chance"] == ["as trained"]
+
+
+def test_unseen_and_seen_differ_in_training_alone():
+    for variant in study("unseen_words").variants():
+        value, _, seen = variant.levels["value"].rpartition(" ")
+        assert variant.overrides["protocol.queries_with"] == value
+        assert variant.overrides.get("data.without") == (value if seen == "unseen" else None)

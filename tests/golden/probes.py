@@ -240,7 +240,9 @@ def variants(method: str, task: str, model: dict[str, Any]) -> dict[str, dict[st
     distinct: dict[str, dict[str, Any]] = {}
     for key in sorted(plugins.available("study")):
         study: Study = plugins.load("study", key).STUDY
-        for variant in study.variants() if study.base == method else ():
+        for variant in study.variants():
+            if variant.method != method:
+                continue
             changed = {k: v for k, v in variant.overrides.items() if k != "recognition.init"}
             config = compose(method, "synthped", "default", 0, changed)
             size = {"image_size": config["data"]["image_size"]} if task == "recognition" else {}

@@ -107,11 +107,24 @@ def test_bert_in_numpy_equals_torch():
         fast.encode(["word " * 600])
 
 
-@pytest.mark.parametrize("embedding", ["both", "soft", "hard"])
-@pytest.mark.parametrize(
-    ("combine", "depth", "center"), [("concat", 2, True), ("sum", 3, False), ("concat", 1, True)]
-)
-def test_query_tower_in_numpy_equals_torch(tmp_path, embedding, combine, depth, center):
+SWITCHES = [
+    {"depth": 2},
+    {"combine": "sum", "depth": 3, "center": False},
+    {"depth": 1},
+    {"depth": 3, "activation": "relu"},
+    {"depth": 2, "unit_parts": False},
+    {"depth": 2, "whiten": 3},
+    {"depth": 2, "whiten": 4, "center": False, "align": 1.0},
+]
+CASES = [(e, s) for e in ("both", "soft", "hard") for s in SWITCHES]
+CASES += [
+    ("both", {"depth": d, "shared": True, "activation": a}) for d, a in ((2, "gelu"), (4, "relu"))
+]
+CASES += [("soft", {"depth": 0}), ("both", {"depth": 0, "whiten": 2})]
+
+
+@pytest.mark.parametrize(("embedding", "switches"), CASES)
+def test_query_tower_in_numpy_equals_torch(tmp_path, embedding, switches):
     rng = np.random.default_rng(0)
     table = {"vectors": rng.integers(0, 2, (5, 4)), "one_hot": rng.integers(0, 2, (5, 8)),
              "text": rng.normal(size=(5, 6)), "counts": np.ones(5), "groups": np.arange(4),
@@ -120,9 +133,10 @@ def test_query_tower_in_numpy_equals_torch(tmp_path, embedding, combine, depth, 
     load("method", "clear")  # registers its models
     torch.manual_seed(0)
     model = build({"type": "ClearRetrieval", "table": str(tmp_path / "table.npz"), "dim": 3,
-                   "embedding": embedding, "combine": combine, "depth": depth, "center": center,
+                   "embedding": embedding, "combine": "concat", "center": True,
                    "visual_depth": 1, "width": 9, "dropout": 0.1, "feature_dropout": 0.1,
-                   "margin_loss": "cosine", "margin": 0.1, "scale": 16.0}).eval()  # fmt: skip
+                   "margin_loss": "cosine", "margin": 0.1, "scale": 16.0,
+                   **switches}).eval()  # fmt: skip
     np.savez(tmp_path / "tower.npz", **export_tower(model))
     fast = QueryTower(tmp_path / "tower.npz")
     one_hot, text = (table[k].astype(np.float32) for k in ("one_hot", "text"))

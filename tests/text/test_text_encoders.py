@@ -86,7 +86,9 @@ def test_an_offline_hub_is_not_asked(online, monkeypatch):
     online(fail(AssertionError("asked")), fail(AssertionError("asked")))
     monkeypatch.setattr(constants, "is_offline_mode", lambda: True)
     reason = encoders.unavailable(HUB)
-    assert reason.startswith("cannot be loaded (not in the local hub cache; HF_HUB_OFFLINE")
+    assert reason.startswith(
+        "cannot be loaded (no such folder, nor in the local hub cache; HF_HUB_OFFLINE"
+    )
     assert "\n" not in reason
 
 

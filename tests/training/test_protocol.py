@@ -50,6 +50,8 @@ CHANGES = {
     "select_retrieval": "rank1",
     "val_identities": "all",
     "queries": "unseen-categories",
+    "queries_with": "hat",
+    "query_template": "typed",
     "gallery_order": "sal",
     "removal": "sal",
     "ap": "trapezoid",
@@ -68,7 +70,7 @@ def test_every_rule_changes_a_signature_and_the_name_does_not():
     assert lines(Protocol(name="other")) == lines(Protocol())
 
 
-@pytest.mark.parametrize("key", ["split", "label_set", "image_size", "identities"])
+@pytest.mark.parametrize("key", ["split", "label_set", "image_size", "identities", "without"])
 def test_data_settings_change_the_signature(key):
     other = {**DATA, key: {"image_size": [256, 128], "identities": 0.5}.get(key, "x")}
     for task in ("recognition", "retrieval"):
