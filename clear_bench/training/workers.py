@@ -16,6 +16,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from clear_bench.utils.errors import UserError
+from clear_bench.utils.processes import end_with_parent
 from clear_bench.utils.progress import be_quiet
 
 
@@ -167,6 +168,7 @@ def gpus() -> list[str]:
 
 def _serve(line: Connection, gpu: str) -> None:
     """Carry out calls until nobody asks any more."""
+    end_with_parent()
     be_quiet()  # the lines of several would mix; each run has its log
     if gpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu

@@ -1,15 +1,25 @@
 """The edge of every command: bad input is one line on stderr and exit status 2."""
 
+import os
+import signal
 import sys
-from collections.abc import Callable
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType, TracebackType
 from typing import NoReturn
 
 import typer
 from typer.exceptions import TyperException
 
+from clear_bench.utils.disk import FULL
 from clear_bench.utils.errors import UserError
+from clear_bench.utils.secrets import masked
 
 INTERRUPTED = 130
+READER_GONE = 141  # as of a program that SIGPIPE ends
+STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
 def main(app: typer.Typer) -> NoReturn:
@@ -19,7 +29,9 @@ def main(app: typer.Typer) -> NoReturn:
         try:
             if app(standalone_mode=False) == INTERRUPTED:  # typer makes a status of Ctrl-C
                 raise KeyboardInterrupt
-        except typer.Abort:
+        except typer.Abort as error:
+            if isinstance(error.__cause__, EOFError):  # a broken file, which is no Ctrl-C
+                raise error.__cause__ from None
             raise KeyboardInterrupt from None
         except TyperException as error:
             context = getattr(error, "ctx", None)
@@ -30,18 +42,87 @@ def main(app: typer.Typer) -> NoReturn:
 
 
 def run_command(command: Callable[[], object]) -> NoReturn:
-    """Run a command line and leave: status 2 and one line on a `UserError`, 130 on Ctrl-C."""
+    """Run a command line and leave.
+
+    The status is 2 with one line for a `UserError`, a file that cannot be used or a full disk, 130
+    on Ctrl-C or SIGTERM, which are answered at once.  A bug keeps its traceback.  No secret is
+    printed, see `masked`.
+    """
+    sys.excepthook = _masked_traceback
     try:
-        command()
+        with _stoppable():
+            command()
+            sys.stdout.flush()
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        _say(f"error: {error}")
         raise SystemExit(2) from None
     except OSError as error:
-        if error.filename is None:
+        if not _output_ended() and error.filename is None and error.errno not in FULL:
             raise
-        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
+        where = error.filename or ("standard output" if _output_ended() else "a disk")
+        _leave_output()
+        if isinstance(error, BrokenPipeError):
+            raise SystemExit(READER_GONE) from None
+        _say(f"error: {where}: {error.strerror}")
         raise SystemExit(2) from None
     except KeyboardInterrupt:
-        print("stopped; run the same command again to go on", file=sys.stderr)
-        raise SystemExit(130) from None
+        _say("stopped; run the same command again to go on")
+        raise SystemExit(INTERRUPTED) from None
     raise SystemExit(0)
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM stop the body; the first is answered at once, the second ends all."""
+    own = os.getpid()
+    heard = False
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal heard
+        if os.getpid() != own or heard:  # a child that was forked, or somebody in a hurry
+            os._exit(INTERRUPTED)
+        heard = True
+        _say("stopping; once more to end at once")
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, stop) for number in STOPS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _say(text: str) -> None:
+    """Print a line on standard error, if that is there."""
+    try:
+        print(masked(text), file=sys.stderr, flush=True)
+    except OSError:  # nobody could be told of it
+        return
+
+
+def _masked_traceback(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Print the traceback of a bug without the secrets in it."""
+    _say("".join(traceback.format_exception(kind, error, trace)).rstrip())
+
+
+def _output_ended() -> bool:
+    """Return whether standard output takes nothing any more: its disk is full, its reader gone."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        return True
+    return False
+
+
+def _leave_output() -> None:
+    """Let what standard output still holds go nowhere, or Python tries once more and complains."""
+    if _output_ended():
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
