@@ -18,7 +18,7 @@ Name = Annotated[str, StringConstraints(pattern=PATTERN, max_length=200)]
 """Of a method, data set, profile, run or study: never a path, nor anything that means something."""
 
 OptionalName = Annotated[str, StringConstraints(pattern=rf"{PATTERN}|^$", max_length=200)]
-Signature = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:%@+,|-]*$", max_length=1000)]
+Signature = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:%@+,| -]*$", max_length=1000)]
 Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.@+ -]+$", max_length=300)]
 Hex = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]*$", max_length=64)]
 Count = Annotated[int, Field(ge=0, lt=WIDEST)]

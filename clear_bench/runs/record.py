@@ -12,8 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from clear_bench.config.dotted import flatten
 from clear_bench.config.numbers import identity
 from clear_bench.config.protocol import Protocol
-from clear_bench.config.sections import Data, Train
+from clear_bench.config.sections import Data
 from clear_bench.runs.fields import (
+    WIDEST,
     Count,
     Hex,
     Key,
@@ -131,9 +132,12 @@ def _require_sections(record: Record) -> None:
     config = record.config
     Data.model_validate(config["data"])
     Protocol.model_validate(config["protocol"])
-    Train.model_validate(config[record.task]["train"])
-    if not isinstance(config[record.task]["model"], dict) or not isinstance(config["threads"], int):
-        raise TypeError("model, threads")
+    section = config[record.task]
+    for name, value in (("threads", config["threads"]), ("epochs", section["train"]["epochs"])):
+        if not isinstance(value, int) or not 0 <= value < WIDEST:
+            raise TypeError(name)
+    if not isinstance(section["model"], dict):
+        raise TypeError("model")
 
 
 def plain(values: Any) -> Any:

@@ -8,13 +8,19 @@ _WORD = (
     r"(?:pass(?:word|wd|phrase|code)?|pwd|secret|token|credentials?|api[_-]?key|access[_-]?key"
     r"|account[_-]?key|private[_-]?key|secret[_-]?key|signature|sig|sas|authorization)"
 )
-_KEY = rf"(?<![A-Za-z0-9])(?:[A-Za-z0-9.%-]+[_.-]|ssl|pg|db|my)?{_WORD}(?:[_-](?:key|id))?"
+_BEGIN = "(?:(?<![A-Za-z0-9])|(?<=%3B)|(?<=%26)|(?<=%20))"
+_KEY = rf"{_BEGIN}(?:[A-Za-z0-9.%-]+[_.-]|ssl|pg|db|my)?{_WORD}(?:[_-](?:key|id))?"
 _NAME = re.compile(rf"(?:.*[_.-]|ssl|pg|db|my)?{_WORD}(?:[_-](?:key|id))?", re.IGNORECASE)
 _QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|%(?:22|27).*?%(?:22|27)"""
 _VALUE = rf"""(?:{_QUOTED}|(?:(?!%26|%3B)[^\s&;,'"}}\])])+)"""
 _FORMS = (
     # scheme://user:password@host: all before the last @, since a password may hold one
-    (re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:(?://|%2F%2F))[^\s'\"<>]*(@|%40)", re.IGNORECASE), 2),
+    (
+        re.compile(
+            r"([A-Za-z][A-Za-z0-9+.-]*(?::|%3A)(?://|%2F%2F))[^\s'\"<>]*(@|%40)", re.IGNORECASE
+        ),
+        2,
+    ),
     # Authorization: Bearer TOKEN
     (re.compile(r"(authorization['\"]?\s*[:=]\s*['\"]?(?:[a-z]+\s+)?)[^\s'\"]+", re.IGNORECASE), 1),
     (re.compile(r"\b(bearer\s+)[A-Za-z0-9._~+/=-]{12,}", re.IGNORECASE), 1),

@@ -101,7 +101,7 @@ def escape(text: str) -> str:
 def markdown(table: Table) -> str:
     """Return a Markdown table under its caption; second places are underlined by HTML."""
     notes = _numbered(table)
-    lines = [[_plain(table.head), *(_plain(c.head) for c in table.columns)]]
+    lines = [[_head(table.head), *(_head(c.head) for c in table.columns)]]
     lines.append(["---", *("---:" for _ in table.columns)])
     for row in table.rows:
         marks = ",".join(notes[text] for text in row.notes)
@@ -120,6 +120,13 @@ def _marked(cell: Cell, column: Column) -> str:
     """Return a cell with its marks as Markdown."""
     text = _plain(number(cell, column)) + ("†" if cell.dagger else "")
     return {"best": f"**{text}**", "second": f"<u>{text}</u>", "": text}[cell.mark]
+
+
+def _head(text: str) -> str:
+    """Return a head, which may be an attribute's name, without what breaks a table or a page."""
+    return " ".join(
+        text.replace("|", r"\|").replace("](", r"\](").replace("<", "&lt;").splitlines()
+    )
 
 
 def _plain(text: str) -> str:
