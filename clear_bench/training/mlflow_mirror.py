@@ -31,7 +31,9 @@ STUDIES = f"{EXPERIMENT}-studies"
 SQLITE = "sqlite:///"
 WAIT = 10.0  # seconds for another process that sends
 QUICK = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
-         "MLFLOW_SQLALCHEMYSTORE_POOL_RECYCLE": "60"}  # fmt: skip
+         "MLFLOW_SQLALCHEMYSTORE_POOLCLASS": "NullPool"}  # fmt: skip
+"""No long waits; and no connection is kept, so that a file may take another's place."""
+
 LIMIT = 100  # parameters of one batch, as the server has it
 MANY = 1000  # the same of metrics
 ENDED = ("FINISHED", "FAILED")
@@ -46,9 +48,10 @@ def prepare() -> None:
     """Import what it takes, which is slow and asks nobody."""
     for name, value in QUICK.items():
         os.environ.setdefault(name, value)
+    import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
+
     for logger in ("mlflow", "alembic"):  # they announce every table they create
         logging.getLogger(logger).setLevel(logging.CRITICAL)
-    import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
 
 
 def open_store(address: str) -> None:

@@ -1,5 +1,6 @@
 """The edge of every command: bad input is one line on stderr and exit status 2."""
 
+import errno
 import os
 import signal
 import sys
@@ -48,7 +49,6 @@ def run_command(command: Callable[[], object]) -> NoReturn:
     on Ctrl-C or SIGTERM, which are answered at once.  A bug keeps its traceback.  No secret is
     printed, see `masked`.
     """
-    sys.excepthook = _masked_traceback
     try:
         with _stoppable():
             command()
@@ -57,17 +57,19 @@ def run_command(command: Callable[[], object]) -> NoReturn:
         _say(f"error: {error}")
         raise SystemExit(2) from None
     except OSError as error:
-        if not _output_ended() and error.filename is None and error.errno not in FULL:
+        lost = error.errno in (*FULL, errno.EPIPE) and _output_lost()
+        if error.filename is None and not lost and error.errno not in FULL:
             raise
-        where = error.filename or ("standard output" if _output_ended() else "a disk")
-        _leave_output()
-        if isinstance(error, BrokenPipeError):
+        if lost and error.errno == errno.EPIPE:
             raise SystemExit(READER_GONE) from None
+        where = "standard output" if lost else error.filename or "a disk"
         _say(f"error: {where}: {error.strerror}")
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         _say("stopped; run the same command again to go on")
         raise SystemExit(INTERRUPTED) from None
+    finally:
+        sys.excepthook = _masked_traceback  # after typer, which has one too
     raise SystemExit(0)
 
 
@@ -111,18 +113,16 @@ def _masked_traceback(
     _say("".join(traceback.format_exception(kind, error, trace)).rstrip())
 
 
-def _output_ended() -> bool:
-    """Return whether standard output takes nothing any more: its disk is full, its reader gone."""
+def _output_lost() -> bool:
+    """Return whether standard output takes nothing any more: its disk is full, its reader gone.
+
+    Then what it still holds goes nowhere, or Python would try once more at its end and complain.
+    """
     try:
-        sys.stdout.flush()
+        print(flush=True)
     except OSError:
-        return True
-    return False
-
-
-def _leave_output() -> None:
-    """Let what standard output still holds go nowhere, or Python tries once more and complains."""
-    if _output_ended():
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)
+        return True
+    return False

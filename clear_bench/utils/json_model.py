@@ -31,4 +31,5 @@ def read_model(model: type[Model], file: Path, kind: str, advice: str) -> Model:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"{file}: not a {kind}: {where} {first['msg']}") from None
+        said = " ".join(f"{where} {first['msg']}".split())
+        raise UserError(f"{file}: not a {kind}: {said[:300]}") from None

@@ -10,7 +10,6 @@ from fake_runs import fake_pair, fake_run, fake_study
 from fresh import quick_workers
 
 from clear_bench.runs.files import folders_of_runs
-from clear_bench.runs.record import Record
 from clear_bench.training import mirror as module
 from clear_bench.training import mlflow_mirror
 from clear_bench.training.mirror import Mirror, mirror_all, mirror_runs
@@ -58,7 +57,9 @@ def test_everything_is_sent_once(store, tmp_path):
     count, new = mirror_all(tmp_path / "runs")
     assert count == new > 2
     assert mirror_all(tmp_path / "runs") == (count, 0)
-    assert all(len(runs) == 1 and runs[0].info.status == "FINISHED" for runs in sent(store).values())
+    assert all(
+        len(runs) == 1 and runs[0].info.status == "FINISHED" for runs in sent(store).values()
+    )
     assert not list(tmp_path.glob(".*"))
 
 
@@ -105,14 +106,10 @@ def test_a_store_that_holds_runs_is_never_set_aside(store, tmp_path):
         base.execute("UPDATE alembic_version SET version_num = 'of_the_future'")
         base.commit()
     before = store.read_bytes()
-    module.mlflow_mirror._client.__globals__  # noqa: B018
-    import mlflow.tracking._tracking_service.utils as kept
-
-    kept._get_sqlalchemy_store.cache_clear() if hasattr(
-        kept._get_sqlalchemy_store, "cache_clear"
-    ) else None
-    assert mlflow_mirror._holds_runs(store)
+    with pytest.raises(Unavailable, match="of_the_future"):
+        mlflow_mirror.open_store(mlflow_mirror.store())
     assert store.read_bytes() == before
+    assert not list(tmp_path.glob("*.unusable"))
 
 
 @pytest.fixture
@@ -160,6 +157,6 @@ def test_a_lock_that_another_holds_does_not_block(store, monkeypatch):
         mlflow_mirror.open_store(mlflow_mirror.store())
 
 
-def test_a_bug_of_ours_shows(store, tmp_path, monkeypatch):
-    with Mirror() as mirror, pytest.raises(TypeError):
-        mirror._call(int, Record)
+def test_a_bug_of_ours_shows(store):
+    with Mirror() as mirror, pytest.raises(ValueError, match="invalid literal"):
+        mirror._call(int, "no number")

@@ -58,7 +58,8 @@ def widened(c):
 
 
 BROKEN = {
-    "no meta": without("meta"), "no weights": without("state_dict"), "no history": without("history"),
+    "no meta": without("meta"), "no weights": without("state_dict"),
+    "no history": without("history"),
     "no optimizer": without("optimizer"), "no schedules": without("param_schedulers"),
     "no hub": without("message_hub"), "not finite": nan, "another name": renamed,
     "another shape": widened,
@@ -182,7 +183,9 @@ def test_weights_that_are_not_finite_do_not_predict(world, tmp_path):
         load(config_for_weights(world[0]), tmp_path / "x.pth")
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"before": "x", "began": 1}', '{"before": NaN}'])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"before": "x", "began": 1}', '{"before": NaN}']
+)
 def test_a_damaged_note_of_attempts_is_made_again(tmp_path, capsys, content):
     (tmp_path / ATTEMPTS).write_text(content)
     assert begin_attempt(tmp_path) == 0
