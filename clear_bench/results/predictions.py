@@ -26,20 +26,24 @@ FORMS = {
 
 FITTING = (
     ("queries", "images", 1, 1), ("queries", "query_category", 0, 0), ("images", "category", 0, 0),
-    *((f"{s}_probabilities", f"{s}_labels", axis, axis) for s in ("val", "test") for axis in (0, 1)),
+    *((f"{s}_probabilities", f"{s}_labels", k, k) for s in ("val", "test") for k in (0, 1)),
     *((f"{s}_rows", f"{s}_labels", 0, 0) for s in ("val", "test")),
 )  # fmt: skip
 """Two arrays, and the axis of each that is as long as the other's."""
 
 
-def arrays_of(folder: Path) -> Arrays:
+def arrays_of(folder: Path, *names: str) -> Arrays:
     """Return the arrays of ``predictions.npz``.
+
+    Args:
+        folder: Run directory.
+        names: Which; all if none is said.
 
     Raises:
         UserError: If the run keeps none, they cannot be read, or do not fit each other.
     """
     file = folder / PREDICTIONS
-    arrays = read_arrays(file)
+    arrays = read_arrays(file, names or None)
     for name, values in arrays.items():
         known = FORMS.get(name)
         if known and (values.ndim != known[0] or values.dtype.kind not in known[1]):

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clear_bench.metrics.recognition import instance_scores
-from clear_bench.results.predictions import opened
+from clear_bench.results.predictions import arrays_of
 from clear_bench.runs.record import Record
 
 UNIT_METRIC = {"recognition": "f1_instance", "retrieval": "mAP"}
@@ -29,9 +29,10 @@ def unit_scores(folder: Path, record: Record) -> tuple[NDArray[Any], NDArray[np.
     Raises:
         UserError: If the run keeps no predictions.
     """
-    with opened(folder) as kept:
-        if record.task == "retrieval":
-            return kept["vectors"], kept["average_precision"].astype(np.float64)
-        threshold = record.config["protocol"]["threshold"]
-        scores = instance_scores(kept["test_probabilities"], kept["test_labels"], threshold)
-        return kept["test_rows"], scores["f1"]
+    if record.task == "retrieval":
+        kept = arrays_of(folder, "vectors", "average_precision")
+        return kept["vectors"], kept["average_precision"].astype(np.float64)
+    kept = arrays_of(folder, "test_rows", "test_probabilities", "test_labels")
+    threshold = record.config["protocol"]["threshold"]
+    scores = instance_scores(kept["test_probabilities"], kept["test_labels"], threshold)
+    return kept["test_rows"], scores["f1"]

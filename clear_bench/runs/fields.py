@@ -1,7 +1,7 @@
 """What the fields of a record may hold: it may come from anywhere, and names become paths."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -76,6 +76,14 @@ def require_metrics(metrics: Mapping[str, Mapping[str, Mapping[str, float]]]) ->
             for name, value in values.items():
                 if value < 0 or (value > 1 and name not in COUNTS):
                     raise ValueError(f"{checkpoint}.{split}.{name} is {value}, not from 0 to 1")
+
+
+def require_numbers(values: Mapping[str, Any], words: Collection[str]) -> None:
+    """Raise a `ValueError` for a value that is no number from 0 on, but for those of ``words``."""
+    for name, value in values.items():
+        known = str if name in words else int | float
+        if not isinstance(value, known) or (name not in words and value < 0):
+            raise ValueError(f"{name} is {str(value)[:40]!r}")
 
 
 def require_history(history: list[dict[str, float]]) -> None:

@@ -27,6 +27,7 @@ from clear_bench.runs.fields import (
     require_attributes,
     require_history,
     require_metrics,
+    require_numbers,
 )
 from clear_bench.runs.files import RECORD, folders_of_runs
 from clear_bench.utils.errors import UserError
@@ -36,6 +37,10 @@ from clear_bench.utils.secrets import masked
 
 SCHEMA: Literal[3] = 3
 """1 had no ``overrides``, 2 no ``numbers``."""
+
+
+COUNTED = ("images", "queries", "categories")
+"""What the names of numbers in ``data`` end with."""
 
 
 class Record(BaseModel):
@@ -94,6 +99,9 @@ class Record(BaseModel):
         require_metrics(self.metrics)
         require_history(self.history)
         require_attributes(self.per_attribute)
+        require_numbers(self.cost, ("device",))
+        counts = {k: v for k, v in self.data.items() if k.endswith(COUNTED)}
+        require_numbers(counts, ())
         if self.parent == self.run_id:
             raise ValueError("parent is the run itself")
         for name in ("method", "dataset", "profile", "seed"):
@@ -123,12 +131,12 @@ class Record(BaseModel):
             _require_sections(record)
         except (ValidationError, KeyError, TypeError) as error:
             cause = str(error).splitlines()[0]
-            raise UserError(f"{file}: not a record: its config cannot be read ({cause})") from None
+            raise UserError(f"{file}: not a record: lacks what a run has ({cause})") from None
         return record
 
 
 def _require_sections(record: Record) -> None:
-    """Raise an error of whatever kind if a record's configuration lacks what is read of it."""
+    """Raise an error of whatever kind if a record lacks what everybody reads of it."""
     config = record.config
     Data.model_validate(config["data"])
     Protocol.model_validate(config["protocol"])
@@ -138,6 +146,8 @@ def _require_sections(record: Record) -> None:
             raise TypeError(name)
     if not isinstance(section["model"], dict):
         raise TypeError("model")
+    if record.status == "finished" and not {"val", "test"} <= set(record.metrics["selected"]):
+        raise KeyError("selected")
 
 
 def plain(values: Any) -> Any:
