@@ -106,7 +106,7 @@ def _checked(run: Run, built: Any, file: Path) -> _Point:
     require_history(content.get("history"), epoch, run.metric, file)
     _require_state(built, content, file, len(schedule(train, run.metric)))
     if train["ema"]:
-        averaged = content.get("ema_state_dict")
+        averaged: Any = content.get("ema_state_dict")
         steps = averaged.pop("steps", None) if isinstance(averaged, dict) else None
         if not torch.is_tensor(steps):
             raise UserError(f"{file}: not a usable checkpoint (keeps no averaged weights)")

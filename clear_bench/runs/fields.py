@@ -81,7 +81,7 @@ def require_metrics(metrics: Mapping[str, Mapping[str, Mapping[str, float]]]) ->
 def require_numbers(values: Mapping[str, Any], words: Collection[str]) -> None:
     """Raise a `ValueError` for a value that is no number from 0 on, but for those of ``words``."""
     for name, value in values.items():
-        known = str if name in words else int | float
+        known: Any = str if name in words else int | float
         if not isinstance(value, known) or (name not in words and value < 0):
             raise ValueError(f"{name} is {str(value)[:40]!r}")
 

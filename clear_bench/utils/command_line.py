@@ -20,6 +20,9 @@ from clear_bench.utils.secrets import masked
 
 INTERRUPTED = 130
 READER_GONE = 141  # as of a program that SIGPIPE ends
+TORCHRUN = "TORCHELASTIC_RUN_ID"
+"""Set by torchrun, whose SIGTERM ends a process that waits for another one, deaf to all else."""
+
 STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -90,7 +93,8 @@ def _stoppable() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, stop) for number in STOPS}
+    stops = [s for s in STOPS if s != signal.SIGTERM or TORCHRUN not in os.environ]
+    before = {number: signal.signal(number, stop) for number in stops}
     try:
         yield
     finally:

@@ -105,10 +105,11 @@ def test_a_store_that_holds_runs_is_never_set_aside(store, tmp_path):
     with closing(sqlite3.connect(store)) as base:
         base.execute("UPDATE alembic_version SET version_num = 'of_the_future'")
         base.commit()
-    before = store.read_bytes()
+    other = store.rename(tmp_path / "other.db")  # MLflow looks at one of a name once a process
+    before = other.read_bytes()
     with pytest.raises(Unavailable, match="of_the_future"):
-        mlflow_mirror.open_store(mlflow_mirror.store())
-    assert store.read_bytes() == before
+        mlflow_mirror.open_store(f"sqlite:///{other}")
+    assert other.read_bytes() == before
     assert not list(tmp_path.glob("*.unusable"))
 
 
