@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -41,6 +42,26 @@ def test_what_a_live_process_is_at_stays(tmp_path):
         with pytest.raises(Timeout), locked(tmp_path / ".lock", timeout=0):
             raise AssertionError("two hold it")
     assert [f.name for f in tmp_path.iterdir()] == ["x"]
+
+
+def test_many_at_once_hold_it_one_by_one_and_leave_no_file(tmp_path):
+    inside, most, turns = [], [], []
+
+    def take(number):
+        for _ in range(10):
+            with locked(tmp_path / ".lock"):
+                inside.append(number)
+                most.append(len(inside))
+                turns.append(number)
+                inside.remove(number)
+
+    threads = [threading.Thread(target=take, args=(k,)) for k in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert (max(most), len(turns)) == (1, 40)
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_another_machine_is_at_stays_for_a_day(tmp_path):
