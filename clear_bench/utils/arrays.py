@@ -5,6 +5,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from clear_bench.utils.errors import UserError
 
 KINDS = "biufU"  # of numbers, truth values and text; never of objects, which would be code
 BROKEN = (OSError, ValueError, EOFError, KeyError, RuntimeError, NotImplementedError, SyntaxError,
-          TypeError, OverflowError, struct.error, zlib.error, zipfile.BadZipFile)  # fmt: skip
+          TypeError, OverflowError, TokenError, struct.error, zlib.error,
+          zipfile.BadZipFile)  # fmt: skip
 """What zip and numpy's parsers of a header raise for a file that is damaged."""
 
 

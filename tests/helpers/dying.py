@@ -1,5 +1,6 @@
 """Processes that die at a bad moment; functions of a module, since other processes call them."""
 
+import multiprocessing
 import os
 import signal
 import time
@@ -33,3 +34,12 @@ def wait_for_ever(told):
     Path(told).write_text(str(os.getpid()))
     while True:
         time.sleep(0.05)
+
+
+def parent(told):
+    """Start a worker and die."""
+    forks = multiprocessing.get_context("fork")
+    forks.Process(target=wait_for_ever, args=(told,)).start()
+    while not Path(told).exists() or not Path(told).read_text():
+        time.sleep(0.01)
+    die()

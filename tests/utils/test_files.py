@@ -1,7 +1,8 @@
 """What is written is whole or not there; what a dead process left goes with the next command."""
 
-import multiprocessing
 import os
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -17,14 +18,23 @@ from clear_bench.utils import files
 from clear_bench.utils.locks import locked
 from clear_bench.utils.processes import birth, is_dead, mark
 
-FORKS = multiprocessing.get_context("fork")
+ROOT = Path(__file__).parents[2]
+
+
+def call(name, argument):
+    """Return a process of its own that called a function of ``dying.py``."""
+    words = f"import dying; dying.{name}({str(argument)!r})"
+    path = os.pathsep.join([str(Path(dying.__file__).parent), str(ROOT)])
+    process = subprocess.Popen(
+        [sys.executable, "-c", words], env={**os.environ, "PYTHONPATH": path}
+    )
+    process.wait(60)
+    return process
 
 
 def test_a_dead_process_leaves_nothing_after_the_next_command(tmp_path):
-    process = FORKS.Process(target=dying.half_made, args=(tmp_path,))
-    process.start()
-    process.join()
-    assert process.exitcode == -9
+    process = call("half_made", tmp_path)
+    assert process.returncode == -9
     left = [f.name for f in tmp_path.rglob("*")]
     assert ".lock" in left and sum(name.endswith(".tmp") for name in left) == 2
     assert not list(folders_of_runs(tmp_path)), "a hidden folder was read as a run"
@@ -108,9 +118,7 @@ def test_an_array_is_mapped_as_numpy_maps_it(tmp_path):
 def test_a_worker_ends_with_its_parent(tmp_path):
     """The parent dies by ``kill -9``, so that nobody stops its children."""
     told = tmp_path / "pid"
-    process = FORKS.Process(target=_parent, args=(told,))
-    process.start()
-    process.join(30)
+    assert call("parent", told).returncode == -9
     child = int(told.read_text())
     for _ in range(200):
         if birth(child) is None:
@@ -118,10 +126,3 @@ def test_a_worker_ends_with_its_parent(tmp_path):
         time.sleep(0.05)
     os.kill(child, 9)
     raise AssertionError("it went on")
-
-
-def _parent(told):
-    FORKS.Process(target=dying.wait_for_ever, args=(told,)).start()
-    while not told.exists() or not told.read_text():
-        time.sleep(0.01)
-    dying.die()
