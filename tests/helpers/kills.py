@@ -173,17 +173,24 @@ class Chain:
         self.state = state(work)
         assert not left_behind(work), left_behind(work)
 
+    def fresh(self, name, work):
+        """Make a store as it is before a command."""
+        shutil.copytree(self.folder / f"before-{name}", work, symlinks=True)
+        text = (work / "ablate.py").read_text()
+        (work / "ablate.py").write_text(text.replace(str(self.folder / "straight"), str(work)))
+
     def killed(self, number):
         """Kill one command of a fresh chain, let it finish, and return what was killed in which."""
         rng = random.Random(number)  # noqa: S311
         names = list(self.commands)
         name, victim = names[number % len(names)], VICTIMS[number // len(names) % len(VICTIMS)]
         work = self.folder / f"chain-{number}"
-        shutil.copytree(self.folder / f"before-{name}", work, symlinks=True)
-        text = (work / "ablate.py").read_text()
-        (work / "ablate.py").write_text(text.replace(str(self.folder / "straight"), str(work)))
+        self.fresh(name, work)
         seconds = rng.uniform(0.02, 1.0) * self.seconds[name]
-        what = kill_at(self.commands[name], work, seconds, victim, rng)
+        while (what := kill_at(self.commands[name], work, seconds, victim, rng)) == "nothing":
+            seconds /= 2  # it ended before: the machine is quieter than it was
+            shutil.rmtree(work)
+            self.fresh(name, work)
         for later in names[names.index(name) :]:
             finish(self.commands[later], work)
         assert not left_behind(work), (number, name, what, seconds, left_behind(work))
