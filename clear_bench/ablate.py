@@ -13,6 +13,7 @@ from clear_bench.utils.command_line import main
 if TYPE_CHECKING:
     from clear_bench.config.choice import Choice
     from clear_bench.config.study import Study
+    from clear_bench.runs.study_result import StudyResult
     from clear_bench.studies.jobs import Combination, Job, Setting
 
 app = typer.Typer(add_completion=False)
@@ -68,9 +69,13 @@ def ablate(
         print_list(runs_root, profile, dataset)
         return
     from clear_bench.config.choice import parse_choice
+    from clear_bench.utils.files import sweep
 
     choice = parse_choice(only or [], "--only")
     failed: list[str] = []
+    results: list[StudyResult] = []
+    if not dry_run:
+        sweep(runs_root, cache, out)
     for name in _names(study):
         loaded, setting = _prepare(name, dataset, profile, seeds, overrides, runs_root, data_root)
         combined, jobs = _jobs(loaded, setting, choice)
@@ -80,7 +85,6 @@ def ablate(
         from clear_bench.report.of_study import write
         from clear_bench.studies.crew import Crew
         from clear_bench.studies.outcome import collect, result_name
-        from clear_bench.training.mlflow_mirror import mirror_study
 
         crew = Crew(storage, runs_root, cache, workers, processes)
         if search:
@@ -92,11 +96,37 @@ def ablate(
             result = collect(name, loaded, setting, combined, failures, choice)
         result = result.with_earlier_search(runs_root)
         result.save(runs_root)
-        mirror_study(result, runs_root)
         write(result, runs_root, out)
+        results.append(result)
         failed += [f"{name}: {v.label}" for v in result.variants if v.status == "failed"]
+    _mirror(results, runs_root)
     if failed:
         raise UserError(f"{len(failed)} variants failed, see above: {'; '.join(failed)}")
+
+
+def _mirror(results: "list[StudyResult]", root: Path) -> None:
+    """Mirror studies to MLflow, and the records of their runs and of the runs' parents."""
+    from clear_bench.runs.files import folders_of_runs
+    from clear_bench.training.mirror import Mirror
+
+    if not results:
+        return
+    named = {run_id for result in results for run_id in result.run_ids}
+    folder_of = {folder.name: folder for folder in folders_of_runs(root)}
+    todo = [folder_of[name] for name in sorted(named) if name in folder_of]
+    with_parents = dict.fromkeys(f for folder in todo for f in _line(folder, folder_of))
+    with Mirror() as mirror:
+        mirror.runs(with_parents)
+        for result in results:
+            mirror.study(result, root)
+
+
+def _line(folder: Path, folder_of: dict[str, Path]) -> list[Path]:
+    """Return the run directories of a run and of its ancestors, the first one first."""
+    from clear_bench.runs.record import Record
+
+    parent = folder_of.get(Record.load(folder).parent)
+    return [*(_line(parent, folder_of) if parent else []), folder]
 
 
 def _names(asked: list[str] | None) -> list[str]:

@@ -35,10 +35,11 @@ def attention(
     """Write the attention maps of a run's network over some images of its test split."""
     from clear_bench.runs.files import find_run
     from clear_bench.utils.errors import UserError
-    from clear_bench.utils.files import save_arrays
+    from clear_bench.utils.files import save_arrays, sweep
 
     if images < 1:
         raise UserError(f"--images={images}: must be at least 1")
+    sweep(out)
     for folder in [find_run(runs_root, run)] if run else first_runs(runs_root / profile):
         place, arrays = maps_of(folder, images, runs_root, data_root)
         file = out / f"{place}.npz"

@@ -37,8 +37,9 @@ def evaluate(
     from clear_bench.runs.summary import show
     from clear_bench.training.cache import Cache
     from clear_bench.utils.errors import UserError
-    from clear_bench.utils.files import write_text
+    from clear_bench.utils.files import sweep, write_text
 
+    sweep(runs_root, cache)
     inside = list(folders_of_runs(Path(run)))
     folders = inside or [find_run(runs_root, run)]
     loaded = [(folder, Record.load(folder)) for folder in folders]

@@ -26,8 +26,10 @@ def export_command(
     """Write records, predictions and studies into an archive; whole or not at all."""
     from clear_bench.config.choice import parse_choice
     from clear_bench.results.archive import export_runs
+    from clear_bench.utils.files import sweep
 
     choice = parse_choice(where or [], "--where")
+    sweep(root)
     runs, studies = export_runs(root, file, profile, choice, checkpoints=checkpoints)
     print(f"{file}: {runs} runs and {studies} studies, {file.stat().st_size / 1e6:.1f} MB")
 
@@ -39,7 +41,9 @@ def import_command(
 ) -> None:
     """Put an archive's runs among one's own; a run that is here already must be the same."""
     from clear_bench.results.archive import import_runs
+    from clear_bench.utils.files import sweep
 
+    sweep(root)
     added, there_before = import_runs(file, root)
     print(f"{root}: {added} runs and studies added, {there_before} were there already")
 
@@ -48,10 +52,13 @@ def import_command(
 def mirror_command(
     root: Annotated[Path, typer.Option("--runs", help="folder of runs")] = Path("runs"),
 ) -> None:
-    """Mirror every record below a folder to MLflow; those it has already are left alone."""
-    from clear_bench.training.mlflow_mirror import mirror_all
+    """Mirror every record and study below a folder to MLflow; what it has is left alone."""
+    from clear_bench.training.mirror import mirror_all
+    from clear_bench.utils.files import sweep
 
-    print(f"{mirror_all(root)} records mirrored")
+    sweep(root)
+    count, new = mirror_all(root)
+    print(f"{count} records mirrored, {new} of them now")
 
 
 if __name__ == "__main__":

@@ -88,9 +88,13 @@ def train(
     from clear_bench.runs.summary import show
     from clear_bench.training.cache import Cache
     from clear_bench.training.execute import execute
+    from clear_bench.training.mirror import mirror_runs
     from clear_bench.training.parallel import execute_all
     from clear_bench.training.workers import workers_for
+    from clear_bench.utils.files import sweep
 
+    if launcher == "none":  # the processes of one run begin while others are at work
+        sweep(runs_root, cache)
     several = 1 if launcher != "none" else workers_for(planned, workers)
     if several > 1:
         records = execute_all(planned, Cache(cache), several)
@@ -98,6 +102,8 @@ def train(
         records = execute(planned, Cache(cache), launcher)
     if main_process():
         show(list({record.run_id: record for record in records}.values()))
+        if not studies:  # whoever asked for them there mirrors the study
+            mirror_runs(run.folder for run in {run.id: run for run in planned}.values())
     leave()
 
 

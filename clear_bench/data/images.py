@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from clear_bench.config.numbers import VERSIONS
 from clear_bench.data.dataset import Dataset
 from clear_bench.utils.errors import UserError
-from clear_bench.utils.files import made_once
+from clear_bench.utils.files import empty_array, made_once, write_text
 from clear_bench.utils.progress import track
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def image_store(
         causes = _decode(dataset, size, target, keep=keep, letterbox=letterbox)
         if causes and not skip_unreadable:
             listing = folder / f"{dataset.name}-unreadable.txt"
-            listing.write_text("\n".join(causes) + "\n", encoding="utf-8")
+            write_text(listing, "\n".join(causes) + "\n")
             raise UserError(
                 f"{len(causes)} image files of {dataset.name} cannot be read, listed in {listing}: "
                 f"{'; '.join(causes[:3])}; {BROKEN}"
@@ -186,7 +186,7 @@ def _decode(
     """Write ``readable.npy`` and the pixels or where they are; return what could not be read."""
     count = len(dataset.manifest)
     file, shape = target / "pixels.npy", (count, *size, 3)
-    pixels = np.lib.format.open_memmap(file, "w+", np.uint8, shape) if keep else None
+    pixels = empty_array(file, np.uint8, shape) if keep else None
     readable = np.ones(count, bool)
     paths = [dataset.root / path for path in dataset.manifest["path"]]
     causes: list[str] = []
@@ -204,9 +204,12 @@ def _decode(
     blocks: Sequence[range] = [
         range(start, min(start + BLOCK, count)) for start in range(0, count, BLOCK)
     ]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow decodes outside Python's lock
+    pool = ThreadPoolExecutor(os.cpu_count())  # Pillow decodes outside Python's lock
+    try:
         for block in track(blocks, f"decode {dataset.name}"):
             causes += [cause for cause in pool.map(one, block) if cause]
+    finally:
+        pool.shutdown(cancel_futures=True)  # after Ctrl-C nobody waits for a whole block
     if pixels is not None:
         pixels.flush()
     else:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from mmengine.registry import MODELS, init_default_scope
 
+from clear_bench.engine.checkpoint_file import read_checkpoint, require_weights
 from clear_bench.utils.errors import UserError
 
 
@@ -39,20 +40,15 @@ def building() -> Iterator[None]:
 def load(model: dict[str, Any], checkpoint: Path) -> Any:
     """Return a model with the weights of a checkpoint, ready to predict.
 
-    The file goes through the restricted unpickler, and every weight must fit.
+    Every weight must be there, fit and be finite, see `require_weights`.
 
     Raises:
         UserError: If the file is missing, is not a checkpoint, or does not fit the model.
     """
     built = build(model)
-    try:
-        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        built.load_state_dict(content["state_dict"], strict=True)
-    except FileNotFoundError:
-        raise UserError(f"{checkpoint}: no such checkpoint; train the run again") from None
-    except Exception as error:  # torch raises a different one for each way of being broken
-        cause = str(error).strip().splitlines()[0][:200]
-        raise UserError(f"{checkpoint}: not a checkpoint of this model ({cause})") from None
+    content = read_checkpoint(checkpoint)
+    require_weights(built, content.get("state_dict"), checkpoint)
+    built.load_state_dict(content["state_dict"], strict=True)
     return built.to(device()).eval()
 
 

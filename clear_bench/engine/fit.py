@@ -15,9 +15,10 @@ from mmengine.runner import Runner
 from clear_bench.engine import evaluators  # noqa: F401 - registers metrics and loops
 from clear_bench.engine.batches import loader
 from clear_bench.engine.building import building
-from clear_bench.engine.distributed import share_of_batch, wait_for_all
+from clear_bench.engine.distributed import main_process, share_of_batch, wait_for_all
 from clear_bench.engine.hooks import ListenerHook, SelectionHook, Told
 from clear_bench.engine.optimizer import optimizer
+from clear_bench.engine.resuming import mend
 from clear_bench.engine.schedules import schedule
 from clear_bench.runs.files import LAST, LOG
 from clear_bench.runs.run import Run
@@ -74,7 +75,8 @@ def fit(
 ) -> list[dict[str, float]]:
     """Train a run's model, from where an earlier attempt stopped.
 
-    Its folder gets ``selected.pth``, ``last.pth`` and ``train.log``.
+    Its folder gets ``selected.pth``, ``last.pth`` and ``train.log``.  What cannot be gone on from
+    is set aside, see `clear_bench.engine.resuming`.
 
     Args:
         run: The run.
@@ -93,6 +95,9 @@ def fit(
     """
     train = run.section["train"]
     last = run.folder / LAST
+    if main_process():
+        mend(run, model)
+    wait_for_all()
     begin = start and str(start.weights)
     config = {
         **_session(run, launcher),

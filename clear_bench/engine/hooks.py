@@ -13,6 +13,7 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner, set_random_seed
 
 from clear_bench.runs.files import EPOCH, LAST, SELECTED
+from clear_bench.utils.files import written_whole
 from clear_bench.utils.progress import EpochProgress
 
 Told = Callable[[int, Mapping[str, float]], None]
@@ -183,19 +184,26 @@ class SelectionHook(Hook):
         self.history = checkpoint["history"]
 
     def _save(self, runner: Runner, name: str, *, weights_alone: bool = False) -> None:
-        """Write a checkpoint under a temporary name, then rename it (main process only)."""
-        temporary = f".{name}.tmp"
-        position = {"epoch": runner.epoch, "iter": runner.iter}
+        """Write a checkpoint, whole and to the disk, before it takes another's place.
+
+        The main process does; mmengine's own saving is nothing in the others.
+        """
+        if runner.rank:
+            return
         state = not weights_alone
-        runner.save_checkpoint(
-            str(self.folder),
-            temporary,
-            meta=position,
-            save_optimizer=state,
-            save_param_scheduler=state,
-        )
-        if runner.rank == 0:
-            (self.folder / temporary).replace(self.folder / name)
+        tensors = list(runner.model.state_dict().values())
+        if state:
+            moments = runner.optim_wrapper.optimizer.state.values()
+            tensors += [t for each in moments for t in each.values() if torch.is_tensor(t)]
+        wanted = sum(tensor.nbytes for tensor in tensors)
+        with written_whole(self.folder / name, wanted=wanted, durable=True) as unfinished:
+            runner.save_checkpoint(
+                str(unfinished.parent),
+                unfinished.name,
+                meta={"epoch": runner.epoch, "iter": runner.iter},
+                save_optimizer=state,
+                save_param_scheduler=state,
+            )
 
 
 @HOOKS.register_module()

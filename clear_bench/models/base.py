@@ -1,9 +1,9 @@
 """The contract of every method: what a recognition and a retrieval model must answer."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from mmengine.dist import get_world_size
 from mmengine.model import BaseModel
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from clear_bench.models import preprocessing  # noqa: F401 - registers `PersonPreprocessor`
 from clear_bench.models.losses import weighted_bce
+from clear_bench.utils.arrays import read_arrays
 from clear_bench.utils.errors import UserError
 
 
@@ -143,17 +144,17 @@ class RetrievalModel(BaseModel):
                 ``made_one_hot`` ``(M, H)`` and ``made_text`` ``(M, T)`` of those.
         """
         super().__init__()
-        with np.load(table, allow_pickle=False) as arrays:
-            for name in ("vectors", "one_hot", "text", "counts"):
-                values = torch.from_numpy(arrays[name]).float()
-                self.register_buffer(name, values, persistent=False)
-            for name in ("one_hot", "text"):
-                made = torch.from_numpy(arrays.get(f"made_{name}", arrays[name][:0])).float()
-                self.register_buffer(f"made_{name}", made, persistent=False)
-            groups = torch.from_numpy(arrays["groups"]).long()
-            self.register_buffer("groups", groups, persistent=False)
-            self.register_buffer("text_mean", self.text.mean(dim=0))
-            self.register_buffer("feature_mean", torch.from_numpy(arrays["feature_mean"]))
+        kept = ("vectors", "one_hot", "text", "counts")
+        made = ("made_one_hot", "made_text")
+        arrays = read_arrays(Path(table), (*kept, "groups", "feature_mean"), optional=made)
+        for name in kept:
+            self.register_buffer(name, torch.from_numpy(arrays[name]).float(), persistent=False)
+        for name in ("one_hot", "text"):
+            values = torch.from_numpy(arrays.get(f"made_{name}", arrays[name][:0])).float()
+            self.register_buffer(f"made_{name}", values, persistent=False)
+        self.register_buffer("groups", torch.from_numpy(arrays["groups"]).long(), persistent=False)
+        self.register_buffer("text_mean", self.text.mean(dim=0))
+        self.register_buffer("feature_mean", torch.from_numpy(arrays["feature_mean"]))
 
     def alone(self, why: str) -> None:
         """Refuse to be one of several processes.

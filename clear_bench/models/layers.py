@@ -1,10 +1,12 @@
 """Parts that several methods share."""
 
-import numpy as np
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from clear_bench.utils.arrays import read_arrays
 from clear_bench.utils.errors import UserError
 
 
@@ -78,12 +80,7 @@ def read_phrases(file: str, attributes: int, *, centred: bool = True) -> Tensor:
     Raises:
         UserError: If the file is missing or is of another schema.
     """
-    try:
-        with np.load(file, allow_pickle=False) as arrays:
-            text = torch.from_numpy(arrays["text"]).float()
-    except (OSError, KeyError, ValueError) as error:
-        cause = str(error).splitlines()[0]
-        raise UserError(f"{file}: no phrases in it ({cause}); train the run again") from None
+    text = torch.from_numpy(read_arrays(Path(file), ["text"])["text"]).float()
     if len(text) != attributes:
         raise UserError(f"{file}: {len(text)} phrases, must be {attributes}, one an attribute")
     if not centred:

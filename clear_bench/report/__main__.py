@@ -61,10 +61,12 @@ def report(
     from clear_bench.report.tables.write import FORMATS
     from clear_bench.report.write import load, strictly, why_stale, write_all
     from clear_bench.utils.errors import unknown
+    from clear_bench.utils.files import sweep
 
     if form not in FORMATS:
         raise unknown("format", form, FORMATS)
     choice = parse_choice(where or [], "--where")
+    sweep(runs_root, out)
     counted = strictly if strict_code else why_stale
     results = load(runs_root, profile, choice, params, stale=counted, show_stale=stale)
     if explain:

@@ -3,10 +3,12 @@
 import gc
 import inspect
 import json
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from multiprocessing import active_children
 from pathlib import Path
 
 from clear_bench.config import plugins
@@ -15,6 +17,7 @@ from clear_bench.report.figures.picture import FigureSpec, NotDrawn, Picture
 from clear_bench.report.figures.style import style, write
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.files import write_text
+from clear_bench.utils.processes import end_with_parent
 
 INDEX = "figures.json"
 
@@ -125,10 +128,15 @@ def drawing(
         yield lambda: _finish(material, out, [draw(key, material, out) for key in keys])
         return
     gc.freeze()  # records stay to the end: neither they nor what is imported is garbage
+    before = set(active_children())
     pool = ProcessPoolExecutor(workers, initializer=_receive, initargs=(material, out))
     try:
         jobs = [pool.submit(_draw_received, key) for key in keys]
         yield lambda: _finish(material, out, [job.result() for job in jobs])
+    except BaseException:  # above all Ctrl-C: nobody waits for what is half drawn
+        for process in set(active_children()) - before:
+            process.kill()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -149,6 +157,9 @@ _received: list[tuple[Material, Path]] = []
 
 def _receive(material: Material, out: Path) -> None:
     """Take what a process draws from, once for all of its figures."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is for the process that started this one
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    end_with_parent()
     _received[:] = [(material, out)]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from clear_bench.config.method import TASKS
 from clear_bench.report.tables.model import Table
-from clear_bench.report.tables.write import escape
+from clear_bench.report.tables.write import csv_text, escape
 from clear_bench.results.load import Results
 from clear_bench.utils.files import write_text
 
@@ -47,7 +47,7 @@ def write_curves(results: Results, folder: Path) -> list[Path]:
         for dataset in results.datasets:
             for group in (results.by_protocol(dataset, task) or [[]])[0]:
                 for row in _epochs([r.record.history for r in group.runs], METRICS[task][0]):
-                    writer.writerow([group.label, dataset, *row])
+                    writer.writerow([csv_text(group.label), dataset, *row])
         written.append(write_text(folder / f"curves-{task}.csv", stream.getvalue()))
     return written
 

@@ -6,7 +6,6 @@ sha256 of each.  No image of a data set is in it, and a checkpoint only if it is
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import zipfile
@@ -30,7 +29,9 @@ from clear_bench.runs.files import (
 )
 from clear_bench.runs.record import Record
 from clear_bench.runs.study_result import SUFFIX, StudyResult, result_file
+from clear_bench.utils.disk import room, to_disk
 from clear_bench.utils.errors import UserError
+from clear_bench.utils.files import temporary, written_whole
 from clear_bench.utils.hashing import file_sha256
 from clear_bench.utils.progress import track
 
@@ -65,13 +66,9 @@ def export_runs(
             above = everyone.get(above.record.parent)
     files = [f for run in chosen.values() for f in _files(run, checkpoints)]
     files += [result_file(root, s.study, s.profile, s.dataset) for s in results.studies]
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        _write(temporary, {f.relative_to(root).as_posix(): f for f in files}, chosen.values())
-        temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)
+    wanted = sum(f.stat().st_size for f in files)
+    with written_whole(file, wanted=wanted, durable=True) as unfinished:
+        _write(unfinished, {f.relative_to(root).as_posix(): f for f in files}, chosen.values())
     return len(chosen), len(results.studies)
 
 
@@ -116,16 +113,23 @@ def import_runs(file: Path, root: Path) -> tuple[int, int]:
     """
     if not file.is_file():
         raise UserError(f"{file}: no such file; make it with python -m clear_bench.record export")
-    staging = root / f".import-{os.getpid()}"
+    staging = temporary(root / "import")
     try:
-        with zipfile.ZipFile(file) as archive:
+        with zipfile.ZipFile(file) as archive, room(root, _size(archive)):
             names = _unpack(archive, staging, file)
-        _check_content(staging, names, file)
-        return _settle(staging, root, names, file)
+            if names:
+                to_disk(staging)
+            _check_content(staging, names, file)
+            return _settle(staging, root, names, file)
     except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError) as error:
         raise UserError(f"{file}: not a readable archive ({error}); copy it again") from None
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _size(archive: zipfile.ZipFile) -> int:
+    """Return how many bytes an archive says that its files have."""
+    return sum(info.file_size for info in archive.infolist())
 
 
 def _unpack(archive: zipfile.ZipFile, staging: Path, file: Path) -> list[str]:

@@ -16,7 +16,7 @@ from clear_bench.config.protocol import is_oracle
 from clear_bench.results.groups import Gap, Group, Loaded, groups_of
 from clear_bench.results.missing import Expected, complete
 from clear_bench.runs.files import STUDIES
-from clear_bench.runs.record import Record, records, settings
+from clear_bench.runs.record import Record, records, require_no_circle, settings
 from clear_bench.runs.stale import why_stale
 from clear_bench.runs.study_result import StudyResult, VariantResult, results
 from clear_bench.utils.errors import UserError
@@ -73,6 +73,7 @@ class Results:
             place = root / profile if profile else root
             raise UserError(f"{place}: no runs; train one first: python -m clear_bench.train")
         record_by_id = {run_id: record for run_id, (_, record) in run_by_id.items()}
+        require_no_circle(record_by_id)
         runs = tuple(
             _loaded(f, r, record_by_id, stale(r), show_stale) for f, r in run_by_id.values()
         )

@@ -1,10 +1,8 @@
 """A run's test metrics from its kept predictions, not from its record.  No torch."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,35 +11,65 @@ from clear_bench.metrics.recognition import per_attribute, recognition_metrics
 from clear_bench.metrics.retrieval import retrieval_metrics
 from clear_bench.runs.files import PREDICTIONS
 from clear_bench.runs.record import Record
+from clear_bench.utils.arrays import read_arrays
 from clear_bench.utils.errors import UserError
 
 Arrays = dict[str, NDArray[Any]]
 TOLERANCE = 1e-6
 POSITIVE = "positive"
-BROKEN = (OSError, ValueError, EOFError, BadZipFile)
-"""What numpy raises for a file that is no ``.npz``, or half of one."""
+FORMS = {
+    "rows": (1, "iu"), "category": (1, "iu"), "query_category": (1, "iu"),
+    "average_precision": (1, "f"), "rank_of_first": (1, "f"), "queries": (2, "f"),
+    "images": (2, "f"), "vectors": (2, "iub"),
+    **{f"{split}_{name}": form for split in ("val", "test") for name, form in
+       (("rows", (1, "iu")), ("probabilities", (2, "f")), ("labels", (2, "iub")))},
+}  # fmt: skip
+"""Name of an array to its number of axes and the kinds of numbers that it may hold."""
+
+UNDEFINED = ("average_precision", "rank_of_first")
+"""What a query that the protocol skips, or that has no right image, has none of."""
+
+FITTING = (
+    ("queries", "images", 1, 1), ("queries", "query_category", 0, 0), ("images", "category", 0, 0),
+    *((f"{s}_probabilities", f"{s}_labels", k, k) for s in ("val", "test") for k in (0, 1)),
+    *((f"{s}_rows", f"{s}_labels", 0, 0) for s in ("val", "test")),
+)  # fmt: skip
+"""Two arrays, and the axis of each that is as long as the other's."""
 
 
-@contextmanager
-def opened(folder: Path) -> Iterator[Any]:
-    """Open ``predictions.npz``, whose arrays are read as the body asks for them.
+def arrays_of(folder: Path, *names: str, optional: Sequence[str] = ()) -> Arrays:
+    """Return the arrays of ``predictions.npz``.
+
+    Args:
+        folder: Run directory.
+        names: Which; all if none is said.
+        optional: More of them, which older runs do not keep.
 
     Raises:
-        UserError: If the run keeps none, they cannot be read, or one that is asked for lacks.
+        UserError: If the run keeps none, they cannot be read, or do not fit each other.
     """
     file = folder / PREDICTIONS
-    try:
-        with np.load(file, allow_pickle=False) as kept:
-            yield kept
-    except (*BROKEN, KeyError) as error:
-        cause = str(error).partition("\n")[0]
-        raise UserError(f"{file}: no predictions in it ({cause}); train the run again") from None
+    arrays = read_arrays(file, names or None, optional=optional)
+    for name, values in arrays.items():
+        known = FORMS.get(name)
+        if known and (values.ndim != known[0] or values.dtype.kind not in known[1]):
+            raise UserError(f"{file}: {name} is {values.dtype} {values.shape}; train the run again")
+        if values.dtype.kind == "f" and name not in UNDEFINED and not _finite(values):
+            raise UserError(f"{file}: {name} is not finite; train the run again")
+    for one, other, axis, other_axis in FITTING:
+        if one in arrays and other in arrays:
+            sizes = arrays[one].shape[axis], arrays[other].shape[other_axis]
+            if sizes[0] != sizes[1]:
+                said = f"{sizes[0]} and {sizes[1]}"
+                raise UserError(
+                    f"{file}: {one} and {other} do not fit ({said}); train the run again"
+                )
+    return arrays
 
 
-def arrays_of(folder: Path) -> Arrays:
-    """Return the arrays of ``predictions.npz``, see `opened`."""
-    with opened(folder) as kept:
-        return {name: kept[name] for name in kept.files}
+def _finite(values: NDArray[Any]) -> bool:
+    """Return whether all are numbers."""
+    return bool(np.isfinite(values).all())
 
 
 def metrics_again(folder: Path, record: Record) -> dict[str, float]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clear_bench.metrics.recognition import instance_scores
-from clear_bench.results.predictions import opened
+from clear_bench.results.predictions import arrays_of
 from clear_bench.runs.record import Record
 
 Floats = NDArray[np.float64]
@@ -48,21 +48,21 @@ def units_of(folder: Path, record: Record) -> Units:
     Raises:
         UserError: If the run keeps no predictions.
     """
-    with opened(folder) as kept:
-        if record.task == "retrieval":
-            scores = {"mAP": kept["average_precision"].astype(np.float64)}
-            if "rank_of_first" in kept:  # records before 2026-12 keep none
-                first = kept["rank_of_first"]
-                hits = {name: first <= k for name, k in RANKS.items()}
-                skipped = np.isnan(first)
-                scores |= {name: np.where(skipped, np.nan, hit) for name, hit in hits.items()}
-            return Units(kept["vectors"], scores)
-        rules = record.config["protocol"]
-        values, labels = kept["test_probabilities"], kept["test_labels"] == 1
-        scores = instance_scores(values, kept["test_labels"], record.threshold)
-        scores["f1_instance"] = scores.pop("f1")
-        right = (values > record.threshold) == labels
-        return Units(kept["test_rows"], scores, labels, right, rules["undefined"])
+    if record.task == "retrieval":
+        kept = arrays_of(folder, "vectors", "average_precision", optional=["rank_of_first"])
+        scores = {"mAP": kept["average_precision"].astype(np.float64)}
+        if "rank_of_first" in kept:  # records before 2026-12 keep none
+            first = kept["rank_of_first"]
+            hits = {name: first <= k for name, k in RANKS.items()}
+            skipped = np.isnan(first)
+            scores |= {name: np.where(skipped, np.nan, hit) for name, hit in hits.items()}
+        return Units(kept["vectors"], scores)
+    kept = arrays_of(folder, "test_rows", "test_probabilities", "test_labels")
+    values, labels = kept["test_probabilities"], kept["test_labels"] == 1
+    scores = instance_scores(values, kept["test_labels"], record.threshold)
+    scores["f1_instance"] = scores.pop("f1")
+    right = (values > record.threshold) == labels
+    return Units(kept["test_rows"], scores, labels, right, record.config["protocol"]["undefined"])
 
 
 def unit_scores(folder: Path, record: Record) -> tuple[NDArray[Any], Floats]:

@@ -1,5 +1,6 @@
 """Where a run lies and what its files are called: the one place that knows."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -83,7 +84,15 @@ def find_run(root: Path, name: str) -> Path:
 
 def folders_of_runs(root: Path) -> Iterator[Path]:
     """Yield every folder below another that holds a record, in order of path."""
-    return (file.parent for file in sorted(root.rglob(RECORD)))
+    return (file.parent for file in sorted(_records(root)))
+
+
+def _records(root: Path) -> Iterator[Path]:
+    """Yield every record below a folder; hidden folders hold what is not whole yet."""
+    for folder, below, names in os.walk(root):
+        below[:] = [name for name in below if not name.startswith(".")]
+        if RECORD in names:
+            yield Path(folder, RECORD)
 
 
 def artefacts(folder: Path) -> dict[str, str]:

@@ -8,6 +8,7 @@ from clear_bench.runs.provenance import machine
 from clear_bench.runs.record import Record
 from clear_bench.runs.run import Run
 
+NEEDED = {"seconds_per_epoch", "wall_seconds", "train_seconds"}
 UNKNOWN = "unknown: the first run measures it"
 
 
@@ -71,7 +72,8 @@ def _comparable(run: Run, record: Record) -> bool:
         and record.config["data"]["image_size"] == c["data"]["image_size"]
         and record.config["threads"] == c["threads"]
         and there == machine()
-        and record.data["train_images"] > 0
+        and record.data.get("train_images", 0) > 0
+        and set(record.cost) >= NEEDED
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from clear_bench.runs.code import OWN, file_of
+from clear_bench.utils.secrets import masked
 
 LIBRARIES = ("torch", "torchvision", "timm", "transformers", "mmengine", "numpy", "pandas",
              "scipy", "opencv-python-headless", "mlflow", "optuna")  # fmt: skip
@@ -26,8 +27,14 @@ def provenance() -> dict[str, Any]:
         "libraries": {name: version(name) for name in LIBRARIES},
         "platform": platform.platform(),
         **machine(),
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": masked(_printable(" ".join([Path(sys.argv[0]).name, *sys.argv[1:]]))),
     }
+
+
+def _printable(text: str) -> str:
+    """Return a text in which what cannot be printed is escaped; a path may be no text at all."""
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 @lru_cache

@@ -167,10 +167,11 @@ class Run:
     def record(self, **found: Any) -> Record:
         """Return a record of this run with what was found."""
         c = self.config
+        task: Any = self.task  # one of the two
         return Record(
             run_id=self.id,
             method=c["method"],
-            task=self.task,
+            task=task,
             dataset=c["dataset"],
             profile=c["profile"],
             seed=c["seed"],

@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from clear_bench.runs.fields import Count, Key, Name, OptionalName, clean
 from clear_bench.runs.files import STUDIES, find_folder, place
 from clear_bench.runs.record import Record
 from clear_bench.utils.files import write_text
@@ -26,14 +27,14 @@ class VariantResult(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     label: str
-    method: str = ""
+    method: OptionalName = ""
     levels: dict[str, Any]
     overrides: dict[str, Any]
     checkpoint: str = "selected"
     reference: bool = False
     status: Literal["finished", "failed", "unavailable", "missing"]
     reason: str = ""
-    runs: dict[int, str] = Field(default_factory=dict)
+    runs: dict[Count, Name] = Field(default_factory=dict)
 
 
 class SearchTrial(BaseModel):
@@ -57,7 +58,7 @@ class SearchResult(BaseModel):
     trials: list[SearchTrial]
     best: dict[str, float] = Field(default_factory=dict)
     importance: dict[str, float] = Field(default_factory=dict)
-    runs: dict[int, str] = Field(default_factory=dict)
+    runs: dict[Count, Name] = Field(default_factory=dict)
 
 
 class StudyResult(BaseModel):
@@ -70,23 +71,30 @@ class StudyResult(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     schema_version: Literal[1] = 1
-    study: str
+    study: Name
     question: str
-    method: str
+    method: Name
     task: Literal["recognition", "retrieval"]
-    dataset: str
-    profile: str
-    metrics: list[str]
-    factors: list[str]
-    seeds: list[int]
+    dataset: Name
+    profile: Name
+    metrics: list[Name]
+    factors: list[Key]
+    seeds: list[Count]
     variants: list[VariantResult]
     search: SearchResult | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_clean(cls, values: Any) -> Any:
+        """Refuse what may not be shown, see `clean`."""
+        return clean(values) if isinstance(values, dict) else values
 
     def save(self, root: Path) -> Path:
         """Write it below the folder of all runs, whole or not at all."""
         return write_text(
             result_file(root, self.study, self.profile, self.dataset),
             json.dumps(self.model_dump(mode="json"), indent=1, allow_nan=False) + "\n",
+            durable=True,
         )
 
     def with_earlier_search(self, root: Path) -> "StudyResult":
@@ -95,6 +103,12 @@ class StudyResult(BaseModel):
         if self.search or not file.is_file():
             return self
         return self.model_copy(update={"search": StudyResult.load(file).search})
+
+    @property
+    def run_ids(self) -> set[str]:
+        """Ids of all runs that it names, those of its search too."""
+        named = {run_id for variant in self.variants for run_id in variant.runs.values()}
+        return named | set(self.search.runs.values() if self.search else ())
 
     def record(self, root: Path, run_id: str, method: str = "") -> tuple[Path, Record]:
         """Return run directory and record of one of its runs.
@@ -125,6 +139,13 @@ class StudyResult(BaseModel):
 def result_file(root: Path, study: str, profile: str, dataset: str) -> Path:
     """Return where a study's result lies below the folder of all runs."""
     return root / STUDIES / profile / dataset / f"{study}{SUFFIX}"
+
+
+def all_results(root: Path) -> list[StudyResult]:
+    """Return the results of all studies of all profiles, in order of place."""
+    return [
+        StudyResult.load(f) for f in sorted((root / STUDIES).glob(f"[!.]*/[!.]*/[!.]*{SUFFIX}"))
+    ]
 
 
 def results(root: Path, profile: str) -> list[StudyResult]:

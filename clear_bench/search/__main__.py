@@ -50,6 +50,7 @@ def search(
     from clear_bench.search.output import FORMATS, printable, write_ranking, write_sheet
     from clear_bench.search.search_engine import open_engine
     from clear_bench.utils.errors import UserError, unknown
+    from clear_bench.utils.files import sweep
 
     if bool(attributes) == bool(text):
         raise UserError("give either --attributes or --text")
@@ -57,6 +58,7 @@ def search(
         raise unknown("format", form, FORMATS)
     if out.resolve().is_relative_to(gallery.resolve()):
         raise UserError(f"--out {out}: lies in the gallery, where the sheet would be an image too")
+    sweep(cache)
     engine = open_engine(run, runs_root, cache)
     asked, embedded = understand(engine, attributes, text, unspecified)
     scanned = scan(gallery)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from clear_bench.utils.errors import UserError
+from clear_bench.utils.files import written_whole
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -108,11 +109,5 @@ def _thumbnail(path: Path) -> "Image":
 
 def _replace(out: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file under a temporary name, then rename it; nothing half-written stays."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(f".{out.name}.tmp")
-    try:
-        with temporary.open("wb") as stream:
-            write(stream)
-        temporary.replace(out)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with written_whole(out) as unfinished, unfinished.open("wb") as stream:
+        write(stream)

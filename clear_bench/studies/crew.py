@@ -1,6 +1,5 @@
 """Who carries the jobs of a study out on this machine: start them, show how far they are."""
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,9 +12,11 @@ from clear_bench.runs.files import STUDIES
 from clear_bench.studies.jobs import Job
 from clear_bench.studies.storage import open_study
 from clear_bench.studies.trials import (
+    LIVE,
     Work,
     all_ended,
     fail_dead,
+    failed_before,
     failures,
     register_finished,
     trials_by_run,
@@ -23,6 +24,7 @@ from clear_bench.studies.trials import (
 )
 from clear_bench.training.cache import Cache
 from clear_bench.training.workers import WorkerDied, Workers, count_workers
+from clear_bench.utils.disk import room
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.progress import RunsProgress
 
@@ -66,8 +68,9 @@ class Crew:
             return {}
         config = next(iter(jobs.values())).run.config
         name = f"{name} {config['dataset']} {config['profile']}"
-        began = time.time()
         study = open_study(self.address, name)
+        before = failed_before(study)
+        ended = _ended(study)
         seen = set(register_finished(study, jobs))
         threads = max(job.run.config["threads"] for job in jobs.values())
         left = len(jobs) - len(seen)
@@ -75,16 +78,16 @@ class Crew:
         progress = RunsProgress(name, len(jobs), len(seen), count)
         if not left:
             return {}
-        task = Work(self.address, name, jobs, began, Cache(self.cache), self.processes)
+        task = Work(self.address, name, jobs, before, Cache(self.cache), self.processes)
 
         def tell() -> None:
-            _tell_news(study, jobs, seen, progress, began)
+            _tell_news(study, jobs, seen, progress, ended)
 
-        with progress:
+        with room(self.root), progress:
             self.work(work, task, count, threads, tell)
             fail_dead(study)
             tell()
-        if not all_ended(study, jobs, began):
+        if not all_ended(study, jobs, before):
             raise UserError(f"{name}: all workers ended early; run it again to go on")
         return failures(study, jobs)
 
@@ -119,14 +122,18 @@ class Crew:
                 tell()
 
 
+def _ended(study: Study) -> set[int]:
+    """Return the numbers of the trials that have ended."""
+    return {t.number for t in study.get_trials(deepcopy=False) if t.state not in LIVE}
+
+
 def _tell_news(
-    study: Study, jobs: Mapping[str, Job], seen: set[str], progress: RunsProgress, began: float
+    study: Study, jobs: Mapping[str, Job], seen: set[str], progress: RunsProgress, old: set[int]
 ) -> None:
-    """Show what has ended since the last look."""
+    """Show what has ended since the last look, but for the trials of earlier commands."""
     for run_id, trials in trials_by_run(study).items():
         trial = trials[-1]
-        ended = trial.datetime_complete
-        if run_id not in jobs or run_id in seen or ended is None or ended.timestamp() < began:
+        if run_id not in jobs or run_id in seen or trial.state in LIVE or trial.number in old:
             continue
         job = jobs[run_id]
         if trial.value is not None:

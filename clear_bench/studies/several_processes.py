@@ -9,6 +9,7 @@ from clear_bench.runs.files import STUDIES
 from clear_bench.runs.run import Run
 from clear_bench.training.cache import Cache
 from clear_bench.utils.errors import UserError
+from clear_bench.utils.processes import dying_with_parent
 
 
 def launch(run: Run, cache: Cache, processes: int) -> None:
@@ -23,7 +24,11 @@ def launch(run: Run, cache: Cache, processes: int) -> None:
         UserError: If they fail; their last line is the reason.
     """
     done = subprocess.run(
-        command_line(run, cache, processes), capture_output=True, text=True, check=False
+        command_line(run, cache, processes),
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=dying_with_parent(),
     )
     if done.returncode:
         said = [line for line in done.stderr.splitlines() if line.startswith("error: ")]

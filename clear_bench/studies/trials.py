@@ -8,7 +8,7 @@ moment still run it once.  A worker that dies leaves a running trial behind: on 
 process is looked for, on others Optuna's heartbeat tells; then the job is enqueued again.
 """
 
-import socket
+import os
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-import psutil
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
@@ -30,9 +29,10 @@ from clear_bench.training.cache import Cache
 from clear_bench.training.execute import once
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.files import write_text
+from clear_bench.utils.processes import HOST, birth
+from clear_bench.utils.secrets import masked
 
 LIVE = (TrialState.WAITING, TrialState.RUNNING)
-HOST = socket.gethostname()
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class Work:
         storage: See `open_study`.
         name: Of the Optuna study.
         jobs: Run id to job, parents first.
-        began: When the command began; what failed before that is tried again.
+        before: Numbers of the trials that had failed before the command began, which are tried
+            again.  Numbers, since clocks differ between machines and may be set back.
         cache: For everything derived.
         processes: Of one run, through torchrun; 1 does without.
     """
@@ -51,7 +52,7 @@ class Work:
     storage: str
     name: str
     jobs: Mapping[str, Job]
-    began: float
+    before: frozenset[int]
     cache: Cache
     processes: int = 1
 
@@ -59,9 +60,9 @@ class Work:
 def work(task: Work) -> None:
     """Carry jobs out until none is left that this worker could do."""
     study = open_study(task.storage, task.name)
-    while not all_ended(study, task.jobs, task.began):
+    while not all_ended(study, task.jobs, task.before):
         fail_dead(study)
-        enqueue(study, task.jobs, task.began)
+        enqueue(study, task.jobs, task.before)
         if not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
             time.sleep(0.5)  # others run what is left; should they die, it comes back
             continue
@@ -77,21 +78,27 @@ def trials_by_run(study: Study) -> dict[str, list[FrozenTrial]]:
     return trials
 
 
-def enqueue(study: Study, jobs: Mapping[str, Job], began: float) -> None:
+def enqueue(study: Study, jobs: Mapping[str, Job], before: frozenset[int]) -> None:
     """Enqueue the jobs that nobody has, has finished, or has seen fail in this command."""
     by_run = trials_by_run(study)
     for run_id, job in jobs.items():
-        if not any(_holds(trial, job, began) for trial in by_run.get(run_id, [])):
+        if not any(_holds(trial, job, before) for trial in by_run.get(run_id, [])):
             study.enqueue_trial({}, user_attrs=_of_job(job))
 
 
-def all_ended(study: Study, jobs: Mapping[str, Job], began: float) -> bool:
+def all_ended(study: Study, jobs: Mapping[str, Job], before: frozenset[int]) -> bool:
     """Return whether every job has finished or has failed in this command."""
     by_run = trials_by_run(study)
     return all(
-        any(t.state not in LIVE and _holds(t, job, began) for t in by_run.get(run_id, ()))
+        any(t.state not in LIVE and _holds(t, job, before) for t in by_run.get(run_id, ()))
         for run_id, job in jobs.items()
     )
+
+
+def failed_before(study: Study) -> frozenset[int]:
+    """Return the numbers of the trials that have failed up to now."""
+    failed = study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
+    return frozenset(trial.number for trial in failed)
 
 
 def failures(study: Study, jobs: Iterable[str]) -> dict[str, str]:
@@ -147,13 +154,13 @@ def register_finished(study: Study, jobs: Mapping[str, Job]) -> list[str]:
 
 def reason_of(error: Exception) -> str:
     """Return an error as the reason of a failed trial; a bug's name stands before it."""
-    return str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"[:500]
+    name = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
+    return masked(f"{name}{error}")[: None if isinstance(error, UserError) else 500]
 
 
 def worker_attributes(root: Path) -> dict[str, Any]:
     """Return machine, folder of runs and this process, as a trial's attributes."""
-    process = psutil.Process()
-    return {**_place(root), "process": process.pid, "started": process.create_time()}
+    return {**_place(root), "process": os.getpid(), "started": birth(os.getpid())}
 
 
 def _objective(study: Study, task: Work, trial: Trial) -> float:
@@ -162,7 +169,7 @@ def _objective(study: Study, task: Work, trial: Trial) -> float:
     if job is None:  # somebody else took the last one, or asked for more than this command
         raise optuna.TrialPruned("nothing for this worker")
     older = [t for t in trials_by_run(study)[job.run.id] if t.number < trial.number]
-    if any(_holds(t, job, task.began) for t in older):
+    if any(_holds(t, job, task.before) for t in older):
         raise optuna.TrialPruned("an older trial has this job")
     for name, value in worker_attributes(job.run.root).items():
         trial.set_user_attr(name, value)
@@ -191,7 +198,7 @@ def _of_job(job: Job) -> dict[str, Any]:
     return {"run": job.run.id, "variant": job.label, "seed": job.run.seed}
 
 
-def _holds(trial: FrozenTrial, job: Job, began: float) -> bool:
+def _holds(trial: FrozenTrial, job: Job, before: frozenset[int]) -> bool:
     """Return whether a trial makes it needless to enqueue its job once more."""
     if trial.state in LIVE:
         return True
@@ -199,8 +206,7 @@ def _holds(trial: FrozenTrial, job: Job, began: float) -> bool:
         place = {k: trial.user_attrs.get(k) for k in ("host", "root")}
         return place != _place(job.run.root) or _finished(job.run)
     said = "reason" in trial.user_attrs  # without one it was killed
-    done = trial.datetime_complete.timestamp() if trial.datetime_complete else 0.0
-    return trial.state == TrialState.FAIL and said and done >= began
+    return trial.state == TrialState.FAIL and said and trial.number not in before
 
 
 _seen_finished: set[str] = set()
@@ -219,16 +225,8 @@ def _place(root: Path) -> dict[str, str]:
 
 
 def _alive(attributes: Mapping[str, Any]) -> bool:
-    """Return whether a worker of this machine is there, and not another process of its number.
-
-    One that ended and that nobody has asked about yet (a zombie) is there no more.
-    """
-    try:
-        process = psutil.Process(attributes["process"])
-        same = process.create_time() == attributes["started"]
-        return same and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+    """Return whether a worker of this machine is there, and not another process of its number."""
+    return birth(attributes["process"]) == attributes["started"]
 
 
 def _fail(study: Study, trial: FrozenTrial) -> None:
@@ -244,4 +242,4 @@ def _keep_traceback(run: Run, error: BaseException) -> None:
     import traceback
 
     text = "".join(traceback.format_exception(error))
-    write_text(run.folder / ERROR, text)
+    write_text(run.folder / ERROR, masked(text))

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 
 from clear_bench.config.numbers import VERSIONS
 from clear_bench.text import encoders
+from clear_bench.utils.locks import locked
 from clear_bench.utils.vector_store import VectorStore, open_store
 
 CHUNK = 1024  # sentences between two commits: what a kill costs at most
@@ -39,7 +39,7 @@ def embed(name: str, sentences: Sequence[str], folder: Path) -> NDArray[np.float
         distinct = list(dict.fromkeys(sentences))
         vectors = store.read(distinct)
         if len(vectors) < len(distinct):
-            with FileLock(file.with_suffix(".lock")):  # one process embeds, the others wait for it
+            with locked(file.with_name(f".{file.name}.lock")):  # one embeds, the others wait for it
                 stored = store.stored(distinct)
                 missing = [sentence for sentence in distinct if sentence not in stored]
                 if missing:

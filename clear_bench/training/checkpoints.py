@@ -12,10 +12,10 @@ from pathlib import Path
 from shutil import copyfile
 from typing import Any
 
-import torch
 from mmengine.runner import set_random_seed
 
 from clear_bench.engine.building import build, device, load
+from clear_bench.engine.checkpoint_file import epoch_of, read_checkpoint
 from clear_bench.runs.files import EPOCH, LAST, ORACLE, SELECTED
 from clear_bench.runs.run import Run
 
@@ -66,7 +66,7 @@ def choose(folder: Path, model: dict[str, Any], measure: Callable[[Any], float])
         kept.pop(values.index(max(values))).replace(best)
     for file in kept:
         file.unlink()
-    return int(torch.load(best, map_location="cpu", weights_only=True)["meta"]["epoch"])
+    return epoch_of(read_checkpoint(best), best)
 
 
 def choose_oracle(

@@ -4,8 +4,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from filelock import FileLock, Timeout
-
 from clear_bench.engine.distributed import join, main_process, wait_for_all
 from clear_bench.engine.hooks import Diverged, Told
 from clear_bench.runs.files import ATTEMPTS, LOCK
@@ -13,12 +11,13 @@ from clear_bench.runs.record import Record
 from clear_bench.runs.run import Run
 from clear_bench.training.cache import Cache
 from clear_bench.training.cost import begin_attempt, forget_peak_memory
-from clear_bench.training.mlflow_mirror import mirror
 from clear_bench.training.preflight import check
 from clear_bench.training.recognition import Recognition
 from clear_bench.training.retrieval import Retrieval
 from clear_bench.training.task import Task
+from clear_bench.utils.disk import room
 from clear_bench.utils.errors import UserError
+from clear_bench.utils.locks import locked
 from clear_bench.utils.progress import say
 
 TASKS: dict[str, type[Task]] = {"recognition": Recognition, "retrieval": Retrieval}
@@ -50,19 +49,14 @@ def once(run: Run, cache: Cache, launcher: str = "none") -> Record:
     """Return a run's record, after making it if need be; see `execute`."""
     record = run.found()
     if record and record.status == "finished":
+        (run.folder / ATTEMPTS).unlink(missing_ok=True)  # of one killed right after its record
         say(f"{run.id}: finished before, not run again")
         return record
-    run.folder.mkdir(parents=True, exist_ok=True)
+    with room(run.folder):
+        run.folder.mkdir(parents=True, exist_ok=True)
     if launcher != "none":  # the processes of one distributed run share the folder
         return _make(run, cache, launcher)
-    lock = FileLock(run.folder / LOCK)
-    try:
-        lock.acquire(timeout=1)
-    except Timeout:
-        say(f"{run.id}: waits for another process that makes it")
-        lock.acquire()
-    with lock:
-        lock.release()  # `with` holds it once more
+    with locked(run.folder / LOCK, lambda: say(f"{run.id}: waits for another process at it")):
         return Record.load(run.folder) if run.finished else _make(run, cache, launcher)
 
 
@@ -77,25 +71,24 @@ def learn(run: Run, cache: Cache, listen: Told | None = None) -> list[dict[str, 
     Raises:
         UserError: If a loss diverged.
     """
-    run.folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(run.folder / LOCK), _advice(run):
+    with room(run.folder):
+        run.folder.mkdir(parents=True, exist_ok=True)
+    with locked(run.folder / LOCK), room(run.folder), _advice(run):
         return task_of(run, cache).learn(listen)
 
 
 def _make(run: Run, cache: Cache, launcher: str) -> Record:
-    """Train and evaluate, and mirror the record to MLflow."""
+    """Train and evaluate."""
     task = task_of(run, cache, launcher)
     forget_peak_memory()
     before = begin_attempt(run.folder) if main_process() else 0.0
     started = time.perf_counter()
-    with _advice(run, record=True):
+    with room(run.folder), _advice(run, record=True):
         record = task.make()
     if main_process():
         record.cost["wall_seconds"] = before + time.perf_counter() - started
-        record.save(run.folder)
+        record.save(run.folder)  # what comes after it may be lost: a run with a record is complete
         (run.folder / ATTEMPTS).unlink()
-        mirror(run.folder, Record.load(run.folder))
-        (run.folder / LOCK).unlink(missing_ok=True)
     wait_for_all()  # the next run may read what this one wrote
     return Record.load(run.folder)
 

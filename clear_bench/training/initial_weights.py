@@ -4,10 +4,10 @@ What is copied is decided by name and shape, and never anything that depends on 
 what was copied and what was not, and why, stands in the record.
 """
 
+import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from clear_bench.training.branch_weights import fitted as fitted_to_network
 from clear_bench.training.checkpoints import selected_model
 from clear_bench.training.model_config import config_for_weights
 from clear_bench.utils.errors import UserError
+from clear_bench.utils.files import scratch, write_bytes
 
 
 def begin(run: Run, model: dict[str, Any]) -> dict[str, Any]:
@@ -182,9 +183,9 @@ def write_start(
 
 def save_start(file: Path, model: Any) -> None:
     """Write the weights of a model in the form that `clear_bench.engine.fit.fit` starts from."""
-    temporary = file.with_name(f".{file.name}.tmp")
-    torch.save({"state_dict": model.state_dict(), "history": []}, temporary)
-    temporary.replace(file)
+    content = io.BytesIO()
+    torch.save({"state_dict": model.state_dict(), "history": []}, content)
+    write_bytes(file, content.getbuffer(), durable=True)
 
 
 def attribute_tensors(model: dict[str, Any]) -> set[str]:
@@ -198,9 +199,9 @@ def attribute_tensors(model: dict[str, Any]) -> set[str]:
         wider["groups"] = [*model["groups"], max(model["groups"]) + 1]
     if "pretrained" in model:
         model, wider = {**model, "pretrained": False}, {**wider, "pretrained": False}
-    with TemporaryDirectory() as folder:
+    with scratch() as folder:
         if "phrases" in model:
-            wider["phrases"] = _one_phrase_more(Path(model["phrases"]), Path(folder))
+            wider["phrases"] = _one_phrase_more(Path(model["phrases"]), folder)
         shapes = [{k: v.shape for k, v in build(m).state_dict().items()} for m in (model, wider)]
     return {name for name, shape in shapes[0].items() if shapes[1].get(name) != shape}
 

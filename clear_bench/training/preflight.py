@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -19,7 +18,7 @@ from clear_bench.training.model_config import (
     retrieval_config,
     training_table,
 )
-from clear_bench.utils.files import save_arrays
+from clear_bench.utils.files import save_arrays, scratch
 from clear_bench.utils.hashing import digest
 
 
@@ -47,8 +46,8 @@ def check(runs: Sequence[Run], cache: Cache) -> None:
         key = digest([run.dataset.fingerprint, run.section, parent.section, parent.config["data"]])
         if key not in built:
             built.add(key)
-            with TemporaryDirectory() as folder, torch.random.fork_rng(devices=[]):
-                _build(run, parent, cache, Path(folder))
+            with scratch() as folder, torch.random.fork_rng(devices=[]):
+                _build(run, parent, cache, folder)
 
 
 def _build(run: Run, parent: Run, cache: Cache, folder: Path) -> None:

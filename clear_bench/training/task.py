@@ -157,7 +157,7 @@ class Task(ABC):
         measured = {name: self.measure(model) for name, model in models.items()}
         kept = measured["selected"]
         save_arrays(run.folder / PREDICTIONS, dict(kept.predictions()))
-        write_text(run.folder / SCHEMA, run.dataset.schema.to_json())
+        write_text(run.folder / SCHEMA, run.dataset.schema.to_json(), durable=True)
         return oracle | {
             "metrics": {name: each.metrics for name, each in measured.items()},
             "per_attribute": kept.per_attribute,

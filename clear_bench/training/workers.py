@@ -18,6 +18,7 @@ from typing import Any
 
 from clear_bench.runs.run import Run
 from clear_bench.utils.errors import UserError
+from clear_bench.utils.processes import end_with_parent
 from clear_bench.utils.progress import be_quiet
 
 DRIVERS = ("libcuda.so.1", "libamdhip64.so", "nvcuda.dll")
@@ -197,6 +198,7 @@ def _installed(library: str) -> bool:
 
 def _serve(line: Connection, gpu: str) -> None:
     """Carry out calls until nobody asks any more."""
+    end_with_parent()
     be_quiet()  # the lines of several would mix; each run has its log
     if gpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu

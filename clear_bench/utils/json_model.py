@@ -23,10 +23,13 @@ def read_model(model: type[Model], file: Path, kind: str, advice: str) -> Model:
         UserError: If the file is missing, is not JSON, or breaks the schema.
     """
     try:
-        return model.model_validate_json(file.read_text(encoding="utf-8"))
+        return model.model_validate_json(file.read_bytes())
     except FileNotFoundError:
         raise UserError(f"{file}: no such {kind}; {advice}") from None
+    except RecursionError:
+        raise UserError(f"{file}: not a {kind}: nested too deep") from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"{file}: not a {kind}: {where} {first['msg']}") from None
+        said = " ".join(f"{where} {first['msg']}".split())
+        raise UserError(f"{file}: not a {kind}: {said[:300]}") from None

@@ -238,7 +238,7 @@ def test_a_broken_file_is_a_note_and_the_other_figures_are_drawn(tmp_path):
         half_broken = Material(Results.load(tmp_path / "runs"), attention=tmp_path)
         for name in ("precision_recall", "pairwise_wins", "qualitative", "embeddings"):
             (one,) = draw(name, half_broken, tmp_path / "out")
-            assert f"{broken}: no predictions in it" in one.note
+            assert f"{broken}: not readable arrays" in one.note
         assert draw("comparison", half_broken, tmp_path / "out")[0].files
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from clear_bench.report.tables.marks import mark, mark_columns, mark_rows
 from clear_bench.report.tables.model import Cell, Column, Row, Table, number
-from clear_bench.report.tables.write import escape, latex, markdown, table_csv
+from clear_bench.report.tables.write import csv_text, escape, latex, markdown, table_csv
 
 GOLDEN = Path(__file__).parent / "golden"
 VALUES = st.one_of(st.just(nan), st.sampled_from([50.0, 50.001, 50.004, 61.2]), st.floats(0, 100))
@@ -136,7 +136,7 @@ def test_every_row_is_in_every_form(rows):
     assert len(lines) == len(rows) + 2
     assert all(len(re.findall(r"(?<!\\)(?:\\\\)*\|", x)) == 4 for x in lines)
     read = list(csv.DictReader(io.StringIO(table_csv(shown))))
-    assert [r["method"] for r in read[::2]] == [n for n, _, _ in rows]
+    assert [r["method"] for r in read[::2]] == [csv_text(n) for n, _, _ in rows]
     for row, (_, value, _) in zip(read[::2], rows, strict=True):
         assert row["value"] == "" if isnan(value) else float(row["value"]) == pytest.approx(value)
 

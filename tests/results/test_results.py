@@ -35,7 +35,7 @@ def test_a_group_is_a_method_over_seeds(tmp_path):
     names, table = groups["vtb"].attributes("mA")
     assert table.shape == (3, len(names)) == (3, 6)
     assert groups["vtb"].cost("train_seconds").mean == 61.0
-    assert groups["vtb"].cost("nonsense") is groups["vtb"].estimate("mAP") is None
+    assert groups["vtb"].cost("nonsense") is groups["vtb"].estimate("rank1") is None
 
 
 def test_failed_and_stale_runs_are_gaps(tmp_path):

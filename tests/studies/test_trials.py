@@ -2,8 +2,10 @@
 
 import multiprocessing
 import os
+import sys
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,7 +28,7 @@ def task(tmp_path):
         run: Any = SimpleNamespace(id=f"run{k}", seed=0, metric="mAP", root=tmp_path / "runs")
         jobs[run.id] = Job(run, f"v{k}")
     address = f"journal:{tmp_path / 'optuna.log'}"
-    return trials.Work(address, "study", jobs, time.time(), Cache(tmp_path / "cache"))
+    return trials.Work(address, "study", jobs, frozenset(), Cache(tmp_path / "cache"))
 
 
 @pytest.fixture
@@ -85,11 +87,60 @@ def test_a_failure_is_kept_and_tried_again_by_the_next_command(task, done, monke
     study = storage.open_study(task.storage, task.name)
     assert trials.failures(study, task.jobs) == {"run2": "no luck"}
     monkeypatch.setattr(trials, "_carry_out", right)
-    again = trials.Work(task.storage, task.name, task.jobs, time.time(), task.cache)
+    before = trials.failed_before(study)
+    again = trials.Work(task.storage, task.name, task.jobs, before, task.cache)
     together(again, 1)
     assert done.count("run2") == 1
     assert sorted(done) == sorted(task.jobs)
     assert not trials.failures(study, task.jobs)
+
+
+def test_a_clock_that_goes_back_carries_nothing_out_again(task, done, monkeypatch):
+    """A job that fails is tried once a command, whatever the time of its end says."""
+    from datetime import datetime, timedelta
+
+    class Back(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return super().now(tz) - timedelta(hours=1)
+
+    tries = []
+
+    def wrong(run, failed, task):
+        tries.append(run.id)
+        assert len(tries) < 20, "again and again"
+        raise UserError("no luck")
+
+    monkeypatch.setattr(trials, "_carry_out", wrong)
+    for module in ("_cached_storage", "_in_memory", "journal._storage", "_rdb.storage"):
+        name = f"optuna.storages.{module}"
+        if name in sys.modules and hasattr(sys.modules[name], "datetime"):
+            there = sys.modules[name].datetime
+            patched = Back if isinstance(there, type) else SimpleNamespace(datetime=Back)
+            monkeypatch.setattr(sys.modules[name], "datetime", patched)
+    together(task, 1)
+    assert sorted(tries) == sorted(task.jobs)
+
+
+def test_half_a_line_of_a_dead_writer_is_cut_off(task, done):
+    together(task, 1)
+    journal = Path(task.storage.removeprefix("journal:"))
+    whole = journal.read_bytes()
+    journal.write_bytes(whole + b'{"op_code": 5, "wor')
+    study = storage.open_study(task.storage, task.name)
+    study.enqueue_trial({}, user_attrs={"run": "run0"})
+    assert journal.read_bytes().startswith(whole + b"{")
+    assert len(storage.open_study(task.storage, task.name).trials) == 7
+    assert [f.name for f in journal.parent.iterdir()] == [journal.name]
+
+
+def test_a_lock_of_optunas_that_a_dead_process_left_blocks_nobody(task, done):
+    together(task, 1)
+    journal = Path(task.storage.removeprefix("journal:"))
+    journal.with_name(f"{journal.name}.lock").symlink_to(journal)  # as optuna makes it
+    began = time.monotonic()
+    storage.open_study(task.storage, "another")
+    assert time.monotonic() - began < 10
 
 
 def test_a_job_that_was_enqueued_twice_hides_no_failure(task, done, monkeypatch):
@@ -126,7 +177,8 @@ def test_a_worker_that_ended_unnoticed_is_dead(task, done):
     while zombie.status() != psutil.STATUS_ZOMBIE:
         time.sleep(0.01)
     place = trials.worker_attributes(task.jobs["run0"].run.root)
-    place |= {"process": ended.pid, "started": zombie.create_time()}
+    ticks = int(Path(f"/proc/{ended.pid}/stat").read_text().rpartition(")")[2].split()[19])
+    place |= {"process": ended.pid, "started": ticks}
     for name, value in place.items():
         trial.set_user_attr(name, value)
     together(task, 1)

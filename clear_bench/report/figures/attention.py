@@ -15,7 +15,7 @@ from clear_bench.report.figures.material import Material
 from clear_bench.report.figures.picture import NotDrawn, Picture
 from clear_bench.report.figures.qualitative import SHOWN, sheet
 from clear_bench.report.figures.style import WIDE
-from clear_bench.results.predictions import BROKEN
+from clear_bench.utils.arrays import read_arrays
 from clear_bench.utils.errors import UserError
 
 ROWS = {
@@ -69,12 +69,7 @@ def _read(file: Path) -> dict[str, NDArray[Any]]:
     Raises:
         UserError: If it is none.
     """
-    try:
-        with np.load(file, allow_pickle=False) as content:
-            arrays = {name: content[name] for name in content.files}
-    except BROKEN as error:
-        cause = str(error).partition("\n")[0]
-        raise UserError(f"{file}: not a file of attention maps ({cause}); {ADVICE}") from None
+    arrays = read_arrays(file, advice=ADVICE)
     if "pixels" not in arrays or len(arrays) < 2:
         raise UserError(f"{file}: not a file of attention maps; {ADVICE}")
     return arrays

@@ -12,7 +12,9 @@ from clear_bench.report.figures.material import Leaderboard, Material
 from clear_bench.report.figures.picture import NotDrawn, Picture
 from clear_bench.report.figures.style import COLUMN, LINES, MARKERS, PALETTE, canvas
 from clear_bench.results.groups import Loaded
-from clear_bench.results.predictions import Arrays, arrays_of, opened
+from clear_bench.results.predictions import Arrays, arrays_of
+from clear_bench.runs.files import PREDICTIONS
+from clear_bench.utils.arrays import array_names
 
 CHUNK = 64
 WORDY = 24  # letters of a name that leave no room for a second column
@@ -26,8 +28,7 @@ def embeds(run: Loaded) -> bool:
     Raises:
         UserError: If its predictions cannot be read.
     """
-    with opened(run.folder) as kept:
-        return {"queries", "images"} <= set(kept.files)
+    return {"queries", "images"} <= set(array_names(run.folder / PREDICTIONS))
 
 
 def embedded(board: Leaderboard) -> list[str]:

@@ -18,6 +18,8 @@ from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from clear_bench.utils.files import write_bytes
+
 COLUMN, WIDE = 3.3, 6.9
 """Widths in inches: of a column, and of both."""
 
@@ -114,10 +116,7 @@ def write(figure: Figure, path: Path) -> list[Path]:
         stream = io.BytesIO()
         print_to(figure, stream)
         file = path.with_name(path.name + suffix)
-        temporary = path.with_name(f".{path.name}{suffix}.tmp")
-        temporary.write_bytes(stream.getvalue())
-        temporary.replace(file)
-        written.append(file)
+        written.append(write_bytes(file, stream.getbuffer()))
     return written
 
 

@@ -18,6 +18,7 @@ SPECIAL = {
     "−": r"$-$", "–": "--", "\n": " ",
 }  # fmt: skip
 CSS = {"best": "textbf:--rwrap;", "second": "underline:--rwrap;", "": ""}
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
 MANY = 8  # columns that stand closer together
 LATIN = 0x17F  # what pdflatex sets without more packages
 
@@ -92,14 +93,15 @@ def _minus(text: str) -> str:
 def escape(text: str) -> str:
     """Return text that LaTeX prints as it is; what pdflatex cannot print becomes its code."""
     return "".join(
-        SPECIAL.get(c, c if ord(c) <= LATIN else rf"\texttt{{U+{ord(c):04X}}}") for c in text
+        SPECIAL.get(c, c if c.isprintable() and ord(c) <= LATIN else rf"\texttt{{U+{ord(c):04X}}}")
+        for c in text
     )
 
 
 def markdown(table: Table) -> str:
     """Return a Markdown table under its caption; second places are underlined by HTML."""
     notes = _numbered(table)
-    lines = [[table.head, *(c.head for c in table.columns)]]
+    lines = [[_head(table.head), *(_head(c.head) for c in table.columns)]]
     lines.append(["---", *("---:" for _ in table.columns)])
     for row in table.rows:
         marks = ",".join(notes[text] for text in row.notes)
@@ -120,11 +122,18 @@ def _marked(cell: Cell, column: Column) -> str:
     return {"best": f"**{text}**", "second": f"<u>{text}</u>", "": text}[cell.mark]
 
 
+def _head(text: str) -> str:
+    """Return a head, which may be an attribute's name, without what breaks a table or a page."""
+    return " ".join(
+        text.replace("|", r"\|").replace("](", r"\](").replace("<", "&lt;").splitlines()
+    )
+
+
 def _plain(text: str) -> str:
     """Return text in which Markdown sees no markup."""
-    for raw in ("\\", "|", "*", "_", "`"):
+    for raw in ("\\", "|", "*", "_", "`", "]("):
         text = text.replace(raw, "\\" + raw)
-    return text.replace("<", "&lt;").replace("\n", " ")
+    return " ".join(text.replace("<", "&lt;").splitlines())
 
 
 def table_csv(table: Table) -> str:
@@ -139,11 +148,26 @@ def table_csv(table: Table) -> str:
         for cell, column in zip(row.cells, table.columns, strict=True):
             numbers = [_digits(x) for x in (cell.value, cell.std, cell.low, cell.high)]
             if cell.text:
-                numbers[0] = cell.text
+                numbers[0] = csv_text(cell.text)
             rest = [cell.mark, "yes" if cell.dagger else "", cell.protocol, cell.checkpoint]
             ids, notes = " ".join(cell.runs), "; ".join(row.notes)
-            writer.writerow([row.label, column.head, *numbers, cell.n or "", *rest, ids, notes])
+            writer.writerow([csv_text(row.label), csv_text(column.head), *numbers, cell.n or "",
+                             *rest, ids, csv_text(notes)])  # fmt: skip
     return stream.getvalue()
+
+
+def csv_text(text: str) -> str:
+    """Return text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text[:1] in FORMULA and not _is_number(text) else text
+
+
+def _is_number(text: str) -> bool:
+    """Return whether a text is a number, which may begin with a sign."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _digits(value: float) -> str:
@@ -181,7 +205,8 @@ def show(table: Table) -> None:
     from rich.table import Table as Grid
 
     styles = {"best": "bold", "second": "underline", "": ""}
-    grid = Grid(table.head, *(c.head for c in table.columns), title=table.stem)
+    heads = [c.head.replace("[", r"\[") for c in table.columns]
+    grid = Grid(table.head, *heads, title=table.stem)
     notes = _numbered(table)
     for row in table.rows:
         marks = ",".join(notes[text] for text in row.notes)
@@ -190,7 +215,8 @@ def show(table: Table) -> None:
             for c, column in zip(row.cells, table.columns, strict=True)
             for text in [number(c, column).replace("[", r"\[") + ("†" if c.dagger else "")]
         ]
-        grid.add_row(row.label + (f" ({marks})" if marks else ""), *shown)
+        name = row.label.replace("[", r"\[")
+        grid.add_row(name + (f" ({marks})" if marks else ""), *shown)
     console = Console()
     wide = console if console.is_terminal else Console(width=160)
     wide.print(grid)

@@ -1,0 +1,48 @@
+"""What nobody may read in what is kept or printed: passwords, tokens and keys, in every form."""
+
+import os
+import re
+
+MASK = "***"
+_WORD = (
+    r"(?:pass(?:word|wd|phrase|code)?|pwd|secret|token|credentials?|api[_-]?key|access[_-]?key"
+    r"|account[_-]?key|private[_-]?key|secret[_-]?key|signature|sig|sas|authorization)"
+)
+_BEGIN = "(?:(?<![A-Za-z0-9])|(?<=%3B)|(?<=%26)|(?<=%20))"
+_KEY = rf"{_BEGIN}(?:[A-Za-z0-9.%-]+[_.-]|ssl|pg|db|my)?{_WORD}(?:[_-](?:key|id))?"
+_NAME = re.compile(rf"(?:.*[_.-]|ssl|pg|db|my)?{_WORD}(?:[_-](?:key|id))?", re.IGNORECASE)
+_QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|%(?:22|27).*?%(?:22|27)"""
+_VALUE = rf"""(?:{_QUOTED}|(?:(?!%26|%3B)[^\s&;,'"}}\])])+)"""
+_FORMS = (
+    # scheme://user:password@host: all before the last @, since a password may hold one
+    (
+        re.compile(
+            r"([A-Za-z][A-Za-z0-9+.-]*(?::|%3A)(?://|%2F%2F))[^\s'\"<>]*(@|%40)", re.IGNORECASE
+        ),
+        2,
+    ),
+    # Authorization: Bearer TOKEN
+    (re.compile(r"(authorization['\"]?\s*[:=]\s*['\"]?(?:[a-z]+\s+)?)[^\s'\"]+", re.IGNORECASE), 1),
+    (re.compile(r"\b(bearer\s+)[A-Za-z0-9._~+/=-]{12,}", re.IGNORECASE), 1),
+    # password=VALUE, &sslpassword=VALUE, PGPASSWORD=VALUE, "password": "VALUE", pwd%3DVALUE
+    (re.compile(rf"({_KEY}['\"]?\s*(?:=|:(?!//)|%3D|%3A)\s*){_VALUE}", re.IGNORECASE), 1),
+    # --db-password VALUE
+    (re.compile(rf"(--?(?:[\w-]+-)?{_WORD}\s+){_VALUE}", re.IGNORECASE), 1),
+)
+SHORT = 6  # letters of a value that is looked for as it is
+
+
+def masked(text: str) -> str:
+    """Return a text in which every secret is `MASK`.
+
+    Known are ``user:password@`` of an address (the user goes too: it may be a token), what stands
+    after a key that speaks of passwords, tokens or keys (in the query of an address, a key=value
+    list, JSON, an option or an assignment, percent-encoded or not), and the value of every
+    environment variable with such a name, wherever it stands.
+    """
+    for name, value in os.environ.items():
+        if len(value) >= SHORT and _NAME.fullmatch(name):
+            text = text.replace(value, MASK)
+    for form, groups in _FORMS:
+        text = form.sub(rf"\g<1>{MASK}" + (r"\g<2>" if groups == 2 else ""), text)
+    return text

@@ -1,0 +1,93 @@
+"""What ends a command: a signal, a broken file, a full or closed standard output, a bug."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import typer
+
+from clear_bench.utils.command_line import main
+
+SLEEPS = """
+import sys, time, typer
+from clear_bench.utils.command_line import main
+app = typer.Typer()
+@app.command()
+def command():
+    print("ready", flush=True)
+    try:
+        time.sleep(60)
+    finally:
+        time.sleep({tail})
+main(app)
+"""
+PRINTS = SLEEPS.partition("    print(")[0] + "    {body}\nmain(app)\n"
+
+
+def run(body, **more):
+    words = [sys.executable, "-c", PRINTS.format(body=body)]
+    return subprocess.run(words, text=True, timeout=60, check=False, stderr=subprocess.PIPE, **more)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_answered_at_once_and_is_no_traceback(number):
+    words = [sys.executable, "-c", SLEEPS.format(tail=0.5)]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n"
+    began = time.monotonic()
+    process.send_signal(number)
+    assert process.stderr.readline().startswith("stopping")
+    assert time.monotonic() - began < 0.4
+    _, rest = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert rest == "stopped; run the same command again to go on\n"
+
+
+def test_the_second_ctrl_c_ends_it_whatever_it_is_at():
+    words = [sys.executable, "-c", SLEEPS.format(tail=60)]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == 130
+
+
+def test_a_file_that_ends_early_is_no_ctrl_c(monkeypatch):
+    app = typer.Typer()
+
+    @app.command()
+    def command() -> None:
+        raise EOFError("Ran out of input")
+
+    monkeypatch.setattr("sys.argv", ["command"])
+    with pytest.raises(EOFError, match="Ran out"):
+        main(app)
+
+
+@pytest.mark.parametrize("flush", ["True", "False"])
+def test_a_full_standard_output_is_one_line(flush):
+    with Path("/dev/full").open("w") as full:
+        done = run(f"print('x' * 10, flush={flush})", stdout=full)
+    assert done.returncode == 2
+    assert done.stderr == "error: standard output: No space left on device\n"
+
+
+def test_a_reader_that_leaves_is_no_traceback():
+    process = subprocess.Popen(
+        [sys.executable, "-c", PRINTS.format(body="[print('x' * 1000) for _ in range(1000)]")],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    process.stdout.close()
+    assert "Traceback" not in process.stderr.read()
+    assert process.wait(30) in (1, 141)
+
+
+def test_a_bug_keeps_its_traceback_but_no_secret():
+    done = run("raise KeyError('postgresql://u:' + 'hunter2@h/d')")
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr and "KeyError" in done.stderr
+    assert "hunter2@" not in done.stderr.splitlines()[-1]
