@@ -204,6 +204,7 @@ METHOD = Method(
     },
     numbers={"recognition": 2},
     profiles={
+        "base": {"recognition": {"train": {"milestones": [7, 13]}}},
         "paper": {
             "recognition": {
                 "model": {"resnet": RESNET50, "pretrained": True, "lateral": 256},
@@ -221,6 +222,6 @@ METHOD = Method(
                 },
                 "augment": {"pad": 0},
             }
-        }
+        },
     },
 )

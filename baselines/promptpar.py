@@ -229,6 +229,18 @@ METHOD = Method(
     },
     numbers={"recognition": 2},
     profiles={
+        "base": {
+            "recognition": {
+                "model": {
+                    "vit": {"name": "vit_base_patch16_clip_quickgelu_224.openai"},
+                    "fusion": {
+                        "name": "vit_small_patch16_224.augreg_in21k_ft_in1k",
+                        "drop_path_rate": 0.1,
+                    },
+                },
+                "text": {"encoder": "openai/clip-vit-base-patch16@clip"},
+            }
+        },
         "paper": {
             "data": {"image_size": [224, 224], "letterbox": True},
             "recognition": {
@@ -263,6 +275,6 @@ METHOD = Method(
                 },
                 "augment": {"mean": [0.5, 0.5, 0.5], "deviation": [0.5, 0.5, 0.5]},
             },
-        }
+        },
     },
 )

@@ -163,6 +163,22 @@ METHOD = Method(
         "train": {"lr": 2e-3},
     },
     profiles={
+        "base": {
+            "recognition": {
+                "model": {
+                    "vit": {"name": "vit_base_patch16_clip_quickgelu_224.openai"},
+                    "decoder": {
+                        "dim": 512,
+                        "layers": 3,
+                        "heads": 8,
+                        "head_dim": 64,
+                        "hidden": 2048,
+                        "dropout": 0.1,
+                    },
+                },
+                "text": {"encoder": "openai/clip-vit-base-patch16@clip"},
+            }
+        },
         "paper": {
             "data": {"image_size": [224, 224]},
             "recognition": {
@@ -190,6 +206,6 @@ METHOD = Method(
                     "clip_norm": 1.0,
                 },
             },
-        }
+        },
     },
 )

@@ -91,6 +91,17 @@ METHOD = Method(
     },
     numbers={"recognition": 2},
     profiles={
+        "base": {
+            "recognition": {
+                "model": {
+                    "vit": {
+                        "name": "vit_small_patch16_224.augreg_in21k_ft_in1k",
+                        "drop_path_rate": 0.1,
+                    }
+                },
+                "text": {"encoder": "minilm"},
+            }
+        },
         "paper": {
             "recognition": {
                 "model": {
@@ -116,6 +127,6 @@ METHOD = Method(
                 },
                 "augment": {"mean": [0.5, 0.5, 0.5], "deviation": [0.5, 0.5, 0.5]},
             }
-        }
+        },
     },
 )

@@ -35,7 +35,15 @@ PROFILES: dict[str, Config] = {
         "data": {"image_size": [256, 128]},
         "recognition": {"augment": {"pad": 10}},
     },
+    "base": {
+        "data": {"image_size": [256, 128], "letterbox": False},
+        "recognition": {"train": {"epochs": 20}},
+    },
 }
+BELOW = {"base": ("paper", "base")}
+"""Profile to the profiles it is made of, where it is more than one: ``base`` has each method's
+published recipe, at one image size and length, on networks that one consumer card trains."""
+
 
 
 def compose(
@@ -50,7 +58,7 @@ def compose(
     Args:
         method: File name of a method.
         dataset: File name of a data set.
-        profile: ``smoke``, ``default`` or ``paper``.
+        profile: ``smoke``, ``default``, ``base`` or ``paper``.
         seed: Of initialisation, order and augmentation.
         overrides: Dotted keys to values.  The task may be left out where only one task has the
             key (``text.encoder`` for ``retrieval.text.encoder``).
@@ -71,8 +79,9 @@ def compose(
     for task in plugin.tasks:
         recipe = getattr(plugin, task)
         merge(config[task], {k: v for k, v in recipe.items() if k != "model"}, task)
-    merge(config, _fitting(PROFILES[profile], config))
-    merge(config, plugin.profiles.get(profile, {}))
+    for layer in BELOW.get(profile, (profile,)):
+        merge(config, _fitting(PROFILES[layer], config))
+        merge(config, plugin.profiles.get(layer, {}))
     merge(config, plugin.datasets.get(dataset, {}))
     for key, value in (overrides or {}).items():
         set_value(config, key, value)

@@ -173,6 +173,21 @@ METHOD = Method(
     },
     profiles={
         "smoke": {"retrieval": {"model": {"made": 100}}},
+        "base": {
+            "recognition": {
+                "model": {
+                    "vit": {"name": "vit_small_patch16_224.augreg_in21k_ft_in1k"},
+                    "swin": {
+                        "name": "swin_tiny_patch4_window7_224.ms_in22k_ft_in1k",
+                        "drop_path_rate": 0.0,
+                        "channel_attention": "paper",
+                        "channel_stages": [0, 1, 2, 3],
+                        "channel_dropout": 0.1,
+                    },
+                    "dim": 768,
+                },
+            },
+        },
         "paper": {
             "recognition": {
                 "model": {
