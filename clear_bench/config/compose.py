@@ -45,7 +45,6 @@ BELOW = {"base": ("paper", "base")}
 published recipe, at one image size and length, on networks that one consumer card trains."""
 
 
-
 def compose(
     method: str,
     dataset: str,

@@ -164,7 +164,8 @@ def _require_sections(record: Record) -> None:
             raise TypeError(name)
     if not isinstance(section["model"], dict):
         raise TypeError("model")
-    if record.status == "finished" and not {"val", "test"} <= set(record.metrics["selected"]):
+    held_out = {"val"} if config["data"].get("train_on", "train") == "train" else set()
+    if record.status == "finished" and not {"test", *held_out} <= set(record.metrics["selected"]):
         raise KeyError("selected")
 
 
