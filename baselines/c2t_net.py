@@ -24,7 +24,7 @@ NANO = CLEAR.recognition["model"]
 METHOD = Method(
     title="C2T-Net",
     cite="Bui et al., WACVW 2024",
-    numbers={"recognition": 2},  # shifted windows: paper size
+    numbers={"recognition": 3},
     recognition={"model": {**NANO, "swin": {**NANO["swin"], **RELEASED}}},
     profiles={
         profile: {

@@ -207,7 +207,7 @@ class PromptPar(PerAttributeModel):
         }
 
 
-VIT = {"name": "vit_tiny_patch16_224", "embed_dim": 128, "num_heads": 4}
+VIT = {"name": "vit_tiny_patch16_224", "patch_size": 8, "embed_dim": 128, "num_heads": 4}
 METHOD = Method(
     title="PromptPAR",
     cite="Wang et al., TCSVT 2024",
@@ -227,7 +227,7 @@ METHOD = Method(
         },
         "text": {"encoder": "minilm", "template": "person"},
     },
-    numbers={"recognition": 2},
+    numbers={"recognition": 3},
     profiles={
         "base": {
             "recognition": {

@@ -144,6 +144,7 @@ METHOD = Method(
             "type": "SequencePar",
             "vit": {
                 "name": "vit_tiny_patch16_224",
+                "patch_size": 8,
                 "embed_dim": 128,
                 "depth": 4,
                 "num_heads": 4,
@@ -162,6 +163,7 @@ METHOD = Method(
         "text": {"encoder": "minilm", "template": "words"},
         "train": {"lr": 2e-3},
     },
+    numbers={"recognition": 2},
     profiles={
         "base": {
             "recognition": {

@@ -15,5 +15,6 @@ METHOD = Method(
     title="ViT",
     cite="Dosovitskiy et al., ICLR 2021",
     recognition={"model": {**CLEAR.recognition["model"], "branches": ["vit"], "fusion": "none"}},
+    numbers={"recognition": 2},
     profiles={k: {"recognition": CLEAR.profiles[k]["recognition"]} for k in ("base", "paper")},
 )

@@ -80,6 +80,7 @@ METHOD = Method(
             "type": "Vtb",
             "vit": {
                 "name": "vit_tiny_patch16_224",
+                "patch_size": 8,
                 "embed_dim": 128,
                 "depth": 4,
                 "num_heads": 4,
@@ -89,7 +90,7 @@ METHOD = Method(
         },
         "text": {"encoder": "minilm", "template": "words"},
     },
-    numbers={"recognition": 2},
+    numbers={"recognition": 3},
     profiles={
         "base": {
             "recognition": {

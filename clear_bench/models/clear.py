@@ -102,13 +102,14 @@ class Clear(RecognitionModel):
 METHOD = Method(
     title="CLEAR",
     cite="Bui et al., Pattern Recognition 2025",
-    numbers={"recognition": 2, "retrieval": 2},  # shifted windows: paper size
+    numbers={"recognition": 3, "retrieval": 2},
     recognition={
         "model": {
             "type": "Clear",
             "branches": ["swin", "vit"],
             "vit": {
                 "name": "vit_tiny_patch16_224",
+                "patch_size": 8,
                 "embed_dim": 128,
                 "depth": 4,
                 "num_heads": 4,
