@@ -43,10 +43,11 @@ def prepare(
     out: Annotated[Path, typer.Option(help="folder of manifests")] = Path("data/manifests"),
 ) -> None:
     """Make an embedded data set if it is not there; write schema and manifest of any."""
+    from clear_bench.config.dataset_name import in_files
     from clear_bench.data.load import load_dataset
 
     dataset = load_dataset(name, data_root, split, label_set)
-    folder = out / name / f"{dataset.split_name}-{dataset.label_set}"
+    folder = out / in_files(name) / f"{dataset.split_name}-{dataset.label_set}"
     dataset.save(folder)
     counts = {part: len(dataset.rows(part)) for part in ("train", "val", "test")}
     print(f"{folder}: {counts}, {len(dataset.schema)} attributes, checksum {dataset.checksum[:12]}")

@@ -3,6 +3,7 @@
 from typing import Any
 
 from clear_bench.config import plugins
+from clear_bench.config.dataset_name import reader_of
 from clear_bench.config.method import Method
 from clear_bench.config.sections import Config
 from clear_bench.config.start_files import C2T, networks, start_files
@@ -21,7 +22,7 @@ def check_start(config: Config) -> None:
     """
     init, datasets = config["recognition"]["init"], plugins.available("data set")
     checkpoint = init.startswith(C2T)
-    if init and not checkpoint and init not in (*datasets, *PACKAGED_STARTS):
+    if init and not checkpoint and not (init in PACKAGED_STARTS or reader_of(init) in datasets):
         raise unknown("start", init, [*datasets, *PACKAGED_STARTS, f"{C2T}FILE"])
     if init == config["dataset"]:
         raise Unavailable(
