@@ -1,10 +1,10 @@
-"""A table that somebody made: comma-separated text, of which every cell is data and nothing else."""
+"""A table that somebody made: comma-separated text, each cell of which is data and nothing else."""
 
 import csv
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from clear_bench.utils.errors import UserError
 
@@ -39,35 +39,37 @@ def read_table(path: Path, separator: str = ",") -> tuple[list[str], list[tuple[
         raise UserError(
             f"{path}: has more than {LARGEST >> 30} GiB; split it into several data sets"
         )
-    header: list[str] = []
-    rows: list[tuple[int, list[str]]] = []
     with path.open(encoding="utf-8-sig", newline="") as stream:
         reader = csv.reader(_lines(stream, path), delimiter=separator, strict=True)
         try:
-            for cells in reader:
-                stripped = [_clean(cell, path, reader.line_num) for cell in cells]
-                if not any(stripped) and len(stripped) < 2:
-                    continue
-                if not header:
-                    header = _header(stripped, path)
-                elif len(stripped) != len(header):
-                    raise UserError(
-                        f"{path}: line {reader.line_num}: {len(stripped)} cells, the header has "
-                        f"{len(header)}"
-                    )
-                else:
-                    rows.append((reader.line_num, stripped))
+            lines = list(_filled(reader, path))
         except UnicodeDecodeError:
             raise UserError(f"{path}: is not UTF-8; save it as 'CSV UTF-8'") from None
         except csv.Error as error:
-            raise UserError(
-                f"{path}: line {reader.line_num}: {error}; is a quote left open?"
-            ) from None
-    if not header:
+            where = f"{path}: line {reader.line_num}"
+            raise UserError(f"{where}: {error}; is a quote left open?") from None
+    if not lines:
         raise UserError(f"{path}: is empty; it needs a line of column names and a line a picture")
+    header, rows = _header(lines[0][1], path), lines[1:]
     if not rows:
         raise UserError(f"{path}: has column names but no rows; add a line a picture")
     return header, rows
+
+
+def _filled(reader: Any, path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield the line and the cells of each line that is not empty; all have as many cells."""
+    width = 0
+    for cells in reader:
+        line = reader.line_num
+        if max(width, len(cells)) > MOST_COLUMNS:
+            raise UserError(f"{path}: more than {MOST_COLUMNS} columns; is it a table?")
+        stripped = [_clean(cell, path, line) for cell in cells]
+        if stripped in ([], [""]):
+            continue
+        width = width or len(stripped)
+        if len(stripped) != width:
+            raise UserError(f"{path}: line {line}: {len(stripped)} cells, the header has {width}")
+        yield line, stripped
 
 
 def _lines(stream: TextIO, path: Path) -> Iterator[str]:
@@ -93,8 +95,6 @@ def _clean(cell: str, path: Path, line: int) -> str:
 
 def _header(names: list[str], path: Path) -> list[str]:
     """Return the names of the columns."""
-    if len(names) > MOST_COLUMNS:
-        raise UserError(f"{path}: {len(names)} columns, more than {MOST_COLUMNS}; is it a table?")
     if len(names) == 1:
         used = [word for letter, word in SEPARATORS.items() if letter in names[0]]
         if used:

@@ -103,8 +103,8 @@ def _attributes(header: Sequence[str], path: Path) -> list[str]:
             raise UserError(f"{path}: column '{name}': write '{name.lower()}', in small letters")
         if len(name) > LONGEST or not name.isprintable() or set(name) & set(MEANINGFUL):
             raise UserError(
-                f"{path}: column '{name[:60]}': an attribute's name has at most {LONGEST} printable "
-                f"letters, and none of {MEANINGFUL}"
+                f"{path}: column '{name[:60]}': an attribute's name has at most {LONGEST} "
+                f"printable letters, and none of {MEANINGFUL}"
             )
     return names
 
@@ -154,8 +154,8 @@ def _labels(
         if len(bad):
             row = bad[0]
             raise UserError(
-                f"{path}: line {lines[row]}: {name} is '{str(table[name][row])[:60]}', must be 1, 0 "
-                "or empty (unknown)"
+                f"{path}: line {lines[row]}: {name} is '{str(table[name][row])[:60]}', must be 1, "
+                "0 or empty (unknown)"
             )
         labels[:, column] = found.to_numpy(np.uint8)
         if (labels[:, column] == UNKNOWN).all():
@@ -214,8 +214,8 @@ def _missing(root: Path, paths: Sequence[str], lines: Sequence[int]) -> NDArray[
             continue
         if leaves(place):
             raise UserError(
-                f"{root / FILE}: line {lines[row]}: {name} leads out of {root} through a link; copy "
-                "the pictures there, or name the folder that holds them by --data-root"
+                f"{root / FILE}: line {lines[row]}: {name} leads out of {root} through a link; "
+                "copy the pictures there, or name the folder that holds them by --data-root"
             )
         if not stat.S_ISREG(status.st_mode):
             raise UserError(f"{root / FILE}: line {lines[row]}: {name} is no file")
