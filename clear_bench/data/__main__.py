@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from clear_bench.config.plugins_option import Plugins
 from clear_bench.utils.command_line import main
 
 app = typer.Typer(add_completion=False, help="List, prepare, verify and look at data sets.")
@@ -19,7 +20,7 @@ LabelSet = Annotated[str, typer.Option(help="name of the label set; the first is
 
 
 @app.command("list")
-def list_sources() -> None:
+def list_sources(plugins: Plugins = None) -> None:
     """List the data sets: splits, label sets, and where each comes from."""
     from rich.console import Console
     from rich.table import Table
@@ -41,6 +42,7 @@ def prepare(
     split: Split = "",
     label_set: LabelSet = "",
     out: Annotated[Path, typer.Option(help="folder of manifests")] = Path("data/manifests"),
+    plugins: Plugins = None,
 ) -> None:
     """Make an embedded data set if it is not there; write schema and manifest of any."""
     from clear_bench.config.dataset_name import in_files
@@ -71,6 +73,7 @@ def verify(
     sheet: Annotated[
         Path | None, typer.Option(help="picture to write: ten images of each attribute")
     ] = None,
+    plugins: Plugins = None,
 ) -> None:
     """Compare a copy with the official release; status 2 and a list if something is wrong."""
     from clear_bench.data.load import find_source, load_dataset
@@ -103,6 +106,7 @@ def sheet(
     data_root: Root = None,
     part: Annotated[str, typer.Option(help="train, val or test")] = "train",
     count: Annotated[int, typer.Option(min=1, help="images on it")] = 96,
+    plugins: Plugins = None,
 ) -> None:
     """Write a contact sheet: images spread evenly over a split, in manifest order."""
     from clear_bench.data.contact_sheet import contact_sheet
