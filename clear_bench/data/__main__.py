@@ -1,4 +1,4 @@
-"""Data sets: ``python -m clear_bench.data list | prepare | verify | sheet``."""
+"""Data sets: ``python -m clear_bench.data list | prepare | verify | sheet | new``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -97,6 +97,32 @@ def verify(
         partial=partial,
         long=everything,
     )
+
+
+@app.command()
+def new(
+    root: Annotated[Path, typer.Argument(metavar="DIR", help="folder of your pictures")],
+    origin: Annotated[
+        str, typer.Option("--from", help="annotation to take over: a table's file, or a data set")
+    ] = "",
+    attributes: Annotated[str, typer.Option(help="columns to fill in: hat,backpack,...")] = "",
+    split: Annotated[str, typer.Option(help="with --from of a data set: its partition")] = "",
+    plugins: Plugins = None,
+) -> None:
+    """Begin a data set of your own: write labels.csv and attributes.yaml, ready to fill in.
+
+    The rows are the pictures below DIR; a table (--from) may be separated by commas, semicolons,
+    tabs or bars, and call its columns otherwise.  Nothing that is there is overwritten.
+    """
+    from clear_bench.data.new import begin
+
+    names = [name.strip() for name in attributes.split(",") if name.strip()]
+    pictures, columns, said = begin(root, origin, names, split)
+    print("".join(f"{line}\n" for line in said), end="")
+    print(
+        f"{root / 'labels.csv'}: {pictures} pictures, {columns} attributes; {root}/attributes.yaml"
+    )
+    print(f"fill them in, then: python -m clear_bench.data verify csv --data-root {root}")
 
 
 @app.command()

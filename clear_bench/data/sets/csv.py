@@ -75,7 +75,7 @@ def read_csv(
     table["person"] = table["person"].where(table["person"] != "", ALONE + table["path"])
     table["split"], how = _split(table, split_name, path)
     if images:
-        missing = _missing(root, table["path"].tolist(), lines)
+        missing = missing_pictures(root, table["path"].tolist(), lines)
         if len(missing) and not (partial and len(missing) < len(table)):
             first, more = missing[0], len(missing) - 1
             raise UserError(
@@ -85,7 +85,7 @@ def read_csv(
             )
         table.loc[missing, "path"] = ""
     columns = pd.DataFrame(labels, columns=attributes)
-    manifest = pd.concat([table[list(COLUMNS)], columns], axis=1)
+    manifest = pd.concat([table[list(COLUMNS)].astype(str), columns], axis=1)
     return Dataset.of("csv", split_name, label_set, root, schema, manifest, signed=(how,))
 
 
@@ -99,14 +99,19 @@ def _attributes(header: Sequence[str], path: Path) -> list[str]:
             f"{path}: no attribute: besides path, split, person, camera it has no column"
         )
     for name in names:
-        if name.lower() in COLUMNS:
-            raise UserError(f"{path}: column '{name}': write '{name.lower()}', in small letters")
-        if len(name) > LONGEST or not name.isprintable() or set(name) & set(MEANINGFUL):
-            raise UserError(
-                f"{path}: column '{name[:60]}': an attribute's name has at most {LONGEST} "
-                f"printable letters, and none of {MEANINGFUL}"
-            )
+        check_name(name, path)
     return names
+
+
+def check_name(name: str, path: Path) -> None:
+    """Raise a `UserError` for a name that no attribute can have."""
+    if name.lower() in COLUMNS:
+        raise UserError(f"{path}: column '{name}': write '{name.lower()}', in small letters")
+    if len(name) > LONGEST or not name.isprintable() or set(name) & set(MEANINGFUL):
+        raise UserError(
+            f"{path}: column '{name[:60]}': an attribute's name has at most {LONGEST} "
+            f"printable letters, and none of {MEANINGFUL}"
+        )
 
 
 def _check_words(table: pd.DataFrame, lines: Sequence[int], path: Path) -> None:
@@ -188,7 +193,7 @@ def _split(table: pd.DataFrame, name: str, path: Path) -> tuple[pd.Series, str]:
     return made, f"split:{'given+' if given.any() else ''}{how}"
 
 
-def _missing(root: Path, paths: Sequence[str], lines: Sequence[int]) -> NDArray[np.intp]:
+def missing_pictures(root: Path, paths: Sequence[str], lines: Sequence[int]) -> NDArray[np.intp]:
     """Return the rows whose picture is not there.
 
     Raises:
