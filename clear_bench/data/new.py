@@ -60,7 +60,7 @@ def begin(
     for name in (FILE, PHRASES):
         if (root / name).exists():
             raise UserError(f"{root / name}: is there already, nothing was written; move it away")
-    if origin and not Path(origin).exists():
+    if origin and not Path(origin).is_file():
         dataset = load_dataset(origin, root, split)
         found, known = _of_dataset(dataset), dataset.schema.attributes
     else:

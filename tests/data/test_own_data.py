@@ -316,3 +316,11 @@ def test_names_that_are_none(name):
     with pytest.raises(UserError) as caught:
         load_dataset(name)
     assert "\n" not in str(caught.value)
+
+
+def test_words_that_are_no_file_are_said_and_not_waited_for(shop):
+    file = shop / "attributes.yaml"
+    for make in (os.mkfifo, os.mkdir, lambda path: path.symlink_to("nowhere")):
+        file.rename(shop / f"before-{make.__name__}")
+        make(file)
+        assert "attributes.yaml: is no file" in complaint(shop)

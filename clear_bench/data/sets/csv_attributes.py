@@ -8,6 +8,7 @@
 All is optional.  Without a file the name of a column is its phrase.
 """
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -40,8 +41,10 @@ def read_attributes(root: Path, columns: Sequence[str]) -> Schema:
         UserError: If the file is broken, names what is no column, or leaves a column out.
     """
     path = root / FILE
-    if not path.exists():
+    if not os.path.lexists(path):
         return Schema(tuple(attribute_of(name, {}) for name in columns))
+    if not path.is_file():
+        raise UserError(f"{path}: is no file; take it away, or write what the columns mean into it")
     said = _entries(path)
     for name in said:
         if name not in columns:
