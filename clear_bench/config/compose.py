@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from clear_bench.config import plugins
+from clear_bench.config.dataset_name import source_of
 from clear_bench.config.declared import declared
 from clear_bench.config.dotted import merge, set_value
 from clear_bench.config.method import TASKS, Method
@@ -56,7 +57,7 @@ def compose(
 
     Args:
         method: File name of a method.
-        dataset: File name of a data set.
+        dataset: Name of a data set.
         profile: ``smoke``, ``default``, ``base`` or ``paper``.
         seed: Of initialisation, order and augmentation.
         overrides: Dotted keys to values.  The task may be left out where only one task has the
@@ -66,7 +67,7 @@ def compose(
         UserError: Unknown method, data set, profile or key; a value of the wrong type or range.
     """
     plugin: Method = declared(plugins.module_of("method", method), "METHOD")
-    source = plugins.load("data set", dataset).SOURCE
+    source = source_of(dataset)
     if profile not in PROFILES:
         raise unknown("profile", profile, PROFILES)
     config: Config = {"method": method, "dataset": dataset, "profile": profile, "seed": seed}

@@ -17,6 +17,7 @@ from clear_bench.config.sections import Data
 from clear_bench.runs.fields import (
     WIDEST,
     Count,
+    DatasetName,
     Hex,
     Key,
     Name,
@@ -66,7 +67,7 @@ class Record(BaseModel):
     reason: str = ""
     method: Name
     task: Literal["recognition", "retrieval"]
-    dataset: Name
+    dataset: DatasetName
     profile: Name
     seed: Count
     parent: OptionalName = ""

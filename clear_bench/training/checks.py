@@ -3,11 +3,15 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from clear_bench.config import plugins
+from clear_bench.config.dataset_name import reader_of
 from clear_bench.config.declared import declared
 from clear_bench.config.method import Method
 from clear_bench.config.sections import Config
 from clear_bench.config.start_files import C2T, networks, start_files
+from clear_bench.data.dataset import UNKNOWN, Dataset
 from clear_bench.runs.run import Run
 from clear_bench.utils.errors import Unavailable, UserError, unknown
 
@@ -23,7 +27,7 @@ def check_start(config: Config) -> None:
     """
     init, datasets = config["recognition"]["init"], plugins.available("data set")
     checkpoint = init.startswith(C2T)
-    if init and not checkpoint and init not in (*datasets, *PACKAGED_STARTS):
+    if init and not checkpoint and not (init in PACKAGED_STARTS or reader_of(init) in datasets):
         raise unknown("start", init, [*datasets, *PACKAGED_STARTS, f"{C2T}FILE"])
     if init == config["dataset"]:
         raise Unavailable(
@@ -42,6 +46,18 @@ def check_start(config: Config) -> None:
         from clear_bench.models.imgfocus import weights_file
 
         weights_file()  # says now what is not installed
+
+
+def require_known(dataset: Dataset) -> None:
+    """Raise a `UserError` for labels that nobody has said, until losses and metrics mask them."""
+    unknown_labels = dataset.labels == UNKNOWN
+    if unknown_labels.any():
+        row, column = np.argwhere(unknown_labels)[0]
+        raise UserError(
+            f"{dataset.root}: {int(unknown_labels.sum())} labels are unknown, such as "
+            f"{dataset.schema.names[column]} of {dataset.manifest['path'].iloc[row]}; training "
+            "needs them all: fill them in, or take those columns or lines out"
+        )
 
 
 def _check_c2t(init: str, model: Config) -> None:
