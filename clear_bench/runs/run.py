@@ -150,6 +150,7 @@ class Run:
             data=self.config["data"],
             resampling=RESAMPLING,
             partial=len(self.dataset.manifest) if self.dataset.partial else 0,
+            unknown=self.dataset.has_unknown,
             version=VERSIONS[f"protocol.{self.task}"],
         )
 

@@ -24,6 +24,7 @@ from clear_bench.training.checks import (
     check_networks,
     check_start,
     check_text,
+    check_unknown,
 )
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.hashing import file_sha256
@@ -85,6 +86,7 @@ def plan(
         if run.dataset is loaded:  # a start's data are others
             check_attributes(run)
         check_text(run)
+        check_unknown(run)
         if run.task == "recognition" and not run.finished:
             check_networks(run.config)
             check_hub(run.config)
