@@ -62,7 +62,7 @@ def weighted_bce(
     present, known = told_apart(labels)
     weight = torch.exp(strength * torch.where(present > 0.5, 1 - positive_ratio, positive_ratio))
     loss = F.binary_cross_entropy_with_logits(logits, present, reduction="none")
-    return torch.where(known, loss * weight, 0).sum(dim=1).mean()
+    return (loss * torch.where(known, weight, 0)).sum(dim=1).mean()
 
 
 def cell_mean_bce(
@@ -85,8 +85,8 @@ def cell_mean_bce(
     present, known = told_apart(labels)
     absent = torch.zeros_like(positive_ratio) if positives_only else positive_ratio
     weight = torch.exp(torch.where(present > 0.5, 1 - positive_ratio, absent))
-    loss = F.binary_cross_entropy_with_logits(logits, present, weight, reduction="none")
-    return torch.where(known, loss, 0).mean() * all_to_known(known)
+    mean = F.binary_cross_entropy_with_logits(logits, present, torch.where(known, weight, 0))
+    return mean * all_to_known(known)
 
 
 def check_loss_weighting(name: str) -> str:

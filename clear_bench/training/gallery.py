@@ -27,9 +27,9 @@ def gallery_of(
 ) -> Arrays:
     """Return queries and gallery of a split, but for features.
 
-    The form is that of `clear_bench.engine.inference.rank_split`.  Queries are the vectors of images
-    of which every label is known; the other images stand in the gallery, but are hidden from the
-    queries of which nobody knows whether they match them.
+    The form is that of `clear_bench.engine.inference.rank_split`.  Queries are the vectors of
+    images of which every label is known.  The other images stand in the gallery, but a query of
+    which nobody knows whether it matches them does not see them.
 
     Args:
         run: The run.
