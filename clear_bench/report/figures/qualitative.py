@@ -19,7 +19,7 @@ from clear_bench.report.figures.picture import NotDrawn, Picture
 from clear_bench.report.figures.rankings import EMBEDDED, answers, embedded, order
 from clear_bench.report.figures.style import GREEN, RED, WIDE
 from clear_bench.results.groups import Loaded
-from clear_bench.results.predictions import Arrays, arrays_of
+from clear_bench.results.predictions import Arrays, arrays_of, hidden_of
 from clear_bench.text.descriptions import describe
 from clear_bench.utils.errors import UserError
 
@@ -40,9 +40,11 @@ class Ranked:
     arrays: Arrays
 
     def first(self, query: int, count: int) -> NDArray[np.intp]:
-        """Return the images that a query ranks first."""
+        """Return the images that a query ranks first, of those that it sees."""
         ties = self.run.record.config["protocol"]["ties"]
-        return order(self.arrays, query, query + 1, ties)[0, :count]
+        hidden, _ = hidden_of(self.arrays) or (np.zeros(0), None)
+        seen = len(self.arrays["images"]) - int((hidden == query).sum())
+        return order(self.arrays, query, query + 1, ties)[0, : min(count, seen)]
 
 
 def queries_and_answers(

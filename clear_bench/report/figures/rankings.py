@@ -60,9 +60,10 @@ def order(arrays: Arrays, start: int, stop: int, ties: str) -> NDArray[np.intp]:
         ties: ``index`` or ``reversed``, see `clear_bench.metrics.retrieval.metrics_of_scores`.
     """
     scores = dot_products(arrays["queries"], arrays["images"])(start, stop)
-    for query, image in zip(*(hidden_of(arrays) or ((), ())), strict=True):
-        if start <= query < stop:
-            scores[query - start, image] = -np.inf
+    if hidden := hidden_of(arrays):
+        query, image = hidden
+        asked = (query >= start) & (query < stop)
+        scores[query[asked] - start, image[asked]] = -np.inf
     if ties == "index":
         return np.argsort(-scores, axis=1, kind="stable")
     return np.argsort(scores, axis=1, kind="stable")[:, ::-1]
