@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from clear_bench.data.dataset import SPLITS, Dataset, categories
 from clear_bench.data.images import read_image
 from clear_bench.data.near_duplicates import HASHED, near_pairs, small_grey
+from clear_bench.data.unknown_labels import undecided
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.progress import track
 
@@ -47,12 +48,13 @@ def facts(dataset: Dataset) -> dict[str, int]:
     """Return the counts of a data set: of ``images``, ``persons`` and ``categories`` by part.
 
     ``images test, person in train+val`` counts test images whose person is known from training;
-    ``categories test, not in train+val`` the queries never seen in training.  Images with an
-    unknown label are of no category; ``unknown labels`` counts those, where there are some.
+    ``categories test, not in train+val`` the queries never seen in training, not even perhaps.
+    Images with an unknown label are of no category; where there are some, they and ``unknown
+    labels`` are counted.
     """
     split = dataset.manifest["split"]
     person = dataset.manifest["person"]
-    _, category = categories(dataset.labels)
+    vectors, category = categories(dataset.labels)
     counts = {"images": len(split), "persons": person.nunique()}
     counts["categories"] = _distinct(category)
     for name, splits in PARTS.items():
@@ -64,7 +66,9 @@ def facts(dataset: Dataset) -> dict[str, int]:
     shared = person[test].isin(person[trained])
     counts["images test, person in train+val"] = int(shared.sum())
     unseen = np.setdiff1d(category[test], category[trained])
-    counts["categories test, not in train+val"] = _distinct(unseen)
+    unseen = unseen[unseen >= 0]
+    perhaps, _ = undecided(vectors[unseen], dataset.labels[trained])
+    counts["categories test, not in train+val"] = len(unseen) - len(np.unique(perhaps))
     if dataset.has_unknown:
         counts["unknown labels"] = int(dataset.unknown.sum())
         counts["images with unknown labels"] = int((category < 0).sum())
@@ -127,9 +131,12 @@ def _unknown(dataset: Dataset, counts: dict[str, int]) -> list[str]:
     worst = [f"{dataset.schema.names[k]} {each[k]}" for k in np.argsort(-each)[:3] if each[k]]
     cells, images = counts["unknown labels"], counts["images with unknown labels"]
     share = 100 * cells / dataset.labels.size
+    whole = {split: ~dataset.unknown[dataset.rows(split)].any(axis=1) for split in SPLITS}
     lines = [
         f"{cells} labels ({share:.2g} %) of {images} images are unknown, most of them "
-        f"{', '.join(worst)}; no loss and no metric sees them"
+        f"{', '.join(worst)}; no loss and no metric sees them",
+        "retrieval learns from and asks for images of which all is known: "
+        + ", ".join(f"{int(w.sum())} of {len(w)} in {s}" for s, w in whole.items()),
     ]
     for split in SPLITS:
         rows = dataset.rows(split)

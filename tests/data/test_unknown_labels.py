@@ -100,6 +100,11 @@ def test_verify_counts_them_and_takes_them_for_nothing_else():
     assert found["categories"] == len(known)
     assert found["unknown labels"] == (labels == UNKNOWN).sum()
     assert found["images with unknown labels"] == sum(UNKNOWN in row for row in labels.tolist())
+    asked = {r for r, s in zip(map(tuple, labels.tolist()), dataset.manifest["split"], strict=True)
+             if s == "test" and UNKNOWN not in r}  # fmt: skip
+    trained = labels[(dataset.manifest["split"] != "test").to_numpy()]
+    new = [q for q in asked if all(truth(q, row) is False for row in trained)]
+    assert found["categories test, not in train+val"] == len(new)
     findings = verify(dataset, {}, images=False)
     assert findings.attributes["train"].tolist() == [
         sum(1 for k, row in enumerate(labels) if k % 4 < 2 and row[a] == 1) for a in range(4)
@@ -108,9 +113,23 @@ def test_verify_counts_them_and_takes_them_for_nothing_else():
     said = "\n".join(findings.notes)
     assert f"{found['unknown labels']} labels (" in said
     assert "test: no label of coat is known" in said
+    whole = sum(UNKNOWN not in row for row in labels[2::4].tolist())
+    assert f"{whole} of 15 in val, 0 of 15 in test" in said
     assert "test: nobody has coat" not in said and "test: everybody has coat" not in said
     pairs = {frozenset((p.one, p.other)) for p in never_meet(dataset).itertuples()}
     assert frozenset(("hat", "shoes")) in pairs
     whole = verify(dataset_of(labels_of(unknown=0)), {}, images=False)
     assert "unknown" not in whole.attributes and "unknown" not in "\n".join(whole.notes)
     assert not [name for name in whole.facts if "unknown" in name]
+
+
+def test_a_category_is_unseen_only_if_nobody_in_train_can_have_it():
+    names = tuple("abcdefg")
+    labels = labels_of(80, 7, seed=1, unknown=0.1)
+    dataset = dataset_of(labels, names)
+    test = (dataset.manifest["split"] == "test").to_numpy()
+    asked = {tuple(r) for r in labels[test].tolist() if UNKNOWN not in r}
+    certain = [q for q in asked if all(truth(q, row) is False for row in labels[~test])]
+    never = [q for q in asked if not any(truth(q, row) for row in labels[~test])]
+    assert 0 < len(certain) < len(never)
+    assert facts(dataset)["categories test, not in train+val"] == len(certain)
