@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from clear_bench.data.dataset import SPLITS, Dataset, categories
 from clear_bench.data.images import read_image
 from clear_bench.data.near_duplicates import HASHED, near_pairs, small_grey
-from clear_bench.data.unknown_labels import undecided
+from clear_bench.data.unknown_labels import fully_known, undecided
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.progress import track
 
@@ -131,12 +131,12 @@ def _unknown(dataset: Dataset, counts: dict[str, int]) -> list[str]:
     worst = [f"{dataset.schema.names[k]} {each[k]}" for k in np.argsort(-each)[:3] if each[k]]
     cells, images = counts["unknown labels"], counts["images with unknown labels"]
     share = 100 * cells / dataset.labels.size
-    whole = {split: ~dataset.unknown[dataset.rows(split)].any(axis=1) for split in SPLITS}
+    whole = {split: fully_known(dataset.labels[dataset.rows(split)]) for split in SPLITS}
     lines = [
         f"{cells} labels ({share:.2g} %) of {images} images are unknown, most of them "
         f"{', '.join(worst)}; no loss and no metric sees them",
         "retrieval learns from and asks for images of which all is known: "
-        + ", ".join(f"{int(w.sum())} of {len(w)} in {s}" for s, w in whole.items()),
+        + ", ".join(f"{int(w.sum())} of {w.size} in {s}" for s, w in whole.items()),
     ]
     for split in SPLITS:
         rows = dataset.rows(split)
