@@ -129,6 +129,8 @@ class Alm(PerAttributeModel):
         UserError: If ``loss_weighting`` is neither.
     """
 
+    masks_unknown = True
+
     def __init__(
         self,
         *,

@@ -41,7 +41,7 @@ from torch import Tensor, nn
 
 from clear_bench.config.method import Method
 from clear_bench.models.base import PerAttributeModel
-from clear_bench.models.losses import weighted_bce
+from clear_bench.models.losses import told_apart, weighted_bce
 from clear_bench.models.residual import RESNET50, RETHINKING, SMALL, ResidualNetwork, pooled
 from clear_bench.utils.errors import UserError
 
@@ -142,6 +142,8 @@ class Dafl(PerAttributeModel):
         UserError: If there is not one group an attribute.
     """
 
+    masks_unknown = True
+
     def __init__(
         self,
         *,
@@ -192,9 +194,10 @@ class Dafl(PerAttributeModel):
     def loss(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return the cross-entropy and the merging of attention."""
         _, logits, maps = self.attend(images)
+        present, _ = told_apart(labels)
         return {
             "loss": weighted_bce(logits, labels, self.positive_ratio),
-            "loss_merging": self.merge * self.memory(maps, labels, labels * (logits > 0)),
+            "loss_merging": self.merge * self.memory(maps, present, present * (logits > 0)),
         }
 
 

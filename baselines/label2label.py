@@ -152,6 +152,7 @@ class Label2Label(PerAttributeModel):
         UserError: If ``dim`` fits neither the places nor the heads.
     """
 
+    masks_unknown = True
     places: Tensor
 
     def __init__(

@@ -44,7 +44,7 @@ from torch.nn import functional as F
 from clear_bench.config.method import Method
 from clear_bench.models.base import RecognitionModel
 from clear_bench.models.branches import SwinBranch
-from clear_bench.models.losses import asymmetric_bce
+from clear_bench.models.losses import all_to_known, asymmetric_bce, told_apart
 
 
 def batch_random_mask(tokens: Tensor, share: float) -> Tensor:
@@ -64,17 +64,19 @@ def center_loss(features: Tensor, labels: Tensor, centers: Tensor) -> Tensor:
 
     Args:
         features: ``(B, D)``.
-        labels: ``(B, A)`` of 0 and 1.
+        labels: ``(B, A)`` of 0, 1 and NaN; B A counts the known ones.
         centers: ``(A, D)``.
     """
+    present, known = told_apart(labels)
     distance = (features[:, None] - centers).square().sum(dim=2)
-    return (labels * distance).sum() / (2 * labels.numel())
+    return (present * distance).sum() / (2 * labels.numel()) * all_to_known(known)
 
 
 def center_step(features: Tensor, labels: Tensor, centers: Tensor) -> Tensor:
     """Return the gradient of `center_loss` by the centers, ``(A, D)``."""
-    pull = labels.sum(dim=0)[:, None] * centers - labels.T @ features
-    return pull / labels.numel()
+    present, known = told_apart(labels)
+    pull = present.sum(dim=0)[:, None] * centers - present.T @ features
+    return pull / labels.numel() * all_to_known(known)
 
 
 def multi_view_contrast(seen: Tensor, views: Tensor, temperature: float) -> Tensor:
@@ -114,6 +116,7 @@ class ParFormer(RecognitionModel):
         common: See `RecognitionModel`.
     """
 
+    masks_unknown = True
     centers: Tensor
 
     def __init__(
@@ -182,8 +185,8 @@ class ParFormer(RecognitionModel):
         if self.training:
             self.follow(features, labels)
         if self.views:
-            told = labels[:, self.views]
-            known = told.any(dim=1)
+            told, _ = told_apart(labels[:, self.views])
+            known = told.any(dim=1)  # no view, or none that is known: the image does not take part
             seen = self.view_head(features[known])
             cost = multi_view_contrast(seen, told[known].argmax(dim=1), self.temperature)
             losses["loss_contrast"] = self.contrast / batch * cost

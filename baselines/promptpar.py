@@ -100,6 +100,7 @@ class PromptPar(PerAttributeModel):
         UserError: If the prompts cannot be shared out, or the two towers do not fit.
     """
 
+    masks_unknown = True
     phrases: Tensor
     text: Tensor
     mask: Tensor

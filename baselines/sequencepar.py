@@ -90,6 +90,9 @@ class SequencePar(PerAttributeModel):
         UserError: If there is no beam.
     """
 
+    # A caption lists all attributes of an image: whether an unknown one stands in it, and so which
+    # word comes next, cannot be left open.
+    masks_unknown = False
     phrases: Tensor
 
     def __init__(

@@ -45,7 +45,7 @@ from torch.nn import functional as F
 
 from clear_bench.config.method import Method
 from clear_bench.models.base import RecognitionModel
-from clear_bench.models.losses import cell_mean_bce, check_loss_weighting
+from clear_bench.models.losses import cell_mean_bce, check_loss_weighting, told_apart
 from clear_bench.models.residual import RESNET50, RETHINKING, SMALL, ResidualNetwork
 
 
@@ -129,6 +129,8 @@ class Ssc(RecognitionModel):
         UserError: If ``loss_weighting`` is neither.
     """
 
+    masks_unknown = True
+
     def __init__(
         self,
         *,
@@ -181,9 +183,10 @@ class Ssc(RecognitionModel):
         losses = {"loss": cell_mean_bce(logits, labels, ratio, positives_only=positives_only)}
         if self.epoch >= self.start:
             maps, vectors = self.attend(x)
-            sure = labels * (logits > self.confidence)
-            losses["loss_spatial"] = self.spatial * self.maps(maps, labels, sure)
-            losses["loss_semantic"] = self.semantic * self.vectors(vectors, labels, sure)
+            present, _ = told_apart(labels)
+            sure = present * (logits > self.confidence)
+            losses["loss_spatial"] = self.spatial * self.maps(maps, present, sure)
+            losses["loss_semantic"] = self.semantic * self.vectors(vectors, present, sure)
         return losses
 
 

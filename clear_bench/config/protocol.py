@@ -129,6 +129,9 @@ class Protocol(BaseModel):
         ]
 
 
+UNKNOWN_RULE = {"recognition": "unknown:masked", "retrieval": "unknown:undecided-not-ranked"}
+"""How a signature calls what becomes of labels that nobody knows."""
+
 OF_QUERIES = ("queries_with", "query_template")
 """Rules younger than the numbers that recognition has nothing to do with: no run of it differs."""
 
@@ -200,6 +203,7 @@ def signature(
     version: int,
     partial: int = 0,
     more: Sequence[str] = (),
+    unknown: bool = False,
 ) -> str:
     """Return the one line that says how the numbers of a run are made.
 
@@ -212,6 +216,8 @@ def signature(
         resampling: Name of the rule by which images are resized.
         partial: How many images there are if they are a part of the release, else 0.
         more: What else tells the data apart, see `Dataset.signed`.
+        unknown: Whether there are labels that nobody knows, see
+            `clear_bench.data.unknown_labels`.
         version: Numbers version of the protocol's rules, see `clear_bench.config.numbers`.
     """
     height, width = data["image_size"]
@@ -225,6 +231,8 @@ def signature(
     if partial:
         parts.append(f"partial:{partial}")
     parts += more
+    if unknown:
+        parts.append(UNKNOWN_RULE[task])
     if data.get("letterbox"):
         parts.append("letterbox")
     if data.get("train_on", "train") != "train":

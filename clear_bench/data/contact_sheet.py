@@ -46,8 +46,8 @@ def attribute_sheet(
 ) -> None:
     """Write a row of images for each attribute, all of which have it, for the eye to check.
 
-    They are spread evenly in manifest order over all splits; the name and how many have it stand
-    before them.
+    They are spread evenly in manifest order over all splits; the name and how many of those whose
+    label is known have it stand before them.
 
     Args:
         dataset: The data.
@@ -68,8 +68,9 @@ def attribute_sheet(
     pen = ImageDraw.Draw(page)
     for column, name in enumerate(dataset.schema.names):
         rows = np.flatnonzero(dataset.labels[:, column] == 1)
+        known = int((~dataset.unknown[:, column]).sum())
         chosen = rows[_spread(len(rows), each)]
-        pen.text((4, column * height + 8), f"{name}\n{len(rows)} of {len(dataset.labels)}", "black")
+        pen.text((4, column * height + 8), f"{name}\n{len(rows)} of {known}", "black")
         for place, row in enumerate(chosen):
             tile = read_image(dataset.root / dataset.manifest["path"].iloc[row], size)
             page.paste(Image.fromarray(tile), (margin + place * width, column * height))

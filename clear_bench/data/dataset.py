@@ -13,12 +13,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from clear_bench.data.schema import Schema
+from clear_bench.data.unknown_labels import UNKNOWN, fully_known
 from clear_bench.utils.errors import UserError, require_file
 
 SPLITS = ("train", "val", "test")
 COLUMNS = ("path", "split", "person", "camera")
-UNKNOWN = 255
-"""The label of what nobody has said."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,8 @@ class Dataset:
             row, column = bad[0]
             raise UserError(
                 f"{self.name}: {self.manifest['path'].iloc[row]}: attribute "
-                f"{self.schema.names[column]} is {labels[row, column]}, must be 0 or 1"
+                f"{self.schema.names[column]} is {labels[row, column]}, must be 0, 1 or "
+                f"{UNKNOWN} (unknown)"
             )
 
         files = self.manifest[["path", "split"]].drop_duplicates()
@@ -107,6 +107,16 @@ class Dataset:
     def labels(self) -> NDArray[np.uint8]:
         """``(N, A)`` labels of all rows, in manifest order."""
         return np.ascontiguousarray(self.manifest[self.schema.names].to_numpy(np.uint8))
+
+    @cached_property
+    def unknown(self) -> NDArray[np.bool_]:
+        """``(N, A)`` which labels are unknown."""
+        return self.labels == UNKNOWN
+
+    @cached_property
+    def has_unknown(self) -> bool:
+        """Whether any label is."""
+        return bool(self.unknown.any())
 
     def rows(self, split: str) -> NDArray[np.intp]:
         """Return the manifest row numbers of a split, in manifest order."""
@@ -219,11 +229,16 @@ class Source:
 def categories(labels: NDArray[np.integer]) -> tuple[NDArray[np.integer], NDArray[np.intp]]:
     """Return the distinct attribute vectors and the category of each row.
 
+    A row with an unknown label is of no category, and makes none.
+
     Args:
         labels: ``(N, A)``.
 
     Returns:
-        ``(C, A)`` vectors in lexicographic order and ``(N,)`` indices into them.
+        ``(C, A)`` vectors in lexicographic order and ``(N,)`` indices into them, -1 for none.
     """
-    vectors, inverse = np.unique(labels, axis=0, return_inverse=True)
-    return vectors, inverse.reshape(-1)
+    whole = fully_known(labels)
+    vectors, inverse = np.unique(labels[whole], axis=0, return_inverse=True)
+    category = np.full(len(labels), -1)
+    category[whole] = inverse.reshape(-1)
+    return vectors, category

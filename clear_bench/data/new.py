@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from clear_bench.data.dataset import COLUMNS, UNKNOWN, Dataset
+from clear_bench.data.dataset import COLUMNS, Dataset
 from clear_bench.data.foreign_table import Annotation, read_foreign
 from clear_bench.data.load import load_dataset
 from clear_bench.data.reading.csv_table import CONTROL
@@ -17,6 +17,7 @@ from clear_bench.data.schema import Attribute, Schema
 from clear_bench.data.sets.csv import ALONE, FILE, check_name, inside, missing_pictures
 from clear_bench.data.sets.csv_attributes import FILE as PHRASES
 from clear_bench.data.sets.csv_attributes import attribute_of
+from clear_bench.data.unknown_labels import UNKNOWN
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.files import write_text
 

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clear_bench.data.dataset import SPLITS, UNKNOWN, Dataset, categories
+from clear_bench.data.dataset import SPLITS, Dataset, categories
 from clear_bench.data.images import read_image
 from clear_bench.data.near_duplicates import HASHED, near_pairs, small_grey
+from clear_bench.data.unknown_labels import fully_known, undecided
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.progress import track
 
@@ -29,7 +30,8 @@ class Findings:
 
     Args:
         facts: Counts by name, see `facts`.
-        attributes: One row an attribute: positives in train, val and test.
+        attributes: One row an attribute: positives in train, val and test; and ``unknown``, how
+            many labels of it nobody knows, if any are of some attribute.
         wrong: One line for each thing that is not as it must be; empty if all is well.
         notes: One line for each thing that a reader of the numbers should know: what two splits
             have in common (some official releases have such), and attributes that a split has
@@ -46,24 +48,36 @@ def facts(dataset: Dataset) -> dict[str, int]:
     """Return the counts of a data set: of ``images``, ``persons`` and ``categories`` by part.
 
     ``images test, person in train+val`` counts test images whose person is known from training;
-    ``categories test, not in train+val`` the queries never seen in training.
+    ``categories test, not in train+val`` the queries never seen in training, not even perhaps.
+    Images with an unknown label are of no category; where there are some, they and ``unknown
+    labels`` are counted.
     """
     split = dataset.manifest["split"]
     person = dataset.manifest["person"]
-    _, category = categories(dataset.labels)
+    vectors, category = categories(dataset.labels)
     counts = {"images": len(split), "persons": person.nunique()}
-    counts["categories"] = len(np.unique(category))
+    counts["categories"] = _distinct(category)
     for name, splits in PARTS.items():
         rows = split.isin(splits).to_numpy()
         counts[f"images {name}"] = int(rows.sum())
         counts[f"persons {name}"] = person[rows].nunique()
-        counts[f"categories {name}"] = len(np.unique(category[rows]))
+        counts[f"categories {name}"] = _distinct(category[rows])
     test, trained = (split == "test").to_numpy(), (split != "test").to_numpy()
     shared = person[test].isin(person[trained])
     counts["images test, person in train+val"] = int(shared.sum())
     unseen = np.setdiff1d(category[test], category[trained])
-    counts["categories test, not in train+val"] = len(unseen)
+    unseen = unseen[unseen >= 0]
+    perhaps, _ = undecided(vectors[unseen], dataset.labels[trained])
+    counts["categories test, not in train+val"] = len(unseen) - len(np.unique(perhaps))
+    if dataset.has_unknown:
+        counts["unknown labels"] = int(dataset.unknown.sum())
+        counts["images with unknown labels"] = int((category < 0).sum())
     return counts
+
+
+def _distinct(category: NDArray[np.integer]) -> int:
+    """Return how many categories there are, without -1, which is none."""
+    return len(np.unique(category[category >= 0]))
 
 
 def verify(
@@ -86,20 +100,51 @@ def verify(
         if counts[name] != count
     ]
     wrong = [] if partial else differing
-    labels = pd.DataFrame(dataset.labels == 1, columns=dataset.schema.names)
-    positives = labels.groupby(dataset.manifest["split"]).sum().reindex(SPLITS, fill_value=0).T
+    positives = _by_split(dataset, dataset.labels == 1)
     notes = [
+        *_unknown(dataset, counts),
         *_part_of(dataset, differing if partial else []),
         *_overlaps(dataset, counts),
         *_constant(dataset, positives),
-        *_unknown(dataset),
     ]
     if images:
         digests, grey, unreadable = _digests(dataset)
         wrong += unreadable
         same = _duplicates(dataset, digests)
         notes += [*same.values(), *_alike(dataset, digests, grey, same)]
+    if dataset.has_unknown:
+        positives = positives.assign(unknown=dataset.unknown.sum(axis=0))
     return Findings(counts, positives, wrong, notes)
+
+
+def _by_split(dataset: Dataset, cells: NDArray[np.bool_]) -> pd.DataFrame:
+    """Return how many cells ``(N, A)`` are true: a row an attribute, a column a split."""
+    table = pd.DataFrame(cells.astype(int), columns=dataset.schema.names)
+    return table.groupby(dataset.manifest["split"]).sum().reindex(SPLITS, fill_value=0).T
+
+
+def _unknown(dataset: Dataset, counts: dict[str, int]) -> list[str]:
+    """Return a line on labels that nobody knows, and one on attributes that train knows none of."""
+    if not dataset.has_unknown:
+        return []
+    each = dataset.unknown.sum(axis=0)
+    worst = [f"{dataset.schema.names[k]} {each[k]}" for k in np.argsort(-each)[:3] if each[k]]
+    cells, images = counts["unknown labels"], counts["images with unknown labels"]
+    share = 100 * cells / dataset.labels.size
+    whole = {split: fully_known(dataset.labels[dataset.rows(split)]) for split in SPLITS}
+    lines = [
+        f"{cells} labels ({share:.2g} %) of {images} images are unknown, most of them "
+        f"{', '.join(worst)}; no loss and no metric sees them",
+        "retrieval learns from and asks for images of which all is known: "
+        + ", ".join(f"{int(w.sum())} of {w.size} in {s}" for s, w in whole.items()),
+    ]
+    for split in SPLITS:
+        rows = dataset.rows(split)
+        nobody = dataset.unknown[rows].all(axis=0) if len(rows) else np.zeros(0, bool)
+        if nobody.any():
+            names = [dataset.schema.names[k] for k in np.flatnonzero(nobody)]
+            lines.append(f"{split}: no label of {', '.join(names)} is known")
+    return lines
 
 
 def _part_of(dataset: Dataset, differing: list[str]) -> list[str]:
@@ -130,25 +175,16 @@ def _overlaps(dataset: Dataset, counts: dict[str, int]) -> list[str]:
 def _constant(dataset: Dataset, positives: pd.DataFrame) -> list[str]:
     """Return a line for each split with attributes that tell nothing there."""
     lines = []
+    known = _by_split(dataset, ~dataset.unknown)
     for split in SPLITS:
-        count = len(dataset.rows(split))
+        some = known[split] > 0
         for what, names in (
-            ("nobody has", positives.index[positives[split] == 0]),
-            ("everybody has", positives.index[positives[split] == count]),
+            ("nobody has", positives.index[some & (positives[split] == 0)]),
+            ("everybody has", positives.index[some & (positives[split] == known[split])]),
         ):
-            if count and len(names):
+            if len(names):
                 lines.append(f"{split}: {what} {', '.join(names)}; their mA is undefined there")
     return lines
-
-
-def _unknown(dataset: Dataset) -> list[str]:
-    """Return a line for each attribute that is unknown of some images."""
-    counts = (dataset.labels == UNKNOWN).sum(axis=0)
-    return [
-        f"{name} is unknown of {count} images of {len(dataset.labels)}"
-        for name, count in zip(dataset.schema.names, counts, strict=True)
-        if count
-    ]
 
 
 def _digests(dataset: Dataset) -> tuple[pd.Series, NDArray[np.uint8], list[str]]:

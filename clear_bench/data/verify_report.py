@@ -72,7 +72,7 @@ def _tables(console: Any, findings: Findings, official: dict[str, int]) -> None:
     table = Table("fact", "here", "official")
     for fact, count in findings.facts.items():
         table.add_row(fact, str(count), str(official.get(fact, "")))
-    positives = Table("attribute", "train", "val", "test", title="positive images")
+    positives = Table("attribute", *findings.attributes.columns, title="positive images")
     for row in findings.attributes.itertuples():
         positives.add_row(*(str(value) for value in row))
     console.print(table, positives)

@@ -15,7 +15,7 @@ from clear_bench.engine.inference import as_seen, rank_split
 from clear_bench.engine.schedules import TRAINING_LOSS, VAL_LOSS
 from clear_bench.metrics.recognition import recognition_metrics
 from clear_bench.metrics.thresholds import chosen_thresholds
-from clear_bench.models.losses import weighted_bce
+from clear_bench.models.losses import targets, weighted_bce
 
 
 @METRICS.register_module()
@@ -65,7 +65,7 @@ class RecognitionMetric(BaseMetric):
         metrics = recognition_metrics(probabilities, labels, threshold, **self.rule)
         if self.ratio is not None:
             logits = torch.from_numpy(np.stack([once[row][1] for row in rows]))
-            loss = weighted_bce(logits, torch.from_numpy(labels).float(), self.ratio)
+            loss = weighted_bce(logits, targets(torch.from_numpy(labels)), self.ratio)
             metrics[VAL_LOSS] = float(loss)
         return metrics
 

@@ -9,7 +9,11 @@ BINS = 15
 
 
 def calibration_errors(
-    probabilities: NDArray[np.floating[Any]], actual: NDArray[np.bool_], bins: int = BINS
+    probabilities: NDArray[np.floating[Any]],
+    actual: NDArray[np.bool_],
+    bins: int = BINS,
+    *,
+    known: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.float64]:
     """Return the expected calibration error of each attribute.
 
@@ -22,14 +26,20 @@ def calibration_errors(
         probabilities: ``(N, A)`` floats from 0 to 1.
         actual: ``(N, A)`` whether each image has each attribute.
         bins: How many.
+        known: ``(N, A)`` of which images it is known; None for all.
 
     Returns:
-        ``(A,)`` fractions of 1; 0 is perfect.
+        ``(A,)`` fractions of 1; 0 is perfect, NaN where it is known of no image.
     """
     values = np.asarray(probabilities, np.float64)
     count, attributes = values.shape
     place = np.searchsorted(np.arange(1, bins) / bins, values)
     cell = (place + bins * np.arange(attributes)).ravel()
     # Sums, not means: the weight of a bin is its number of images, so the two cancel.
-    surplus = np.bincount(cell, (values - actual).ravel(), minlength=bins * attributes)
-    return np.abs(surplus).reshape(attributes, bins).sum(axis=1) / count
+    apart = values - actual if known is None else np.where(known, values - actual, 0)
+    surplus = np.bincount(cell, apart.ravel(), minlength=bins * attributes)
+    total = np.abs(surplus).reshape(attributes, bins).sum(axis=1)
+    if known is None:
+        return total / count
+    images = known.sum(axis=0)
+    return np.divide(total, images, out=np.full(attributes, np.nan), where=images > 0)

@@ -64,7 +64,7 @@ def removed_images(
 
     Args:
         rule: One of `REMOVALS`.
-        category: ``(N,)`` in the data set's order, as the others.
+        category: ``(N,)`` in the data set's order, as the others; -1 for none.
         person: ``(N,)`` text.
         camera: ``(N,)`` text, "" if not recorded.
         query: ``(N,)`` which are query images of the release.
@@ -76,10 +76,10 @@ def removed_images(
         raise unknown("removal rule", rule, REMOVALS)
     if rule == "none":
         return np.zeros(len(category), bool)
-    candidates = np.flatnonzero(query)
+    candidates = np.flatnonzero(query & (category >= 0))
     present, first = np.unique(category[candidates], return_index=True)
     stands_for = np.full(int(category.max()) + 1, -1)
     stands_for[present] = candidates[first]
-    represented_by = stands_for[category]
+    represented_by = np.where(category >= 0, stands_for[category], -1)
     same = (person == person[represented_by]) & (camera == camera[represented_by]) & (camera != "")
     return (represented_by >= 0) & (same | (represented_by == np.arange(len(category))))

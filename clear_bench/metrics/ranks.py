@@ -21,7 +21,7 @@ class Positives:
 
     Args:
         query_category: ``(Q,)``.
-        gallery_category: ``(N,)``.
+        gallery_category: ``(N,)``; -1 for an image that answers none.
         removed: ``(R,)`` queries and ``(R,)`` images, see `metrics_of_scores`.
     """
 
@@ -35,9 +35,14 @@ class Positives:
         ordered = gallery_category[self.order]
         self.low = np.searchsorted(ordered, query_category, side="left")
         self.high = np.searchsorted(ordered, query_category, side="right")
-        self.removed: dict[int, list[int]] = {}
-        for query, image in zip(*removed, strict=True) if removed else ():
-            self.removed.setdefault(int(query), []).append(int(image))
+        self.removed: dict[int, Rows] = {}
+        if removed and len(removed[0]):
+            queries, images = (np.asarray(each) for each in removed)
+            by_query = np.argsort(queries, kind="stable")
+            distinct, starts = np.unique(queries[by_query], return_index=True)
+            parts = np.split(images[by_query], starts[1:])
+            pairs = zip(distinct.tolist(), parts, strict=True)
+            self.removed = {query: np.unique(part) for query, part in pairs}
 
     def ranks(
         self, scores: NDArray[np.floating[Any]], start: int, ties: Ties
@@ -52,7 +57,7 @@ class Positives:
         for query, row in enumerate(scores, start):
             places = self.order[self.low[query] : self.high[query]]
             if query in self.removed:
-                gone = np.unique(self.removed[query])
+                gone = self.removed[query]
                 places = np.setdiff1d(places, gone)
                 places = places - np.searchsorted(gone, places)
                 row = np.delete(row, gone)

@@ -3,6 +3,9 @@
 The definitions follow ``metrics/pedestrian_metrics.py`` of Rethinking-of-PAR (Jia et al.,
 arXiv 2107.03576), which much later work shares.  An attribute is predicted where its probability is
 strictly above the threshold, one for all or one an attribute.  All metrics are fractions of 1.
+
+An unknown label is left out of every one of them: an attribute is measured on the images where it
+is known, an image on its known attributes; attributes and images without any are left out of means.
 """
 
 from typing import Any, Literal
@@ -10,12 +13,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from clear_bench.data.unknown_labels import UNKNOWN
 from clear_bench.metrics.calibration import calibration_errors
 from clear_bench.metrics.counts import count_columns, count_rows
 from clear_bench.utils.errors import UserError, unknown
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
+Known = NDArray[np.bool_] | None
+"""Which labels are known; None says all, and costs nothing."""
 Threshold = float | Floats
 Undefined = Literal["half", "drop"]
 
@@ -49,7 +55,7 @@ def decided_metrics(
 
     Args:
         probabilities: ``(N, A)`` floats.
-        labels: ``(N, A)`` 0 or 1.
+        labels: ``(N, A)`` 0, 1 or `UNKNOWN`.
         threshold: An attribute is predicted where its probability is greater; one, or ``(A,)``.
         undefined: See above.
 
@@ -60,18 +66,21 @@ def decided_metrics(
         which VTB and its successors print and which is lower.
 
     Raises:
-        UserError: There are no images; a probability is not a number; a label is not 0 or 1;
-            ``undefined`` is unknown, or is ``"drop"`` and leaves no attribute.
+        UserError: There are no images; a probability is not a number; a label is none of the
+            three, or none is known; ``undefined`` is unknown, or is ``"drop"`` and leaves no
+            attribute.
         ValueError: The shapes do not fit.
     """
-    predicted, actual = _decide(probabilities, labels, threshold)
+    predicted, actual, known = _decide(probabilities, labels, threshold)
     both = predicted & actual
     scores = _instance_scores(count_rows(both), count_rows(predicted), count_rows(actual))
+    if known is not None:
+        scores = {name: values[known.any(axis=1)] for name, values in scores.items()}
     mean = {name: float(values.mean()) for name, values in scores.items()}
     total = mean["precision"] + mean["recall"]
     right, guessed, present = map(count_columns, (both, predicted, actual))
     return {
-        "mA": _mean_accuracy(*_rates(right, guessed, present, len(actual)), undefined),
+        "mA": _mean_accuracy(*_rates(right, guessed, present, _images(actual, known)), undefined),
         "accuracy": mean["accuracy"],
         "precision": mean["precision"],
         "recall": mean["recall"],
@@ -87,7 +96,7 @@ def probability_metrics(
 
     Args:
         probabilities: ``(N, A)`` floats.
-        labels: ``(N, A)`` 0 or 1.
+        labels: ``(N, A)`` 0, 1 or `UNKNOWN`.
 
     Returns:
         ``mAP``, the mean of the attributes' average precision over those that some image has, 0
@@ -98,11 +107,12 @@ def probability_metrics(
         UserError: As `decided_metrics`.
         ValueError: The shapes do not fit.
     """
-    _, actual = _decide(probabilities, labels, 0.5)
-    precisions = _average_precisions(probabilities, actual)
+    _, actual, known = _decide(probabilities, labels, 0.5)
+    precisions = _average_precisions(probabilities, actual, known)
+    errors = calibration_errors(probabilities, actual, known=known)
     return {
         "mAP": float(precisions[actual.any(axis=0)].mean()) if actual.any() else 0.0,
-        "ece": float(calibration_errors(probabilities, actual).mean()),
+        "ece": float(errors[~np.isnan(errors)].mean()),
     }
 
 
@@ -113,24 +123,27 @@ def per_attribute(
 
     Args:
         probabilities: ``(N, A)`` floats.
-        labels: ``(N, A)`` 0 or 1.
+        labels: ``(N, A)`` 0, 1 or `UNKNOWN`.
         threshold: An attribute is predicted where its probability is greater; one, or ``(A,)``.
 
     Returns:
         Arrays ``(A,)``: ``positives``, int64; and in float64, NaN where undefined, ``tpr`` and
         ``recall`` (the same; no positives), ``tnr`` (no negatives), ``mA`` (either),
         ``precision`` (nothing predicted), ``f1`` (no positives and nothing predicted) and ``ap``,
-        average precision as scikit-learn defines it (no positives).
+        average precision as scikit-learn defines it (no positives).  Where labels are unknown
+        also ``known``, int64: of how many images they are not.
 
     Raises:
         UserError: As `recognition_metrics`.
         ValueError: The shapes do not fit.
     """
-    predicted, actual = _decide(probabilities, labels, threshold)
+    predicted, actual, known = _decide(probabilities, labels, threshold)
     true_positives = count_columns(predicted & actual)
     guessed, positives = count_columns(predicted), count_columns(actual)
-    tpr, tnr = _rates(true_positives, guessed, positives, len(actual))
-    return {
+    images = _images(actual, known)
+    tpr, tnr = _rates(true_positives, guessed, positives, images)
+    counted = {} if known is None else {"known": images}
+    return counted | {
         "positives": positives,
         "tpr": tpr,
         "tnr": tnr,
@@ -138,7 +151,7 @@ def per_attribute(
         "precision": _ratio(true_positives, guessed, np.nan),
         "recall": tpr.copy(),
         "f1": _ratio(2 * true_positives, guessed + positives, np.nan),
-        "ap": _average_precisions(probabilities, actual),
+        "ap": _average_precisions(probabilities, actual, known),
     }
 
 
@@ -153,20 +166,25 @@ def instance_scores(
 
     Args:
         probabilities: ``(N, A)`` floats.
-        labels: ``(N, A)`` 0 or 1.
+        labels: ``(N, A)`` 0, 1 or `UNKNOWN`.
         threshold: An attribute is predicted where its probability is greater; one, or ``(A,)``.
 
     Returns:
         Arrays ``(N,)`` float64: ``accuracy`` (intersection over union of the predicted and the
-        actual attributes), ``precision``, ``recall`` and ``f1``.
+        actual attributes), ``precision``, ``recall`` and ``f1``; NaN for an image of which no
+        label is known.
 
     Raises:
         UserError: As `recognition_metrics`.
         ValueError: The shapes do not fit.
     """
-    predicted, actual = _decide(probabilities, labels, threshold)
+    predicted, actual, known = _decide(probabilities, labels, threshold)
     both = predicted & actual
-    return _instance_scores(count_rows(both), count_rows(predicted), count_rows(actual))
+    scores = _instance_scores(count_rows(both), count_rows(predicted), count_rows(actual))
+    if known is not None:
+        for values in scores.values():
+            values[~known.any(axis=1)] = np.nan
+    return scores
 
 
 def _instance_scores(both: Counts, guessed: Counts, present: Counts) -> dict[str, Floats]:
@@ -183,7 +201,8 @@ def _instance_scores(both: Counts, guessed: Counts, present: Counts) -> dict[str
 def _mean_accuracy(tpr: Floats, tnr: Floats, undefined: Undefined) -> float:
     """Return mA, see `decided_metrics`."""
     if undefined == "half":
-        return float((np.nan_to_num(tpr) + np.nan_to_num(tnr)).mean() / 2)
+        measured = ~(np.isnan(tpr) & np.isnan(tnr))  # both are where no label is known
+        return float((np.nan_to_num(tpr) + np.nan_to_num(tnr))[measured].mean() / 2)
     if undefined != "drop":
         raise unknown("rule for undefined rates", undefined, ("half", "drop"))
     both = ((tpr + tnr) / 2)[~np.isnan(tpr + tnr)]
@@ -195,7 +214,14 @@ def _mean_accuracy(tpr: Floats, tnr: Floats, undefined: Undefined) -> float:
     return float(both.mean())
 
 
-def _rates(both: Counts, guessed: Counts, present: Counts, images: int) -> tuple[Floats, Floats]:
+def _images(actual: NDArray[np.bool_], known: Known) -> Counts:
+    """Return on how many images each attribute is measured ``(A,)``."""
+    if known is None:
+        return np.full(actual.shape[1], len(actual))
+    return count_columns(known)
+
+
+def _rates(both: Counts, guessed: Counts, present: Counts, images: Counts) -> tuple[Floats, Floats]:
     """Return the true positive and true negative rates ``(A,)``, NaN where undefined."""
     absent = images - present
     neither = absent - (guessed - both)
@@ -203,11 +229,13 @@ def _rates(both: Counts, guessed: Counts, present: Counts, images: int) -> tuple
 
 
 def _average_precisions(
-    probabilities: NDArray[np.floating[Any]], actual: NDArray[np.bool_]
+    probabilities: NDArray[np.floating[Any]], actual: NDArray[np.bool_], known: Known
 ) -> Floats:
     """Return the average precision ``(A,)`` of each attribute, NaN without positives."""
-    columns = zip(np.asarray(probabilities).T, actual.T, strict=True)
-    return np.array([_average_precision(column, truth) for column, truth in columns])
+    columns = list(zip(np.asarray(probabilities).T, actual.T, strict=True))
+    if known is not None:
+        columns = [(v[k], truth[k]) for (v, truth), k in zip(columns, known.T, strict=True)]
+    return np.array([_average_precision(values, truth) for values, truth in columns])
 
 
 def _average_precision(values: NDArray[np.floating[Any]], actual: NDArray[np.bool_]) -> float:
@@ -226,8 +254,11 @@ def _average_precision(values: NDArray[np.floating[Any]], actual: NDArray[np.boo
 
 def _decide(
     probabilities: NDArray[np.floating[Any]], labels: NDArray[np.uint8], threshold: Threshold
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Check the input and return which attributes are predicted and which are present."""
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_], Known]:
+    """Check the input and return which attributes are predicted, present and known.
+
+    What is unknown is neither predicted nor present, so that no count of either holds it.
+    """
     values, truth = np.asarray(probabilities), np.asarray(labels)
     if values.ndim != 2 or values.shape != truth.shape:
         raise ValueError(f"probabilities {values.shape} and labels {truth.shape} must be (N, A)")
@@ -236,17 +267,25 @@ def _decide(
     # A comparison with NaN is False: a diverged model would pass for one that predicts nothing.
     if np.isnan(values.max()):  # NaN if any is
         raise UserError("a probability is not a number; the model has diverged, lower train.lr")
-    present = truth == 1
-    if not _is_binary(truth, present):
-        raise UserError("labels must be 0 or 1; map other values first, RAP's 2 (unsure) to 0")
-    return values > threshold, present
+    present, predicted = truth == 1, values > threshold
+    known = _known(truth, present)
+    return (predicted if known is None else predicted & known), present, known
 
 
-def _is_binary(truth: NDArray[Any], present: NDArray[np.bool_]) -> bool:
-    """Return whether all labels are 0 or 1; of unsigned ones the largest tells."""
-    if truth.dtype == np.uint8:
-        return bool(truth.max() <= 1)
-    return bool((present | (truth == 0)).all())
+def _known(truth: NDArray[Any], present: NDArray[np.bool_]) -> Known:
+    """Return which labels are known; if all are, the largest of unsigned ones tells."""
+    if truth.dtype == np.uint8 and truth.max() <= 1:
+        return None
+    known = present | (truth == 0)
+    if known.all():
+        return None
+    if not (known | (truth == UNKNOWN)).all():
+        raise UserError(
+            f"labels must be 0, 1 or {UNKNOWN} (unknown); map other values first, such as RAP's 2"
+        )
+    if not known.any():
+        raise UserError(f"nothing to measure: no label of {len(truth)} images is known")
+    return known
 
 
 def _ratio(part: Counts, whole: Counts, empty: float) -> Floats:

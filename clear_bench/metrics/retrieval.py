@@ -65,7 +65,7 @@ def retrieval_metrics(
         queries: ``(Q, d)`` query embeddings, of length 1.
         images: ``(N, d)`` image embeddings, of length 1.
         query_category: ``(Q,)``.
-        gallery_category: ``(N,)``.
+        gallery_category: ``(N,)``; -1 for an image that is a positive of none.
         ap: See `metrics_of_scores`.
         no_positives: See `metrics_of_scores`.
         ties: See `metrics_of_scores`.
@@ -148,14 +148,15 @@ def metrics_of_scores(
         score: Returns the scores ``(stop - start, N)`` of queries ``start`` to ``stop``, higher
             is better.
         query_category: ``(Q,)``.
-        gallery_category: ``(N,)``.
+        gallery_category: ``(N,)``; -1 for an image that is a positive of none.
         ap: Convention of average precision, see above.
         no_positives: A query without positives is an ``"error"``, leaves every mean
             (``"skip"``) or counts as 0 in every mean (``"zero"``).
         ties: Images of equal score come in the order of the gallery (``"index"``) or in its
             reverse (``"reversed"``).
         removed: ``(R,)`` queries and ``(R,)`` images: pairs to leave out, so that the ranks are
-            those of a gallery without that image.
+            those of a gallery without that image: by a rule of the protocol, or because nobody
+            knows whether they match (`clear_bench.data.unknown_labels`).
         chunk: Queries to rank at once; memory grows with it, the result is the same.  None takes
             as many as have their scores in 256 MB, at most 512.
 

@@ -5,6 +5,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from clear_bench.data.unknown_labels import UNKNOWN
+
 Floats = NDArray[np.float64]
 FIXED = 0.5
 """Where nothing can be chosen by, and where nothing is better."""
@@ -18,18 +20,20 @@ def chosen_thresholds(
     Tried are 0.5, half of the lowest probability, and the middle between each probability and the
     next higher one; any other threshold decides like one of these, or predicts nothing.  Of equally
     good ones the nearest to 0.5 is taken, of two equally near ones the lower.  An attribute that
-    all images have, or none, keeps 0.5: there is nothing to choose by.
+    all images have, or none, keeps 0.5: there is nothing to choose by.  Images of which it is
+    unknown do not count.
 
     Args:
         probabilities: ``(N, A)`` of val.
-        labels: ``(N, A)`` 0 or 1.
+        labels: ``(N, A)`` 0, 1 or `UNKNOWN`.
         by: ``mA``, the mean of an attribute's true positive and true negative rates, or ``f1``.
 
     Returns:
         ``(A,)``; an attribute is predicted where its probability is strictly greater.
     """
-    columns = zip(np.asarray(probabilities, np.float64).T, labels.T == 1, strict=True)
-    return np.array([_threshold(values, actual, by) for values, actual in columns])
+    columns = zip(np.asarray(probabilities, np.float64).T, labels.T, strict=True)
+    known = ((values, truth, truth != UNKNOWN) for values, truth in columns)
+    return np.array([_threshold(values[k], truth[k] == 1, by) for values, truth, k in known])
 
 
 def _threshold(values: Floats, actual: NDArray[np.bool_], by: str) -> float:

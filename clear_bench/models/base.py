@@ -10,13 +10,17 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from clear_bench.models import preprocessing  # noqa: F401 - registers `PersonPreprocessor`
-from clear_bench.models.losses import weighted_bce
+from clear_bench.models.losses import targets, weighted_bce
 from clear_bench.utils.arrays import read_arrays
 from clear_bench.utils.errors import UserError
 
 
 class RecognitionModel(BaseModel):
     """Image to a probability per attribute.  A method sets ``feature_dim`` and two maps.
+
+    One with a loss of its own says by ``masks_unknown`` whether that leaves out labels that are
+    NaN, as those of `clear_bench.models.losses` do; what says nothing does not train on data with
+    unknown labels.
 
     Args:
         attributes: A, number of attributes.
@@ -26,7 +30,13 @@ class RecognitionModel(BaseModel):
     """
 
     feature_dim: int
+    masks_unknown = True
     positive_ratio: Tensor
+
+    def __init_subclass__(cls, **rest: Any) -> None:
+        super().__init_subclass__(**rest)
+        if "loss" in vars(cls) and "masks_unknown" not in vars(cls):
+            cls.masks_unknown = False
 
     def __init__(
         self,
@@ -66,14 +76,19 @@ class RecognitionModel(BaseModel):
         raise TypeError(f"{type(self).__name__} does not say which its last block is")
 
     def loss(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Return the losses of a batch; those whose name holds "loss" are added up."""
+        """Return the losses of a batch; those whose name holds "loss" are added up.
+
+        Args:
+            images: ``(B, 3, H, W)``, normalised.
+            labels: ``(B, A)`` float32 of 0, 1 and NaN (unknown).
+        """
         logits = self.classify(self.features(images))
         return {"loss": weighted_bce(logits, labels, self.positive_ratio)}
 
     def forward(self, images: Tensor, labels: Tensor, rows: Tensor, mode: str = "tensor") -> Any:
         """Answer mmengine's three modes: ``loss``, ``predict`` (list of one dict) or ``tensor``."""
         if mode == "loss":
-            return self.loss(images, labels.float())
+            return self.loss(images, targets(labels))
         features = self.features(images)
         logits = self.classify(features)
         probabilities = torch.sigmoid(logits)

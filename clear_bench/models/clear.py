@@ -43,6 +43,8 @@ class Clear(RecognitionModel):
         trunk: Everything else goes to `CrossTransformer`.
     """
 
+    masks_unknown = True
+
     def __init__(
         self,
         attributes: int,

@@ -1,4 +1,9 @@
-"""Losses of recognition (weighted binary cross-entropies) and of retrieval (margin losses)."""
+"""Losses of recognition (weighted binary cross-entropies) and of retrieval (margin losses).
+
+A label that nobody knows is NaN here: what forgets to leave it out cannot pass unseen.  It costs
+nothing and pulls at nothing; a sum over attributes is one over the known ones, and a mean over
+cells (image and attribute) is one over the known cells.  With all known the bits are as without.
+"""
 
 import math
 
@@ -6,10 +11,33 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from clear_bench.data.unknown_labels import UNKNOWN
 from clear_bench.utils.errors import UserError
 
 LOSS_WEIGHTING = ("positives", "both")
 FLOOR = 1e-8  # of what is raised to a power: the slope of x^gamma is infinite at 0 for gamma < 1
+
+
+def targets(labels: Tensor) -> Tensor:
+    """Return labels ``(B, A)`` of 0, 1 and `UNKNOWN` as a loss reads them: float32, NaN for it."""
+    return torch.where(labels == UNKNOWN, torch.nan, labels.float())
+
+
+def told_apart(labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Return which attributes are present, of 0 and 1, and which are known, bool: ``(B, A)`` each.
+
+    Both 0 where a label is NaN.
+    """
+    known = ~labels.isnan()
+    return torch.where(known, labels, 0), known
+
+
+def all_to_known(known: Tensor) -> Tensor:
+    """Return how many cells there are for each known one: exactly 1.0 if all are.
+
+    A mean over all cells, the unknown ones 0, times this is the mean over the known ones.
+    """
+    return known.numel() / known.sum().clamp(min=1)
 
 
 def weighted_bce(
@@ -24,16 +52,17 @@ def weighted_bce(
 
     Args:
         logits: ``(B, A)``.
-        labels: ``(B, A)`` of 0 and 1, in the dtype of ``logits``.
+        labels: ``(B, A)`` of 0, 1 and NaN, in the dtype of ``logits``.
         positive_ratio: ``(A,)``.
         strength: Factor on the exponent (ours): 1 is the published weight, 0 weighs nothing.
 
     Returns:
         A scalar.
     """
-    weight = torch.exp(strength * torch.where(labels > 0.5, 1 - positive_ratio, positive_ratio))
-    loss = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
-    return (loss * weight).sum(dim=1).mean()
+    present, known = told_apart(labels)
+    weight = torch.exp(strength * torch.where(present > 0.5, 1 - positive_ratio, positive_ratio))
+    loss = F.binary_cross_entropy_with_logits(logits, present, reduction="none")
+    return (loss * torch.where(known, weight, 0)).sum(dim=1).mean()
 
 
 def cell_mean_bce(
@@ -46,16 +75,18 @@ def cell_mean_bce(
 
     Args:
         logits: ``(B, A)``.
-        labels: ``(B, A)`` of 0 and 1, in the dtype of ``logits``.
+        labels: ``(B, A)`` of 0, 1 and NaN, in the dtype of ``logits``.
         positive_ratio: ``(A,)``.
         positives_only: Whether only positives have a weight, as in the released code.
 
     Returns:
-        A scalar: the mean over B and A.
+        A scalar: the mean over B and A, of known labels.
     """
+    present, known = told_apart(labels)
     absent = torch.zeros_like(positive_ratio) if positives_only else positive_ratio
-    weight = torch.exp(torch.where(labels > 0.5, 1 - positive_ratio, absent))
-    return F.binary_cross_entropy_with_logits(logits, labels, weight)
+    weight = torch.exp(torch.where(present > 0.5, 1 - positive_ratio, absent))
+    mean = F.binary_cross_entropy_with_logits(logits, present, torch.where(known, weight, 0))
+    return mean * all_to_known(known)
 
 
 def check_loss_weighting(name: str) -> str:
@@ -78,15 +109,17 @@ def focal_bce(logits: Tensor, labels: Tensor, gamma: float) -> Tensor:
 
     Args:
         logits: ``(B, A)``.
-        labels: ``(B, A)`` of 0 and 1.
+        labels: ``(B, A)`` of 0, 1 and NaN.
         gamma: 0 is the plain cross-entropy.
 
     Returns:
         A scalar.
     """
-    to_truth = torch.where(labels > 0.5, logits, -logits).float()
+    present, known = told_apart(labels)
+    to_truth = torch.where(present > 0.5, logits, -logits).float()
     missing = torch.sigmoid(-to_truth).clamp(min=FLOOR)
-    return -(missing**gamma * F.logsigmoid(to_truth)).sum(dim=1).mean()
+    loss = -(missing**gamma * F.logsigmoid(to_truth))
+    return torch.where(known, loss, 0).sum(dim=1).mean()
 
 
 def asymmetric_bce(
@@ -108,7 +141,7 @@ def asymmetric_bce(
 
     Args:
         logits: ``(B, A)``.
-        labels: ``(B, A)`` of 0 and 1.
+        labels: ``(B, A)`` of 0, 1 and NaN.
         positive_gamma: 0 in the paper's recommended setting.
         negative_gamma: 4 there.
         clip: 0.05 there.
@@ -117,7 +150,7 @@ def asymmetric_bce(
     Returns:
         A scalar.
     """
-    logits = logits.float()
+    logits, (truth, known) = logits.float(), told_apart(labels)
     present, absent = F.logsigmoid(logits), F.logsigmoid(-logits)
     # log(1 - p') = min(0, log(1 - p + clip)), in logarithms all the way
     absent = torch.logaddexp(absent, absent.new_tensor(clip).log()).clamp(max=0)
@@ -125,8 +158,8 @@ def asymmetric_bce(
     shifted = (torch.sigmoid(logits) - clip).clamp(min=FLOOR) ** negative_gamma
     if detach_focus:
         doubt, shifted = doubt.detach(), shifted.detach()
-    loss = -torch.where(labels > 0.5, doubt * present, shifted * absent)
-    return loss.sum(dim=1).mean()
+    loss = -torch.where(truth > 0.5, doubt * present, shifted * absent)
+    return torch.where(known, loss, 0).sum(dim=1).mean()
 
 
 def margin_softmax(

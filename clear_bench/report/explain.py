@@ -84,7 +84,7 @@ def recorded(run: Loaded, cell: Cell, column: Column) -> float:
     if cell.attribute:
         place = record.per_attribute["name"].index(cell.attribute)
         if column.metric == POSITIVE:
-            return record.per_attribute["positives"][place] / record.data["test_images"]
+            return float(record.positive_shares[place])
         value = record.per_attribute[column.metric][place]
         return float("nan") if value is None else value
     if column.metric in record.cost:

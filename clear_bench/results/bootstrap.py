@@ -60,13 +60,15 @@ class _MeanAccuracy:
     """mA on resamples: the labels are everybody's, so a group is its mean over runs.
 
     With counts w of images, an attribute's true positive rate is the sum of w over positives that
-    are predicted right, over the sum of w over positives; and so for the negatives.
+    are predicted right, over the sum of w over positives; and so for the negatives.  An image of
+    which the attribute is unknown is neither; an attribute unknown of all drawn images is left out.
     """
 
     def __init__(self, groups: Sequence[Sequence[Units]]) -> None:
         first = groups[0][0]
         self.undefined, self.groups = first.undefined, len(groups)
-        self.kinds = np.concatenate([first.labels, ~first.labels], axis=1).astype(np.float32)
+        absent = ~first.labels if first.known is None else first.known & ~first.labels
+        self.kinds = np.concatenate([first.labels, absent], axis=1).astype(np.float32)
         shares = [np.mean([u.right for u in runs], axis=0, dtype=np.float32) for runs in groups]
         self.right = np.concatenate([self.kinds * np.tile(right, 2) for right in shares], axis=1)
 
@@ -76,7 +78,9 @@ class _MeanAccuracy:
         rates = np.full(part.shape, np.nan)
         np.divide(part, whole[:, None], out=rates, where=whole[:, None] > 0)
         if self.undefined == "half":
-            return np.nan_to_num(rates).mean(axis=2).T
+            measured = whole.reshape(len(counts), 2, -1).any(axis=1)
+            share = measured.shape[1] / np.maximum(measured.sum(axis=1), 1)
+            return np.nan_to_num(rates).mean(axis=2).T * share
         both = rates.reshape(len(counts), self.groups, 2, -1).mean(axis=2)
         return np.nanmean(both, axis=2).T
 
@@ -88,11 +92,16 @@ class _F1:
         self.sizes = [len(runs) for runs in groups]
         runs = [units for group in groups for units in group]
         columns = [units.scores[name] for name in ("precision", "recall") for units in runs]
-        self.columns = np.array(columns, np.float32).T
+        table = np.array(columns, np.float32).T
+        self.counted = ~np.isnan(table).any(axis=1)  # of the others no label is known
+        self.columns = table[self.counted]
 
     def __call__(self, counts: Counts) -> Floats:
+        if not self.counted.all():
+            counts = counts[:, self.counted]
+        images = counts.sum(axis=1, dtype=np.float64)[:, None]
         sums = (counts @ self.columns).astype(np.float64)
-        precision, recall = np.split(sums / counts.shape[1], 2, axis=1)
+        precision, recall = np.split(sums / np.maximum(images, 1), 2, axis=1)
         total = precision + recall
         f1 = np.divide(2 * precision * recall, total, out=np.zeros_like(total), where=total > 0)
         ends = np.cumsum(self.sizes)[:-1]

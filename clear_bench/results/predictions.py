@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clear_bench.data.unknown_labels import positive_shares
 from clear_bench.metrics.recognition import per_attribute, recognition_metrics
 from clear_bench.metrics.retrieval import retrieval_metrics
 from clear_bench.runs.files import PREDICTIONS
@@ -21,6 +22,7 @@ FORMS = {
     "rows": (1, "iu"), "category": (1, "iu"), "query_category": (1, "iu"),
     "average_precision": (1, "f"), "rank_of_first": (1, "f"), "queries": (2, "f"),
     "images": (2, "f"), "vectors": (2, "iub"),
+    "removed_query": (1, "iu"), "removed_image": (1, "iu"),
     **{f"{split}_{name}": form for split in ("val", "test") for name, form in
        (("rows", (1, "iu")), ("probabilities", (2, "f")), ("labels", (2, "iub")))},
 }  # fmt: skip
@@ -31,6 +33,7 @@ UNDEFINED = ("average_precision", "rank_of_first")
 
 FITTING = (
     ("queries", "images", 1, 1), ("queries", "query_category", 0, 0), ("images", "category", 0, 0),
+    ("removed_query", "removed_image", 0, 0),
     *((f"{s}_probabilities", f"{s}_labels", k, k) for s in ("val", "test") for k in (0, 1)),
     *((f"{s}_rows", f"{s}_labels", 0, 0) for s in ("val", "test")),
 )  # fmt: skip
@@ -76,7 +79,7 @@ def metrics_again(folder: Path, record: Record) -> dict[str, float]:
     """Return the test metrics of the selected checkpoint, computed from the predictions.
 
     Of a retrieval method without a common space only average precisions are kept, so only mAP can
-    be computed; where a protocol hides images from queries, so can nothing else.
+    be computed; nor can anything else of an older run whose protocol hides images from queries.
 
     Raises:
         UserError: If the predictions lack what it takes.
@@ -87,13 +90,20 @@ def metrics_again(folder: Path, record: Record) -> dict[str, float]:
         if record.task == "recognition":
             seen = kept["test_probabilities"], kept["test_labels"]
             return recognition_metrics(*seen, record.threshold, rules["undefined"])
-        if "queries" in kept and rules["removal"] == "none":
+        if "queries" in kept and (rules["removal"] == "none" or hidden_of(kept)):
             rule = {name: rules[name] for name in ("ap", "ties", "no_positives")}
             arrays = (kept[n] for n in ("queries", "images", "query_category", "category"))
-            return retrieval_metrics(*arrays, **rule).metrics
+            return retrieval_metrics(*arrays, **rule, removed=hidden_of(kept)).metrics
         return {"mAP": float(np.nanmean(kept["average_precision"]))}
     except KeyError as error:
         raise UserError(f"{folder / PREDICTIONS}: keeps no {error}; train again") from None
+
+
+def hidden_of(kept: Arrays) -> tuple[NDArray[Any], NDArray[Any]] | None:
+    """Return the pairs of query and image that are not ranked; None if none is kept."""
+    if "removed_query" not in kept:
+        return None
+    return kept["removed_query"], kept["removed_image"]
 
 
 def attribute_again(folder: Path, record: Record, attribute: str, metric: str) -> float:
@@ -107,7 +117,7 @@ def attribute_again(folder: Path, record: Record, attribute: str, metric: str) -
     try:
         labels = kept["test_labels"]
         if metric == POSITIVE:
-            return float(labels[:, place].mean())
+            return float(positive_shares(labels[:, [place]])[0])
         table = per_attribute(kept["test_probabilities"], labels, record.threshold)
         return float(table[metric][place])
     except KeyError as error:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clear_bench.data.unknown_labels import UNKNOWN
 from clear_bench.metrics.recognition import instance_scores
 from clear_bench.results.predictions import arrays_of
 from clear_bench.runs.record import Record
@@ -29,10 +30,12 @@ class Units:
 
     Args:
         ids: ``(U,)`` int64 manifest rows of images, or ``(U, A)`` uint8 query vectors.
-        scores: Metric to ``(U,)`` float64, of metrics that are means over units.
-        labels: ``(U, A)`` bool; none for retrieval.
+        scores: Metric to ``(U,)`` float64, of metrics that are means over units; NaN for a unit
+            that is left out.
+        labels: ``(U, A)`` bool, whether the attribute is present; none for retrieval.
         right: ``(U, A)`` bool, whether the attribute is predicted as it is; none for retrieval.
         undefined: What mA does with a rate that is undefined.
+        known: ``(U, A)`` bool, whether the label is known; None for all.
     """
 
     ids: NDArray[Any]
@@ -40,6 +43,7 @@ class Units:
     labels: Flags = field(default_factory=_none)
     right: Flags = field(default_factory=_none)
     undefined: str = "half"
+    known: Flags | None = None
 
 
 def units_of(folder: Path, record: Record) -> Units:
@@ -62,7 +66,10 @@ def units_of(folder: Path, record: Record) -> Units:
     scores = instance_scores(values, kept["test_labels"], record.threshold)
     scores["f1_instance"] = scores.pop("f1")
     right = (values > record.threshold) == labels
-    return Units(kept["test_rows"], scores, labels, right, record.config["protocol"]["undefined"])
+    known = kept["test_labels"] != UNKNOWN
+    undefined = record.config["protocol"]["undefined"]
+    everything = None if known.all() else known
+    return Units(kept["test_rows"], scores, labels, right, undefined, everything)
 
 
 def unit_scores(folder: Path, record: Record) -> tuple[NDArray[Any], Floats]:

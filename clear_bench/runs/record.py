@@ -41,7 +41,7 @@ SCHEMA: Literal[3] = 3
 """1 had no ``overrides``, 2 no ``numbers``."""
 
 
-COUNTED = ("images", "queries", "categories")
+COUNTED = ("images", "queries", "categories", "labels", "pairs")
 """What the names of numbers in ``data`` end with."""
 
 
@@ -51,7 +51,8 @@ class Record(BaseModel):
     ``metrics`` is checkpoint (``selected`` by the protocol's rule, ``last`` epoch or, if the
     protocol asks for it, ``oracle``: selected on test) -> split -> name -> value, fractions of 1;
     where val is trained on there is only test.  ``history`` has one entry an epoch.
-    ``per_attribute`` is of test; its ``threshold`` is what val chose, if the protocol asks that.
+    ``per_attribute`` is of test; its ``threshold`` is what val chose, if the protocol asks that,
+    and its ``known`` is of how many images, if labels are unknown.
     A failed run keeps ``reason`` instead.
     ``overrides`` is what `changes` finds between the run and its method's own recipe; None where
     an older record does not say.
@@ -130,6 +131,18 @@ class Record(BaseModel):
         if "threshold" not in self.per_attribute:
             raise UserError(f"{self.run_id}: has no thresholds; its parent {self.parent} has")
         return np.array(self.per_attribute["threshold"], np.float64)
+
+    @property
+    def positive_shares(self) -> NDArray[np.float64]:
+        """Each attribute's share of positives among the test images of which it is known ``(A,)``.
+
+        NaN where it is known of none.
+        """
+        positives = np.array(self.per_attribute["positives"], np.float64)
+        everywhere = np.full(len(positives), self.data["test_images"])
+        images = np.array(self.per_attribute.get("known", everywhere), np.float64)
+        shares = np.full(len(positives), np.nan)
+        return np.divide(positives, images, out=shares, where=images > 0)
 
     def save(self, folder: Path) -> Path:
         """Write the record into a run directory, whole or not at all."""

@@ -152,6 +152,7 @@ class Run:
             resampling=RESAMPLING,
             partial=len(self.dataset.manifest) if self.dataset.partial else 0,
             more=self.dataset.signed,
+            unknown=self.dataset.has_unknown,
             version=VERSIONS[f"protocol.{self.task}"],
         )
 

@@ -3,15 +3,13 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
 from clear_bench.config import plugins
 from clear_bench.config.dataset_name import reader_of
 from clear_bench.config.declared import declared
 from clear_bench.config.method import Method
 from clear_bench.config.sections import Config
 from clear_bench.config.start_files import C2T, networks, start_files
-from clear_bench.data.dataset import UNKNOWN, Dataset
+from clear_bench.data.unknown_labels import fully_known
 from clear_bench.runs.run import Run
 from clear_bench.utils.errors import Unavailable, UserError, unknown
 
@@ -46,18 +44,6 @@ def check_start(config: Config) -> None:
         from clear_bench.models.imgfocus import weights_file
 
         weights_file()  # says now what is not installed
-
-
-def require_known(dataset: Dataset) -> None:
-    """Raise a `UserError` for labels that nobody has said, until losses and metrics mask them."""
-    unknown_labels = dataset.labels == UNKNOWN
-    if unknown_labels.any():
-        row, column = np.argwhere(unknown_labels)[0]
-        raise UserError(
-            f"{dataset.root}: {int(unknown_labels.sum())} labels are unknown, such as "
-            f"{dataset.schema.names[column]} of {dataset.manifest['path'].iloc[row]}; training "
-            "needs them all: fill them in, or take those columns or lines out"
-        )
 
 
 def _check_c2t(init: str, model: Config) -> None:
@@ -183,8 +169,36 @@ def check_attributes(run: Run) -> None:
     dataset, asked = run.dataset, run.rules.queries_with
     for words in filter(None, (run.config["data"]["without"], asked)):
         column = dataset.schema.column(words)
-        if words == asked and not dataset.labels[dataset.rows("test"), column].any():
+        if words == asked and not (dataset.labels[dataset.rows("test"), column] == 1).any():
             raise Unavailable(f"{dataset.name}: no test image has {words}")
+
+
+def check_unknown(run: Run) -> None:
+    """Raise a `UserError` unless a run can do without labels that nobody knows.
+
+    A method of recognition must leave them out of its loss, see `RecognitionModel`.  Retrieval
+    needs images of which all is known, to learn from and to ask for; mADM counts agreeing
+    attributes and has no rule for unknown ones.
+    """
+    if not run.dataset.has_unknown:
+        return
+    where = f"{run.dataset.name}: {int(run.dataset.unknown.sum())} labels are unknown"
+    if run.task == "retrieval" and run.rules.madm:
+        raise UserError(f"{where}, and mADM is not defined then; set protocol.madm=false")
+    for split in ("train", *run.measured) if run.task == "retrieval" else ():
+        if not fully_known(run.dataset.labels[run.dataset.rows(split)]).any():
+            raise UserError(
+                f"{where}; no {split} image has all of its labels known, so there is no query; "
+                "take fewer attributes, or recognition alone"
+            )
+    if run.task == "recognition" and run.trains and not run.finished:
+        from mmengine.registry import MODELS
+
+        if not _class(MODELS, run.config, run.task).masks_unknown:
+            raise Unavailable(
+                f"{where}, and {run.config['method']} cannot learn without them; take another "
+                "method, or a label set or annotation in which all are known"
+            )
 
 
 def check_text(run: Run) -> None:

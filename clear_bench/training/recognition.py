@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from clear_bench.config.start_files import start_files
 from clear_bench.data.identities import keep_identities
 from clear_bench.data.images import Images, image_store
+from clear_bench.data.unknown_labels import positive_shares
 from clear_bench.engine.fit import Feed, Start
 from clear_bench.engine.inference import encode
 from clear_bench.metrics.recognition import Threshold, per_attribute, recognition_metrics
@@ -53,11 +54,23 @@ def split_rows(run: Run, readable: NDArray[np.bool_]) -> Rows:
 
 
 def left_out(run: Run, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Return which of some rows ``data.without`` keeps out of training and selection."""
+    """Return which of some rows ``data.without`` keeps out of training and selection.
+
+    Where it is unknown whether an image has the attribute, it is kept out too.
+    """
     without = run.config["data"]["without"]
     if not without:
         return np.zeros(len(rows), bool)
-    return run.dataset.labels[rows, run.dataset.schema.column(without)] == 1
+    return run.dataset.labels[rows, run.dataset.schema.column(without)] != 0
+
+
+def unknown_counts(run: Run, rows: Rows) -> dict[str, int]:
+    """Return how many labels of each split's rows are unknown; nothing where all are known."""
+    if not run.dataset.has_unknown:
+        return {}
+    return {
+        f"{split}_unknown_labels": int(run.dataset.unknown[r].sum()) for split, r in rows.items()
+    }
 
 
 class Recognition(Task):
@@ -86,8 +99,14 @@ class Recognition(Task):
     def model(self) -> dict[str, Any]:
         """The full configuration of the model."""
         run = self.run
-        ratio = run.dataset.labels[self.rows["train"]].mean(axis=0).tolist()
-        return recognition_config(run.config, run.dataset.schema, run.folder, ratio)
+        shares = positive_shares(run.dataset.labels[self.rows["train"]])
+        if np.isnan(shares).any():
+            name = run.dataset.schema.names[int(np.isnan(shares).argmax())]
+            raise UserError(
+                f"{run.dataset.name}: no label of {name} is known in the images that are trained "
+                "on; leave that attribute out of the data set, or label some images"
+            )
+        return recognition_config(run.config, run.dataset.schema, run.folder, shares.tolist())
 
     def prepare(self) -> None:
         """Write the attributes' text embeddings, if the method reads text."""
@@ -157,4 +176,4 @@ class Recognition(Task):
         """Return the numbers of images."""
         unreadable = int((~self.images.readable).sum())
         sizes = {f"{split}_images": len(rows) for split, rows in self.rows.items()}
-        return {"unreadable_images": unreadable, **sizes}
+        return {"unreadable_images": unreadable, **sizes, **unknown_counts(self.run, self.rows)}

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clear_bench.data.unknown_labels import fully_known
 from clear_bench.engine.fit import Feed, Start
 from clear_bench.engine.inference import as_seen, embed, encode, rank_split
 from clear_bench.runs.files import SELECTED, TABLE, VAL
@@ -24,10 +25,19 @@ from clear_bench.training.model_config import (
     retrieval_config,
     training_table,
 )
-from clear_bench.training.recognition import Recognition, Rows, left_out, split_rows
+from clear_bench.training.recognition import (
+    Recognition,
+    Rows,
+    left_out,
+    split_rows,
+    unknown_counts,
+)
 from clear_bench.training.task import Measured, Task
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.hashing import file_sha256
+
+HIDDEN = ("removed_query", "removed_image")
+"""Pairs of query and image that are not ranked: by a rule, or because nobody knows their truth."""
 
 
 class Retrieval(Task):
@@ -72,11 +82,25 @@ class Retrieval(Task):
         return {n: np.load(self.features / f"{n}.npy", mmap_mode="r") for n in names}
 
     @cached_property
+    def parent_rows(self) -> Rows:
+        """Manifest rows of each split that its parent is trained and measured on."""
+        return split_rows(self.run, np.asarray(self.encoded["readable"]))
+
+    @cached_property
     def rows(self) -> Rows:
-        """Manifest rows of ``train``, ``val`` (if held out, by the rule) and ``test``, in order."""
-        rows = split_rows(self.run, np.asarray(self.encoded["readable"]))
+        """Manifest rows of ``train``, ``val`` (if held out, by the rule) and ``test``, in order.
+
+        An image with an unknown label belongs to no category, so it trains no category either.
+        """
+        rows = dict(self.parent_rows)
         if "val" in rows:
             rows["val"] = self._val_rows(rows)
+        rows["train"] = rows["train"][fully_known(self.run.dataset.labels[rows["train"]])]
+        if not len(rows["train"]):
+            raise UserError(
+                f"{self.run.dataset.name}: no train image has all its labels known, so there is no "
+                "category to learn"
+            )
         return rows | {s: rows[s][order_of(self.run, rows[s])] for s in self.run.measured}
 
     @cached_property
@@ -89,9 +113,10 @@ class Retrieval(Task):
     def splits(self) -> dict[str, Arrays]:
         """``val``, if it is held out, and ``test`` as `rank_split` wants them."""
         val = self.run.dataset.rows("val")
-        learned_from = np.concatenate([self.rows["train"], val[~left_out(self.run, val)]])
+        trained_on = self.parent_rows["train"]
+        learned_from = np.concatenate([trained_on, val[~left_out(self.run, val)]])
         splits = {}
-        seen_before = {"val": self.rows["train"], "test": learned_from}
+        seen_before = {"val": trained_on, "test": learned_from}
         for split in self.run.measured:
             rows = self.rows[split]
             encoded = {k: np.asarray(self.encoded[k][rows]) for k in ("features", "probabilities")}
@@ -172,6 +197,8 @@ class Retrieval(Task):
                 "average_precision": ranked["test"].average_precision,
                 "rank_of_first": ranked["test"].rank_of_first,
             }
+            if len(test["removed_query"]):
+                kept |= {name: test[name] for name in HIDDEN}
             if ranks.embeds:
                 kept["queries"], kept["images"] = embed(ranks, test)
             return kept
@@ -194,6 +221,17 @@ class Retrieval(Task):
             "gallery_images": len(self.rows["test"]),
             "queries": len(self.splits["test"]["vectors"]),
             **({"made_queries": len(self.table["made_text"])} if "made_text" in self.table else {}),
+            **self._unknown_counts(),
+        }
+
+    def _unknown_counts(self) -> dict[str, int]:
+        """Return what unknown labels take away; nothing where all are known."""
+        if not self.run.dataset.has_unknown:
+            return {}
+        return {
+            **unknown_counts(self.run, self.parent_rows),
+            "unused_train_images": len(self.parent_rows["train"]) - len(self.rows["train"]),
+            "unranked_pairs": len(self.splits["test"]["removed_query"]),
         }
 
     def _val_rows(self, rows: Rows) -> NDArray[np.intp]:

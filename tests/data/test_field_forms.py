@@ -9,6 +9,7 @@ from releases import RELEASES, write_peta_folders, write_peta_lists
 
 from clear_bench.data.load import find_source
 from clear_bench.data.sets import peta
+from clear_bench.data.unknown_labels import UNKNOWN
 from clear_bench.utils.errors import UserError
 
 
@@ -127,5 +128,15 @@ def test_alms_lists_of_rap_with_and_without_the_official_file(tmp_path, monkeypa
     assert alone.manifest[["path", "split", "person"]].equals(
         both.manifest[["path", "split", "person"]]
     )
-    with pytest.raises(UserError, match="no unsure labels are in them"):
-        source.read(root, "alm", "51-unsure1")
+    assert (alone.labels == both.labels).all()
+    # As in the real test list, some labels of which are 2.
+    file = root / "test.txt"
+    first, *others = file.read_text().splitlines()
+    name, *values = first.split()
+    file.write_text("\n".join([" ".join([name, "2", *values[1:]]), *others]))
+    place = alone.manifest["path"].str.endswith(name).to_numpy().argmax()
+    for rule, meaning in (("", 0), ("-unsure1", 1), ("-unsure-masked", UNKNOWN)):
+        assert source.read(root, "alm", f"51{rule}").labels[place, 0] == meaning
+    file.write_text("\n".join([" ".join([name, "3", *values[1:]]), *others]))
+    with pytest.raises(UserError, match="51 labels of 0 to 2"):
+        source.read(root, "alm", "51")

@@ -14,6 +14,7 @@ from clear_bench.data.reading.release_files import look_through
 from clear_bench.data.sets import peta, peta_folders, rapv1, rapv2, upar
 from clear_bench.data.sets import rap_shared as rap
 from clear_bench.data.sets.upar_labels import CATEGORIES, SCHEMA
+from clear_bench.data.unknown_labels import UNKNOWN
 from clear_bench.utils.errors import UserError
 
 COLORS = "Black Blue Brown Green Grey Orange Pink Purple Red White Yellow Other"
@@ -185,9 +186,11 @@ def test_unsure_labels_follow_the_label_set(tmp_path, monkeypatch):
             labels = raw["data"][:, raw["selected_attribute"].ravel() - 1]
         assert (labels == 2).any()
         zero = module.SOURCE.read(root, "random0", base).labels
-        one = module.SOURCE.read(root, "random0", base + rap.UNSURE).labels
+        one = module.SOURCE.read(root, "random0", f"{base}-unsure1").labels
+        masked = module.SOURCE.read(root, "random0", f"{base}-unsure-masked").labels
         assert (zero == (labels == 1)).all()
         assert (one == (labels >= 1)).all()
+        assert (masked == np.where(labels == 2, UNKNOWN, labels)).all()
 
 
 def test_rapv2_persons_and_its_53(tmp_path, monkeypatch):

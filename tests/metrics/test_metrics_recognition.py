@@ -240,7 +240,7 @@ def test_users_mistakes():
     probabilities, labels = data(4, 2)
     with pytest.raises(UserError, match="not a number"):
         recognition_metrics(np.full((4, 2), np.nan), labels)
-    with pytest.raises(UserError, match="0 or 1"):
+    with pytest.raises(UserError, match="0, 1 or 255"):
         instance_scores(probabilities, labels * 2)
     with pytest.raises(UserError, match="0 images, 2 attributes"):
         per_attribute(probabilities[:0], labels[:0])

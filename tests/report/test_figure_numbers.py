@@ -47,15 +47,25 @@ def arrays(seed, queries=9, images=40, dim=5):
     }
 
 
+@pytest.mark.parametrize("hidden", [0, 60])
 @pytest.mark.parametrize("ties", ["index", "reversed"])
-def test_precision_at_recall(ties):
+def test_precision_at_recall(ties, hidden):
     for seed in range(4):
         kept_arrays = arrays(seed)
+        gone = set()
+        if hidden:
+            pairs = np.random.default_rng(seed).integers(0, (9, 40), (hidden, 2))
+            kept_arrays["removed_query"], kept_arrays["removed_image"] = pairs.T
+            gone = {tuple(pair) for pair in pairs.tolist()}
+        ranked = order(kept_arrays, 2, 7, ties)
         rows = []
         for q, vector in enumerate(kept_arrays["queries"]):
             scores = [float(vector @ image) for image in kept_arrays["images"]]
             sign = 1 if ties == "index" else -1
-            ranks = sorted(range(len(scores)), key=lambda n: (-scores[n], sign * n))
+            seen = [n for n in range(len(scores)) if (q, n) not in gone]
+            ranks = sorted(seen, key=lambda n: (-scores[n], sign * n))
+            if 2 <= q < 7:
+                assert ranked[q - 2, : len(seen)].tolist() == ranks
             hits = [kept_arrays["category"][n] == q for n in ranks]
             total = sum(hits)
             if not total:

@@ -180,3 +180,21 @@ def test_many_paired_tests_are_as_one_by_one():
         one = [paired_test(s, scores[0]) for s in scores[1:]]
         assert together == pytest.approx(one, abs=1e-12 if scores is few else 0.04)
     assert paired_tests(few[:1], few[0]).tolist() == [1.0]
+
+
+def test_a_table_of_attributes_counts_what_is_unknown(tmp_path):
+    fake_run(tmp_path, "clear", "recognition")
+    (folder,) = tmp_path.rglob("record.json")
+    record = json.loads(folder.read_text())
+    images, table = record["data"]["test_images"], record["per_attribute"]
+    (before,) = build(Results.load(tmp_path), "attributes")
+    table["known"] = [images - k for k in range(len(table["name"]))]
+    folder.write_text(json.dumps(record))
+    (after,) = build(Results.load(tmp_path), "attributes")
+    gone, cells = sum(range(len(table["name"]))), images * len(table["name"])
+    assert f"{gone} of {cells} labels are unknown and left out." in after.caption
+    assert "unknown" not in before.caption
+    for row in after.rows:
+        place = table["name"].index(row.label)
+        share = table["positives"][place] / table["known"][place]
+        assert row.cells[0].value == pytest.approx(100 * share)

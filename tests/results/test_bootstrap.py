@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from clear_bench.data.unknown_labels import UNKNOWN
 from clear_bench.metrics.recognition import instance_scores, recognition_metrics
 from clear_bench.results.bootstrap import ROWS, bootstrap_p, draws, resampled
 from clear_bench.results.unit_scores import Units
@@ -13,20 +14,28 @@ IMAGES, ATTRIBUTES = 23, 5
 def units(probabilities, labels, undefined="half"):
     scores = instance_scores(probabilities, labels)
     right = (probabilities > 0.5) == (labels == 1)
-    return Units(np.arange(len(labels)), scores, labels == 1, right, undefined)
+    known = labels != UNKNOWN
+    known = None if known.all() else known
+    return Units(np.arange(len(labels)), scores, labels == 1, right, undefined, known)
 
 
+@pytest.mark.parametrize("unknown", [False, True])
 @pytest.mark.parametrize("undefined", ["half", "drop"])
 @pytest.mark.parametrize("metric", ["mA", "f1"])
-def test_each_resample_is_measured_anew(metric, undefined):
+def test_each_resample_is_measured_anew(metric, undefined, unknown):
     rng = np.random.default_rng(0)
     labels = (rng.random((IMAGES, ATTRIBUTES)) < [0.05, 0.3, 0.5, 0.7, 0.9]).astype(np.uint8)
     labels[0] = 1
+    if unknown:
+        labels[rng.random(labels.shape) < 0.3] = UNKNOWN
+        labels[3:5] = UNKNOWN  # images of which nothing is known
+        labels[2:, 4] = UNKNOWN  # known of two images: some resamples have neither
     seeds = [[rng.random((IMAGES, ATTRIBUTES)) for _ in range(count)] for count in (1, 3)]
     groups = [[units(values, labels, undefined) for values in group] for group in seeds]
     found = resampled(groups, metric)
     drawn = np.concatenate(list(draws(IMAGES))).astype(int)
-    for place in (0, 1, ROWS, len(drawn) - 1):
+    neither = (drawn[:, :2] == 0).all(axis=1)
+    for place in (0, 1, ROWS, len(drawn) - 1, int(neither.argmax())):
         rows = np.repeat(np.arange(IMAGES), drawn[place])
         slow = [
             np.mean([recognition_metrics(v[rows], labels[rows], 0.5, undefined)[metric] for v in g])

@@ -9,19 +9,22 @@ from numpy.typing import NDArray
 from clear_bench.utils.errors import UserError
 
 
-def read_list(path: Path, names: Sequence[str]) -> tuple[list[str], NDArray[np.uint8]]:
-    """Return picture names and labels ``(N, A)`` of 0 and 1.
+def read_list(
+    path: Path, names: Sequence[str], highest: int = 1
+) -> tuple[list[str], NDArray[np.uint8]]:
+    """Return picture names and labels ``(N, A)`` of 0 to ``highest``.
 
     Args:
         path: The file; blanks may stand in a picture's name and after the last label.
         names: What the ``A`` labels are called, in the order of the file.
+        highest: The largest label there may be; RAP's lists have a few 2, which say unsure.
 
     Raises:
         UserError: If a line is of another form; it is named.
     """
     pictures: list[str] = []
     labels: list[list[str]] = []
-    width = len(names)
+    width, known = len(names), {str(value) for value in range(highest + 1)}
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (UnicodeDecodeError, OSError) as error:
@@ -30,9 +33,10 @@ def read_list(path: Path, names: Sequence[str]) -> tuple[list[str], NDArray[np.u
         if not line.strip():
             continue
         name, *values = line.rstrip().rsplit(maxsplit=width)
-        if len(values) != width or not set(values) <= {"0", "1"}:
+        if len(values) != width or not set(values) <= known:
             raise UserError(
-                f"{path}: line {number}: must be a picture and {width} labels of 0 and 1; "
+                f"{path}: line {number}: must be a picture and {width} labels of 0 "
+                f"{'and' if highest == 1 else 'to'} {highest}; "
                 "get the list again"
             )
         pictures.append(name)

@@ -23,10 +23,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clear_bench.data.dataset import COLUMNS, SPLITS, UNKNOWN, Dataset, Source
+from clear_bench.data.dataset import COLUMNS, SPLITS, Dataset, Source
 from clear_bench.data.reading.csv_table import read_table
 from clear_bench.data.reading.split_rules import persons_apart
 from clear_bench.data.sets.csv_attributes import LONGEST, read_attributes
+from clear_bench.data.unknown_labels import UNKNOWN
 from clear_bench.utils.errors import UserError, unknown
 
 FILE = "labels.csv"

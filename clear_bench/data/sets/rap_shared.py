@@ -2,7 +2,8 @@
 
 RAP labels are 0, 1 or 2, where 2 says that the annotator was unsure.  What becomes of a 2 is part
 of the label set: under ``51`` and ``54`` it counts as 0, as in the field's code; under
-``51-unsure1`` and ``54-unsure1`` it counts as 1.
+``51-unsure1`` and ``54-unsure1`` it counts as 1; under ``51-unsure-masked`` and
+``54-unsure-masked`` it is unknown, see `clear_bench.data.unknown_labels`.
 
 Pictures are called ``CAM01_2014-02-15_20140215161032-20140215162620_tarid0_frame218_line1.png``:
 camera, day, clip, number of the person in the clip, frame.
@@ -20,11 +21,13 @@ from clear_bench.data.reading.field_pickles import FILE, FieldPickle, read_field
 from clear_bench.data.reading.picture_files import find_pictures
 from clear_bench.data.reading.release_files import Tree, pick
 from clear_bench.data.schema import Attribute, Schema, Slot
+from clear_bench.data.unknown_labels import UNKNOWN
 from clear_bench.utils.errors import UserError
 
 ANNOTATION = "RAP_annotation.mat"
 PICTURE = re.compile(r"(CAM\d+)_.*?_?(\d+-\d+)_tarid(\d+)_.*", re.IGNORECASE)
-UNSURE = "-unsure1"
+UNSURE = {"": 0, "-unsure1": 1, "-unsure-masked": UNKNOWN}
+"""What a label set's name ends with to what an unsure 2 becomes under it."""
 
 WORDS: dict[str, tuple[Slot, str]] = {
     "AgeLess16": ("age", "very young"),
@@ -172,9 +175,15 @@ def _from_pickle(
     return Annotation(content.path, content.names, labels, partition)
 
 
+def label_sets(*names: str) -> tuple[str, ...]:
+    """Return the label sets of some choices of attributes, each by every rule for unsure labels."""
+    return (*names, *(name + rule for rule in list(UNSURE)[1:] for name in names))
+
+
 def decided(labels: NDArray[np.integer], label_set: str) -> NDArray[np.uint8]:
-    """Return labels of 0 and 1: an unsure 2 becomes what the label set says."""
-    return np.where(labels == 2, int(label_set.endswith(UNSURE)), labels).astype(np.uint8)
+    """Return labels of 0, 1 and `UNKNOWN`: an unsure 2 becomes what the label set says."""
+    _, dash, rule = label_set.partition("-")
+    return np.where(labels == 2, UNSURE[dash + rule], labels).astype(np.uint8)
 
 
 def check_names(given: Sequence[str], wanted: Sequence[str], path: Path, again: str) -> None:

@@ -3,8 +3,8 @@
 Files, as in the official release: ``RAP_annotation/RAP_annotation.mat`` and ``RAP_dataset/``, both
 wherever they lie; ``dataset_all.pkl`` of the field's code stands in for the first.
 
-- *Label sets*: ``51`` and ``51-unsure1`` differ in what an unsure label counts as, see
-  `clear_bench.data.sets.rap_shared`.
+- *Label sets*: ``51``, ``51-unsure1`` and ``51-unsure-masked`` differ in what an unsure label
+  counts as, see `clear_bench.data.sets.rap_shared`.
 - *Splits*: ``random0`` to ``random4``, the file's partitions into train and test, random over
   images.  ``alm`` is that of ALM's lists, which are its annotation too.  They have no val part;
   here it is a tenth of the tracks of the train part.
@@ -52,7 +52,7 @@ _SELECTED = (
 SELECTED = _SELECTED.split()
 """The evaluated labels: the first 51 of the file, in its order and spelling."""
 
-LABEL_SETS = ("51", "51" + rap.UNSURE)
+LABEL_SETS = rap.label_sets("51")
 
 
 def read_rapv1(
@@ -75,7 +75,7 @@ def read_rapv1(
     if label_set not in LABEL_SETS:
         raise unknown("label set", label_set, LABEL_SETS)
     tree, count = look_through(root), None if partial else IMAGES
-    found, split = _chosen(tree, split_name, label_set, count)
+    found, split = _chosen(tree, split_name, count)
     persons, cameras = rap.tracks(found.names)
     head = pd.DataFrame({"person": persons, "camera": cameras})
     head["split"] = hold_out(split, np.array(persons), 10)
@@ -88,16 +88,14 @@ def read_rapv1(
     return Dataset.of("rapv1", split_name, label_set, root, rap.schema_of(SELECTED), manifest)
 
 
-def _chosen(
-    tree: Tree, split_name: str, label_set: str, count: int | None
-) -> tuple[rap.Annotation, np.ndarray]:
+def _chosen(tree: Tree, split_name: str, count: int | None) -> tuple[rap.Annotation, np.ndarray]:
     """Return the annotation that a split needs, and train or test of each of its pictures."""
     listed, part_of = _listed(tree) if split_name == "alm" else (None, {})
     if listed and not (tree.named(rap.ANNOTATION) or tree.named(FILE)):
-        if len(listed.names) != (count or len(listed.names)) or label_set.endswith(rap.UNSURE):
+        if len(listed.names) != (count or len(listed.names)):
             raise UserError(
-                f"{listed.path}: {len(listed.names)} pictures in both lists, must be {count}, and "
-                f"label set 51, since no unsure labels are in them; {AGAIN}"
+                f"{listed.path}: {len(listed.names)} pictures in both lists, must be {count}; "
+                f"{AGAIN}"
             )
         found = listed
     else:
@@ -152,7 +150,10 @@ def _listed(tree: Tree) -> tuple[rap.Annotation, dict[str, str]]:
     labels = []
     for part in ("train", "test"):
         path, (listed, values) = pick(
-            tree, [f"{part}.txt"], with_(read_list, names=SELECTED), "get the lists of ALM's code"
+            tree,
+            [f"{part}.txt"],
+            with_(read_list, names=SELECTED, highest=2),
+            "get the lists of ALM's code",
         )
         for name in listed:
             if name in part_of:

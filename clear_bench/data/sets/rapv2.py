@@ -4,8 +4,8 @@ Files, as in the official release: ``RAP_annotation/RAP_annotation.mat`` and ``R
 wherever they lie; ``dataset_all.pkl`` of the field's code stands in for the first, but for persons.
 
 - *Label sets*: ``54`` are those that the file selects; ``53`` is without ``Age46-60``, as RAP-zs is
-  evaluated; ``-unsure1`` after either changes what an unsure label counts as, see
-  `clear_bench.data.sets.rap_shared`.
+  evaluated; ``-unsure1`` or ``-unsure-masked`` after either changes what an unsure label counts
+  as, see `clear_bench.data.sets.rap_shared`.
 - *Splits*: ``random0`` to ``random4`` are the file's partitions, random over images.  ``zs`` is
   RAP-zs (Jia et al.), from its file, see `clear_bench.data.reading.zero_shot_splits`.
 - *Persons* are the file's identities; a picture without one counts under its track (one person in
@@ -55,7 +55,7 @@ SELECTED = _SELECTED.split()
 """The labels that the file selects, in its order and spelling."""
 
 CHOSEN = {"54": SELECTED, "53": [name for name in SELECTED if name != "Age46-60"]}
-LABEL_SETS = ("54", "53", "54" + rap.UNSURE, "53" + rap.UNSURE)
+LABEL_SETS = rap.label_sets("54", "53")
 
 
 def read_rapv2(
@@ -90,7 +90,7 @@ def read_rapv2(
     else:
         where = f"{found.path}: partition {split_name[-1]}"
         head["split"] = from_rows(found.partition(int(split_name[-1])), len(names), where)
-    chosen = CHOSEN[label_set.removesuffix(rap.UNSURE)]
+    chosen = CHOSEN[label_set.partition("-")[0]]
     columns = pd.DataFrame(rap.decided(found.labels, label_set), columns=SELECTED)[chosen]
     manifest = pd.concat([head[list(COLUMNS)], columns], axis=1)
     return Dataset.of(

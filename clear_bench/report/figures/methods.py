@@ -118,8 +118,7 @@ def per_attribute(
 
 def _shares(run: Loaded) -> np.ndarray:
     """Return each attribute's share of positives in the test split, in per cent ``(A,)``."""
-    positives = np.asarray(run.record.per_attribute["positives"], float)
-    return 100 * positives / run.record.data["test_images"]
+    return 100 * run.record.positive_shares
 
 
 def _bars(axis: Axes, block: np.ndarray, tables: list[np.ndarray]) -> None:

@@ -16,10 +16,10 @@ from clear_bench.data.schema import Schema
 from clear_bench.report.figures.images import check_terms, dataset_of, read_rows
 from clear_bench.report.figures.material import Leaderboard, Material
 from clear_bench.report.figures.picture import NotDrawn, Picture
-from clear_bench.report.figures.rankings import EMBEDDED, embedded, order
+from clear_bench.report.figures.rankings import EMBEDDED, answers, embedded, order
 from clear_bench.report.figures.style import GREEN, RED, WIDE
 from clear_bench.results.groups import Loaded
-from clear_bench.results.predictions import Arrays, arrays_of
+from clear_bench.results.predictions import Arrays, arrays_of, hidden_of
 from clear_bench.text.descriptions import describe
 from clear_bench.utils.errors import UserError
 
@@ -40,9 +40,11 @@ class Ranked:
     arrays: Arrays
 
     def first(self, query: int, count: int) -> NDArray[np.intp]:
-        """Return the images that a query ranks first."""
+        """Return the images that a query ranks first, of those that it sees."""
         ties = self.run.record.config["protocol"]["ties"]
-        return order(self.arrays, query, query + 1, ties)[0, :count]
+        hidden, _ = hidden_of(self.arrays) or (np.zeros(0), None)
+        seen = len(self.arrays["images"]) - int((hidden == query).sum())
+        return order(self.arrays, query, query + 1, ties)[0, : min(count, seen)]
 
 
 def queries_and_answers(
@@ -83,8 +85,7 @@ def _best_and_worst(
         raise UserError(f"{both[1].run.record.run_id}: other gallery or queries than {pair[0]}")
     dataset = dataset_of(material, both[0].run)
     precision = np.nan_to_num(one["average_precision"])
-    positives = np.bincount(one["category"], minlength=one["query_category"].max() + 1)
-    count = positives[one["query_category"]]
+    count = answers(one)
     for word, key in (("best", -precision), ("worst", precision)):
         chosen = np.lexsort((np.arange(len(key)), -count, key))[:queries]
         figure = _draw(both, dataset, chosen, count)

@@ -12,7 +12,7 @@ from clear_bench.report.figures.material import Leaderboard, Material
 from clear_bench.report.figures.picture import NotDrawn, Picture
 from clear_bench.report.figures.style import COLUMN, LINES, MARKERS, PALETTE, canvas
 from clear_bench.results.groups import Loaded
-from clear_bench.results.predictions import Arrays, arrays_of
+from clear_bench.results.predictions import Arrays, arrays_of, hidden_of
 from clear_bench.runs.files import PREDICTIONS
 from clear_bench.utils.arrays import array_names
 
@@ -34,19 +34,24 @@ def embeds(run: Loaded) -> bool:
 def embedded(board: Leaderboard) -> list[str]:
     """Return the methods whose rankings can be drawn, best first.
 
-    Those whose protocol hides images from a query cannot: which ones is not kept.
+    Where images are hidden from a query it must be kept which ones; older runs keep none.
     """
     if board.task != "retrieval":
         return []
-    return [
-        m for m in board.ranked
-        if all(embeds(r) and r.record.config["protocol"]["removal"] == "none"
-               for r in board.runs(m))
-    ]  # fmt: skip
+    return [m for m in board.ranked if all(embeds(r) and _sees(r) for r in board.runs(m))]
+
+
+def _sees(run: Loaded) -> bool:
+    """Return whether it is known which images each query sees."""
+    if run.record.config["protocol"]["removal"] == "none":
+        return True
+    return "removed_query" in array_names(run.folder / PREDICTIONS)
 
 
 def order(arrays: Arrays, start: int, stop: int, ties: str) -> NDArray[np.intp]:
     """Return the images of some queries in order of rank ``(stop - start, N)``, best first.
+
+    Images that a query does not see come last.
 
     Args:
         arrays: Of a retrieval run, from `clear_bench.results.predictions.arrays_of`.
@@ -55,9 +60,20 @@ def order(arrays: Arrays, start: int, stop: int, ties: str) -> NDArray[np.intp]:
         ties: ``index`` or ``reversed``, see `clear_bench.metrics.retrieval.metrics_of_scores`.
     """
     scores = dot_products(arrays["queries"], arrays["images"])(start, stop)
+    if hidden := hidden_of(arrays):
+        query, image = hidden
+        asked = (query >= start) & (query < stop)
+        scores[query[asked] - start, image[asked]] = -np.inf
     if ties == "index":
         return np.argsort(-scores, axis=1, kind="stable")
     return np.argsort(scores, axis=1, kind="stable")[:, ::-1]
+
+
+def answers(arrays: Arrays) -> NDArray[np.intp]:
+    """Return how many images each query matches ``(Q,)``, whether it sees them or not."""
+    asked, category = arrays["query_category"], arrays["category"]
+    sizes = np.bincount(category[category >= 0], minlength=asked.max() + 1)
+    return sizes[asked]
 
 
 def precision_at_recall(arrays: Arrays, ties: Ties) -> NDArray[np.float64]:
@@ -72,7 +88,7 @@ def precision_at_recall(arrays: Arrays, ties: Ties) -> NDArray[np.float64]:
         ties: See `order`.
     """
     asked = arrays["query_category"]
-    positives = Positives(asked, arrays["category"], None)
+    positives = Positives(asked, arrays["category"], hidden_of(arrays))
     products = dot_products(arrays["queries"], arrays["images"])
     total, count = np.zeros(len(LEVELS)), 0
     for start in range(0, len(asked), CHUNK):
@@ -150,9 +166,9 @@ def space(material: Material, method: str, categories: int = 8) -> Iterator[Pict
         arrays = arrays_of(run.folder)
         points, share = principal_plane(np.concatenate([arrays["queries"], arrays["images"]]))
         queries, images = np.split(points, [len(arrays["queries"])])
-        sizes = np.bincount(arrays["category"], minlength=arrays["query_category"].max() + 1)
+        sizes = answers(arrays)
         asked = arrays["query_category"]
-        chosen = np.argsort(-sizes[asked], kind="stable")[:categories]
+        chosen = np.argsort(-sizes, kind="stable")[:categories]
         figure, axes = canvas(COLUMN, 4.4)
         axis = axes[0, 0]
         axis.scatter(*images.T, s=3, color="0.82", linewidths=0, label="images", rasterized=True)

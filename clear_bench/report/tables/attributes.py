@@ -27,7 +27,7 @@ def by_attribute(results: Results, spec: TableSpec, name: str, caption: str) -> 
             rows = [_attribute_row(k, names, shown[0], ordered, columns) for k in range(len(names))]
             sentences = f"{dataset}, test split, per cent. {of_means(groups)} "
             sentences += "Bold best of the row, underlined second. "
-            sentences += protocol_words(groups[0].protocol)
+            sentences += _unknown(shown[0]) + protocol_words(groups[0].protocol)
             tables.append(
                 Table(
                     name, stem(dataset, name, place), dataset, f"{caption} {sentences}",
@@ -36,6 +36,16 @@ def by_attribute(results: Results, spec: TableSpec, name: str, caption: str) -> 
                 )
             )  # fmt: skip
     return tables
+
+
+def _unknown(group: Group) -> str:
+    """Return the sentence on labels that are left out; "" if all are known."""
+    record = group.runs[0].record
+    known = record.per_attribute.get("known")
+    if known is None:
+        return ""
+    cells = len(known) * record.data["test_images"]
+    return f"{cells - sum(known)} of {cells} labels are unknown and left out. "
 
 
 def _lacks(groups: Sequence[Group]) -> tuple[str, ...]:
@@ -65,9 +75,8 @@ def _attribute_row(
 ) -> Row:  # fmt: skip
     """Return the row of one attribute."""
     first = ratio_of.runs[0].record
-    images = first.data.get("test_images")
-    positives = first.per_attribute["positives"][place]
-    ratio = estimate([positives / images]) if images else None
+    share = first.positive_shares[place] if first.data.get("test_images") else np.nan
+    ratio = None if np.isnan(share) else estimate([share])
     origin = {"protocol": ratio_of.protocol, "attribute": names[place]}
     cells = [cell(ratio, columns[0], (first.run_id,), **origin)]
     for group, column in zip(groups, columns[1:], strict=True):

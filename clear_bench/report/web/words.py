@@ -9,6 +9,9 @@ WORDS = {
     "split:by-person": "persons were drawn for train, val and test, nobody for two",
     "split:by-picture": "images were drawn for train, val and test, whoever they show",
     "data:": "beginning of the checksum of labels, splits and words",
+    "unknown:masked": "labels that nobody knows are left out of every loss and metric",
+    "unknown:undecided-not-ranked": "an image of which it is unknown whether it shows what a query "
+    "asks for is not ranked for that query; queries are made of images of which all is known",
     "skip-unreadable": "images that cannot be read are left out and counted",
     "select:val.": "the epoch is selected on val by this metric, never on test",
     "select:val-new-ids.": "the epoch is selected on val, on persons that train has not, by this "
