@@ -85,17 +85,12 @@ def maps_of(folder: Path, images: int, root: Path, data_root: Path | None) -> tu
         UserError: If the run has no cross-transformer, or its data are not there.
     """
     from clear_bench.models.attention_maps import look
-    from clear_bench.models.cross_transformer import CrossTransformer
+    from clear_bench.prediction.why import require_looking
     from clear_bench.training.plan import reopen
     from clear_bench.training.trained_model import open_model
-    from clear_bench.utils.errors import UserError
 
     opened = open_model(folder, root).recogniser
-    method = opened.record.method
-    if not opened.trains:
-        raise UserError(f"{folder.name}: {method} learns nothing and looks nowhere")
-    if not isinstance(getattr(opened.model, "trunk", None), CrossTransformer):
-        raise UserError(f"{folder.name}: {method} has no cross-transformer")
+    require_looking(opened)
     dataset = reopen(opened.folder, root, data_root).dataset
     rows = spread(dataset.rows("test"), dataset.manifest["person"], images)
     paths = dataset.manifest["path"].to_numpy()

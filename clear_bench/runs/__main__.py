@@ -14,7 +14,7 @@ from clear_bench.utils.command_line import main
 app = typer.Typer(
     add_completion=False,
     help="List runs, show one, find the best, remove some.  A run is named by METHOD or "
-    "METHOD@DATASET (the newest of its recipe), by its id or the beginning of it, or by its folder.",
+    "METHOD@DATASET (the newest of its recipe), by its id or its beginning, or by its folder.",
 )
 Root = Annotated[Path, typer.Option("--runs", help="folder of runs")]
 Where = Annotated[

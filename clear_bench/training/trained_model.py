@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from clear_bench.config import plugins
 from clear_bench.config.numbers import completed
 from clear_bench.config.sections import Config
-from clear_bench.data.images import read_image
+from clear_bench.data.images import Box, read_image
 from clear_bench.data.schema import Schema
 from clear_bench.runs.files import RECORD, SCHEMA, SELECTED
 from clear_bench.runs.naming import find_run
@@ -70,9 +70,9 @@ class TrainedModel:
         """Whether images keep their shape, between black bars."""
         return bool(self.recogniser.config["data"]["letterbox"])
 
-    def read(self, path: Path) -> NDArray[np.uint8]:
-        """Return an image as the network reads it, see `read_image`."""
-        return read_image(path, self.image_size, letterbox=self.letterbox)
+    def read(self, path: Path, box: Box | None = None) -> NDArray[np.uint8]:
+        """Return an image, or a part of it, as the network reads it, see `read_image`."""
+        return read_image(path, self.image_size, letterbox=self.letterbox, box=box)
 
     @cached_property
     def model_config(self) -> dict[str, Any]:

@@ -144,6 +144,39 @@ class RunsProgress:
         self.bar.stop()
 
 
+class Counter:
+    """A count of what is done and its rate, on a terminal; silent elsewhere.
+
+    Args:
+        unit: What is counted.
+    """
+
+    def __init__(self, unit: str) -> None:
+        self.count, console = 0, Console(stderr=True)
+        self.bar = Progress(
+            TextColumn("{task.completed:.0f} " + unit),
+            TextColumn("{task.fields[rate]:.0f}/s"),
+            console=console,
+            transient=True,
+            disable=_quiet or not console.is_terminal,
+        )
+        self.began = time.perf_counter()
+        self.task = self.bar.add_task(unit, total=None, rate=0.0)
+
+    def add(self, count: int) -> None:
+        """Count some more."""
+        self.count += count
+        rate = self.count / (time.perf_counter() - self.began)
+        self.bar.update(self.task, advance=count, rate=rate)
+
+    def __enter__(self) -> "Counter":
+        self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+
+
 def track(steps: Iterable[T], title: str, total: int | None = None) -> Iterable[T]:
     """Iterate with a bar on a terminal; silent elsewhere, and where there are few steps.
 
