@@ -3,6 +3,7 @@
 from typing import Any
 
 from clear_bench.config import plugins
+from clear_bench.config.compose import compose
 from clear_bench.config.method import Method
 from clear_bench.config.sections import Config
 from clear_bench.config.start_files import C2T, networks, start_files
@@ -78,11 +79,14 @@ def check_networks(config: Config) -> None:
                 f"recognition.model.{key}.weights: {config['method']} has no {key} branch; it has "
                 f"{', '.join(used)}"
             )
-    if not any("name" in network for network in used.values()):
+    c = config
+    known = compose(c["method"], c["dataset"], c["profile"], c["seed"])["recognition"]["model"]
+    others = {k: n for k, n in used.items() if n.get("name") != known.get(k, {}).get("name")}
+    if not any("name" in network for network in others.values()):
         return
-    from clear_bench.models.branches import require_network
+    from clear_bench.models.branches import require_network  # imports timm: seconds
 
-    for key, network in used.items():
+    for key, network in others.items():
         require_network(str(network.get("name")), key)
 
 
