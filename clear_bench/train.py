@@ -150,9 +150,10 @@ def print_settings(
 
 def show_plan(planned: "Sequence[Run]", runs_root: Path, workers: int) -> None:
     """Print what would run and what it would cost, as far as records of this machine say."""
-    from clear_bench.runs.forecast import clock, forecast, run_seconds
+    from clear_bench.runs.forecast import forecast, run_seconds
     from clear_bench.runs.record import records
     from clear_bench.training.workers import workers_for
+    from clear_bench.utils.run_progress import clock
 
     past = [record for _, record in records(runs_root)]
     for run in {run.id: run for run in planned}.values():
