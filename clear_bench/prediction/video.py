@@ -63,7 +63,9 @@ def sampled(
     import cv2
     from PIL import Image
 
-    cv2.setLogLevel(0)  # its own lines say nothing that ours do not
+    cv2.utils.logging.setLogLevel(
+        cv2.utils.logging.LOG_LEVEL_SILENT
+    )  # its own lines say nothing that ours do not
     video = cv2.VideoCapture(str(path))
     try:
         number, due = 0, 0.0

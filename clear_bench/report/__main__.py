@@ -1,11 +1,14 @@
 """Tables from records alone: ``python -m clear_bench.report``.  No torch, seconds."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from clear_bench.utils.command_line import main
+
+if TYPE_CHECKING:
+    from clear_bench.results.compare import Comparison
 
 app = typer.Typer(add_completion=False)
 FORMS = ("latex", "markdown", "csv")
@@ -81,13 +84,30 @@ def report(
     elif against:
         from clear_bench.results.compare import compare_roots
 
-        print("\n".join(compare_roots(results, against, profile, choice)))
+        _print_comparison(compare_roots(results, against, profile, choice))
     elif table:
         from clear_bench.report.tables.build import chosen
 
         print("\n".join(FORMATS[form](t) for t in chosen(results, table)), end="")
     else:
         write_all(results, out, figure, publish, exports)
+
+
+def _print_comparison(compared: "Comparison") -> None:
+    """Print one table of what moved, in per cent, and lines for the rest."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from clear_bench.utils.progress import wide_console
+
+    if compared.moved:
+        head = ("what", "metric", "mine", "theirs", "difference", "95 % interval of theirs")
+        table = Table(*head)
+        for m in compared.moved:
+            numbers = f"{m.mine:.2f}", f"{m.theirs:.2f}", f"{m.difference:+.2f}"
+            table.add_row(escape(m.name), m.metric, *numbers, m.interval)
+        wide_console().print(table)
+    print("\n".join(compared.rest))
 
 
 def _require_specs(
