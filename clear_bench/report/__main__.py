@@ -70,8 +70,8 @@ def report(
     choice = parse_choice(where or [], "--where")
     _require_specs(table, explain, figure)
     _require_runs(runs_root)
-    from clear_bench.report.tables.write import FORMATS
-    from clear_bench.report.write import load, strictly, why_stale, write_all
+    from clear_bench.report.load import load, strictly
+    from clear_bench.runs.stale import why_stale
     from clear_bench.utils.files import sweep
 
     sweep(runs_root, out)
@@ -87,9 +87,12 @@ def report(
         _print_comparison(compare_roots(results, against, profile, choice))
     elif table:
         from clear_bench.report.tables.build import chosen
+        from clear_bench.report.tables.write import FORMATS
 
         print("\n".join(FORMATS[form](t) for t in chosen(results, table)), end="")
     else:
+        from clear_bench.report.write import write_all
+
         write_all(results, out, figure, publish, exports)
 
 

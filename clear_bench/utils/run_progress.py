@@ -163,12 +163,11 @@ class RunsProgress:
     def update(self, state: State) -> None:
         """Show how far a run is: on a terminal in its row, else a line where an epoch has ended."""
         known, since = self.running.get(state.process, (None, 0.0))
-        fresh = known is None or known.title != state.title
-        if fresh:
-            since = time.perf_counter()
+        if known is None or known.title != state.title:
+            known, since = None, time.perf_counter()
         self.running[state.process] = (state, since)
         words = f"{state.words}, {self._left_of(state, since)} left"
-        if fresh or known.epoch != state.epoch:
+        if known is None or known.epoch != state.epoch:
             self._print(f"{state.title}: {words}")
         if state.process not in self.rows:
             self.rows[state.process] = self.bar.add_task(state.title, total=state.epochs, words="")

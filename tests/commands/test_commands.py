@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from calling import base, call
 from PIL import Image
 
@@ -63,7 +64,7 @@ def test_dry_run_and_show_config_change_nothing(monkeypatch, capsys, world):
     assert [line.split()[0] for line in lines] == ["finished", "finished", "to", "to"]
     assert last.startswith("2 runs to do, about 0:0")  # the finished ones say how long
     assert call(monkeypatch, train.app, *base(), "--show-config") == 0
-    assert json.loads(capsys.readouterr().out)["data"]["split"] == "ids6"
+    assert yaml.safe_load(capsys.readouterr().out)["data"]["split"] == "ids6"
     assert sorted(world.rglob("*")) == before
 
 

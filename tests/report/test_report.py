@@ -18,8 +18,9 @@ from clear_bench.report import write
 from clear_bench.report.__main__ import app
 from clear_bench.report.explain import explain
 from clear_bench.report.exports import write_curves, write_metrics
+from clear_bench.report.load import load
 from clear_bench.report.tables.build import chosen
-from clear_bench.report.write import load, write_all
+from clear_bench.report.write import write_all
 from clear_bench.results.compare import compare_roots
 from clear_bench.results.load import Results
 from clear_bench.results.missing import Expected
@@ -292,7 +293,8 @@ def test_a_thousand_records_take_seconds(tmp_path):
     """And 500 MB for everything; the seconds are a limit of ``tests/benchmarks``."""
     thousand_runs(tmp_path / "runs")
     code = (
-        "from pathlib import Path; from clear_bench.report.write import load, write_all;"
+        "from pathlib import Path; from clear_bench.report.load import load;"
+        "from clear_bench.report.write import write_all;"
         "write_all(load(Path('runs'), None, {}, Path('x')), Path('out'));"
         "print(Path('/proc/self/status').read_text().partition('VmHWM:')[2].split()[0])"
     )

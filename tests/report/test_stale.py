@@ -4,8 +4,8 @@ import pytest
 from fake_runs import fake_bench, fake_run
 
 from clear_bench.report.explain import explain
+from clear_bench.report.load import load, strictly
 from clear_bench.report.tables.build import build
-from clear_bench.report.write import load, strictly
 from clear_bench.results.load import Results
 from clear_bench.runs.files import RECORD
 from clear_bench.runs.record import Record
