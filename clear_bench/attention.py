@@ -4,16 +4,13 @@ Writes a small ``.npz`` that the figure of attention maps is drawn from, without
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import numpy as np
 import typer
 from numpy.typing import NDArray
 
 from clear_bench.utils.command_line import main
-
-if TYPE_CHECKING:
-    pass
 
 app = typer.Typer(add_completion=False)
 Arrays = dict[str, NDArray[Any]]
@@ -22,7 +19,7 @@ Arrays = dict[str, NDArray[Any]]
 @app.command()
 def attention(
     run: Annotated[
-        str | None, typer.Argument(help="run directory, run id, or the beginning of one")
+        str | None, typer.Argument(help="run: METHOD, METHOD@DATASET, id or folder")
     ] = None,
     profile: Annotated[
         str, typer.Option(help="without RUN: CLEAR's runs of seed 0 of this profile")
@@ -33,14 +30,16 @@ def attention(
     data_root: Annotated[Path | None, typer.Option(help="folder of the official release")] = None,
 ) -> None:
     """Write the attention maps of a run's network over some images of its test split."""
-    from clear_bench.runs.files import find_run
+    from clear_bench.runs.naming import find_run
     from clear_bench.utils.errors import UserError
     from clear_bench.utils.files import save_arrays, sweep
 
     if images < 1:
         raise UserError(f"--images={images}: must be at least 1")
     sweep(out)
-    for folder in [find_run(runs_root, run)] if run else first_runs(runs_root / profile):
+    for folder in (
+        [find_run(runs_root, run, "recognition")] if run else first_runs(runs_root / profile)
+    ):
         place, arrays = maps_of(folder, images, runs_root, data_root)
         file = out / f"{place}.npz"
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -86,17 +85,12 @@ def maps_of(folder: Path, images: int, root: Path, data_root: Path | None) -> tu
         UserError: If the run has no cross-transformer, or its data are not there.
     """
     from clear_bench.models.attention_maps import look
-    from clear_bench.models.cross_transformer import CrossTransformer
+    from clear_bench.prediction.why import require_looking
     from clear_bench.training.plan import reopen
     from clear_bench.training.trained_model import open_model
-    from clear_bench.utils.errors import UserError
 
     opened = open_model(folder, root).recogniser
-    method = opened.record.method
-    if not opened.trains:
-        raise UserError(f"{folder.name}: {method} learns nothing and looks nowhere")
-    if not isinstance(getattr(opened.model, "trunk", None), CrossTransformer):
-        raise UserError(f"{folder.name}: {method} has no cross-transformer")
+    require_looking(opened)
     dataset = reopen(opened.folder, root, data_root).dataset
     rows = spread(dataset.rows("test"), dataset.manifest["person"], images)
     paths = dataset.manifest["path"].to_numpy()

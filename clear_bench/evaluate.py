@@ -19,7 +19,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def evaluate(
-    run: Annotated[str, typer.Argument(help="run directory or id, or a folder of runs")],
+    run: Annotated[str, typer.Argument(help="run, see runs list, or a folder of runs")],
     data_root: Annotated[
         Path | None, typer.Option(help="folder of the official release; none for synthped")
     ] = None,
@@ -33,7 +33,8 @@ def evaluate(
     Leaves with status 2 if a metric differs: then the code, the libraries or the machine compute
     something else than what the record says.
     """
-    from clear_bench.runs.files import find_run, folders_of_runs
+    from clear_bench.runs.files import folders_of_runs
+    from clear_bench.runs.naming import find_run
     from clear_bench.runs.record import Record
     from clear_bench.runs.stale import is_stale, say_stale
     from clear_bench.runs.summary import show

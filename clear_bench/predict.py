@@ -1,10 +1,11 @@
-"""Attributes of one's own images: ``python -m clear_bench.predict --run RUN photo.jpg ...``."""
+"""Attributes of one's own images: ``python -m clear_bench.predict --run clear photo.jpg ...``.
 
-import csv
-import json
+See docs/predict.md.
+"""
+
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -12,77 +13,75 @@ from clear_bench.config.plugins_option import Plugins
 from clear_bench.utils.command_line import main
 
 app = typer.Typer(add_completion=False)
+SHOWN = 3  # causes in the last line
 
 
 @app.command()
 def predict(
-    images: Annotated[list[Path], typer.Argument(help="image files, each a crop of one person")],
-    run: Annotated[str, typer.Option(help="run directory, run id, or the beginning of one")],
-    form: Annotated[str, typer.Option("--format", help="table, csv or json")] = "table",
+    images: Annotated[
+        list[str],
+        typer.Argument(
+            help="crops of one person each: files, folders, patterns, @LIST of them, - for a list "
+            "from standard input; or videos"
+        ),
+    ],
+    run: Annotated[str, typer.Option(help="run: METHOD, METHOD@DATASET, id or folder")],
+    form: Annotated[
+        str, typer.Option("--format", help="table, csv, wide, json, jsonl, parquet or upar")
+    ] = "table",
     everything: Annotated[bool, typer.Option("--all", help="absent attributes too")] = False,
+    out: Annotated[Path | None, typer.Option(help="write there instead of printing")] = None,
+    boxes: Annotated[
+        Path | None, typer.Option(help="CSV: image, x, y, width, height (pixels), frame of videos")
+    ] = None,
+    every: Annotated[
+        str, typer.Option(help="frames of a video: 1s (if not given), 250ms, 10f is each tenth")
+    ] = "",
+    why: Annotated[
+        bool, typer.Option("--why", help="write a picture of where the network looked, too")
+    ] = False,
     runs_root: Annotated[Path, typer.Option("--runs", help="folder of runs")] = Path("runs"),
     plugins: Plugins = None,
 ) -> None:
-    """Print the attributes of images with their probabilities under a trained run."""
-    from clear_bench.utils.errors import unknown
+    """Say the attributes of images with their probabilities under a trained run.
 
-    if form not in ("table", "csv", "json"):
-        raise unknown("format", form, ("table", "csv", "json"))
-    rows = predictions(images, run, runs_root)
-    kept = [r for r in rows if everything or r["present"]]
-    if form == "json":
-        print(json.dumps(kept, indent=1))
-    elif form == "csv":
-        writer = csv.DictWriter(sys.stdout, ["image", "attribute", "probability", "present"])
-        writer.writeheader()
-        writer.writerows(kept)
-    else:
-        _print_table(kept, images)
-
-
-def predictions(images: list[Path], run: str, runs_root: Path) -> list[dict[str, Any]]:
-    """Return one row an (image, attribute), in order of image and falling probability.
-
-    Raises:
-        UserError: If the run or an image cannot be read.
+    What cannot be read is one line and the others are predicted; the status is 2 then.
     """
-    import numpy as np
+    from clear_bench.prediction.boxes import read_boxes
+    from clear_bench.prediction.forms import FORMS
+    from clear_bench.prediction.sources import crops_of, files_of
+    from clear_bench.prediction.video import is_video, parse_sampling
+    from clear_bench.runs.naming import find_run
+    from clear_bench.utils.errors import UserError, unknown
 
-    from clear_bench.engine.inference import encode
-    from clear_bench.training.trained_model import open_model
-    from clear_bench.utils.errors import UserError
+    if form not in FORMS:
+        raise unknown("format", form, FORMS)
+    if form == "parquet" and out is None:
+        raise UserError("--format parquet: is no text; say where to by --out FILE")
+    rule = parse_sampling(every) if every else None
+    table = read_boxes(boxes) if boxes else None
+    folder = find_run(runs_root, run, "recognition")
+    files, bad = files_of(images)
+    for each in bad:
+        print(each.cause, file=sys.stderr)
+    if files:
+        videos = any(map(is_video, files))
+        if videos and not table:
+            print("videos without --boxes: whole frames are predicted", file=sys.stderr)
+        places = ["image", *(["frame", "time"] if videos else [])]
+        places += ["x", "y", "width", "height"] if table else []
+        from clear_bench.prediction.answer import Answer
 
-    opened = open_model(run, runs_root).recogniser  # a retrieval run recognises through its parent
-    record = opened.record
-    if not opened.trains:
-        raise UserError(f"{record.run_id}: {record.method} learns nothing and keeps no model")
-    pixels = np.stack([opened.read(path) for path in images])
-    _, probabilities = encode(opened.model, pixels, np.arange(len(pixels)))
-    threshold = np.broadcast_to(record.threshold, len(opened.schema))
-    return [
-        {
-            "image": str(path),
-            "attribute": opened.schema.names[column],
-            "probability": round(float(row[column]), 4),
-            "present": bool(row[column] > threshold[column]),
-        }
-        for path, row in zip(images, probabilities, strict=True)
-        for column in np.argsort(-row, kind="stable")
-    ]
-
-
-def _print_table(rows: list[dict[str, Any]], images: list[Path]) -> None:
-    """Print one table an image."""
-    from rich.console import Console
-    from rich.table import Table
-
-    for path in images:
-        table = Table("attribute", "probability", title=str(path), title_justify="left")
-        for row in rows:
-            if row["image"] == str(path):
-                style = "bold" if row["present"] else "dim"
-                table.add_row(row["attribute"], f"{row['probability']:.3f}", style=style)
-        Console().print(table)
+        answer = Answer(form, out, everything, why, tuple(places))
+        bad += answer.give(folder, runs_root, crops_of(files, rule, table))
+    if table and table.unused:
+        first = ", ".join(table.unused[:SHOWN])
+        print(f"{boxes}: {len(table.unused)} of its images were not asked for: {first}",
+              file=sys.stderr)  # fmt: skip
+    if bad:
+        more = "; ..." if len(bad) > SHOWN else ""
+        causes = "; ".join(each.cause for each in bad[:SHOWN])
+        raise UserError(f"{len(bad)} could not be predicted, all others were: {causes}{more}")
 
 
 if __name__ == "__main__":

@@ -46,6 +46,7 @@ def import_command(
     sweep(root)
     added, there_before = import_runs(file, root)
     print(f"{root}: {added} runs and studies added, {there_before} were there already")
+    print(f"compare with your own: python -m clear_bench.report --against {root}")
 
 
 @app.command("mirror")

@@ -1,6 +1,5 @@
 """Train methods: ``python -m clear_bench.train --method clear --dataset synthped --seed 0``."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -58,23 +57,18 @@ def train(
     if show_list:
         list_methods()
         return
-    from clear_bench.config.compose import compose
     from clear_bench.config.dotted import parse_overrides
 
     methods = method or ["clear"]
     chosen = list(range(seeds)) if seeds else (seed or [0])
     changed = parse_overrides(overrides or [])
     if show_config:
-        for name in methods:
-            print(json.dumps(compose(name, dataset, profile, chosen[0], changed), indent=1))
+        print_settings(methods, dataset, profile, chosen[0], changed)
         return
-    from clear_bench.config.method import TASKS
     from clear_bench.runs.files import STUDIES
     from clear_bench.training.plan import plan
-    from clear_bench.utils.errors import unknown
 
-    if task and task not in TASKS:
-        raise unknown("task", task, TASKS)
+    require_task(task)
     places: Any = {"root": runs_root, "data_root": data_root, "under": STUDIES if studies else ""}
     planned = [
         run
@@ -83,9 +77,34 @@ def train(
         for run in plan(name, dataset, profile, s, changed, **places)
         if task in ("", "retrieval", run.task)
     ]
-    if dry_run:
-        show_plan(planned, runs_root, 1 if launcher != "none" else workers)
-        return
+    asked = 1 if launcher != "none" else workers
+    if not method:
+        print(f"no --method: trains clear on {dataset}, profile {profile}; see --list for others")
+    if dry_run or not method:
+        show_plan(planned, runs_root, asked)
+    if not dry_run:
+        carry_out(planned, runs_root, cache, asked, launcher, mirror=not studies)
+
+
+def carry_out(
+    planned: "list[Run]",
+    runs_root: Path,
+    cache_root: Path,
+    workers: int,
+    launcher: str,
+    *,
+    mirror: bool,
+) -> None:
+    """Train what has not finished, then show the metrics of all.
+
+    Args:
+        planned: Parents first.
+        runs_root: Folder of runs.
+        cache_root: Folder of derived files.
+        workers: Processes; 0 chooses.
+        launcher: ``none``, ``pytorch`` or ``slurm``.
+        mirror: Whether to mirror the runs to MLflow; whoever asked for a study mirrors that.
+    """
     from clear_bench.engine.distributed import leave, main_process
     from clear_bench.runs.summary import show
     from clear_bench.training.cache import Cache
@@ -95,25 +114,48 @@ def train(
     from clear_bench.training.workers import workers_for
     from clear_bench.utils.files import sweep
 
+    cache = Cache(cache_root)
     if launcher == "none":  # the processes of one run begin while others are at work
-        sweep(runs_root, cache)
-    several = 1 if launcher != "none" else workers_for(planned, workers)
-    if several > 1:
-        records = execute_all(planned, Cache(cache), several)
-    else:
-        records = execute(planned, Cache(cache), launcher)
+        sweep(runs_root, cache_root)
+    several = workers_for(planned, workers)
+    records = (
+        execute_all(planned, cache, several) if several > 1 else execute(planned, cache, launcher)
+    )
     if main_process():
         show(list({record.run_id: record for record in records}.values()))
-        if not studies:  # whoever asked for them there mirrors the study
+        if mirror:
             mirror_runs(run.folder for run in {run.id: run for run in planned}.values())
     leave()
 
 
+def require_task(task: str) -> None:
+    """Raise a `UserError` unless a word is a task, or ""."""
+    from clear_bench.config.method import TASKS
+    from clear_bench.utils.errors import unknown
+
+    if task and task not in TASKS:
+        raise unknown("task", task, TASKS)
+
+
+def print_settings(
+    methods: "Sequence[str]", dataset: str, profile: str, seed: int, changed: dict[str, Any]
+) -> None:
+    """Print the configuration of methods as YAML, one document each."""
+    from clear_bench.config.compose import compose
+    from clear_bench.config.describe import as_yaml
+
+    for name in methods:
+        if len(methods) > 1:
+            print("---")
+        print(as_yaml(compose(name, dataset, profile, seed, changed)), end="")
+
+
 def show_plan(planned: "Sequence[Run]", runs_root: Path, workers: int) -> None:
     """Print what would run and what it would cost, as far as records of this machine say."""
-    from clear_bench.runs.forecast import clock, forecast, run_seconds
+    from clear_bench.runs.forecast import forecast, run_seconds
     from clear_bench.runs.record import records
     from clear_bench.training.workers import workers_for
+    from clear_bench.utils.run_progress import clock
 
     past = [record for _, record in records(runs_root)]
     for run in {run.id: run for run in planned}.values():

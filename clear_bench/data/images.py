@@ -30,6 +30,9 @@ BACKGROUND = (255, 255, 255)
 
 PHOTOMETRIC, WHITE_IS_ZERO = 262, 0  # a tag of TIFF, and its value for negatives
 BLOCK = 256
+Box = tuple[float, float, float, float]
+"""Left, top, width and height of a part of a picture, in pixels."""
+
 BROKEN = "get it again, or leave it out with --set data.skip_unreadable=true"
 
 
@@ -50,7 +53,9 @@ class Images:
     file: Path
 
 
-def read_image(path: Path, size: tuple[int, int], *, letterbox: bool = False) -> NDArray[np.uint8]:
+def read_image(
+    path: Path, size: tuple[int, int], *, letterbox: bool = False, box: Box | None = None
+) -> NDArray[np.uint8]:
     """Return one image as ``(H, W, 3)`` uint8 RGB.
 
     It is turned upright as its EXIF data say.  What is transparent shows `BACKGROUND`.  16-bit grey
@@ -61,9 +66,11 @@ def read_image(path: Path, size: tuple[int, int], *, letterbox: bool = False) ->
         path: A file of any format that Pillow reads.
         size: (height, width) in pixels to resize to, by `RESAMPLING`.
         letterbox: Keep the shape and fill the rest with black, instead of stretching.
+        box: Part of the upright picture to take, see `fitted`; None takes all of it.
 
     Raises:
-        UserError: If the file is missing, is no image, is truncated or has 32-bit pixels.
+        UserError: If the file is missing, is no image, is truncated or has 32-bit pixels; if the
+            box lies outside.
     """
     from PIL import Image, ImageOps
 
@@ -78,14 +85,54 @@ def read_image(path: Path, size: tuple[int, int], *, letterbox: bool = False) ->
             negative = getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO
             upright = ImageOps.exif_transpose(image)  # as phones mean it
             colours = _rgb(upright, negative)
-            if letterbox:
-                small = ImageOps.pad(colours, size[::-1], Image.Resampling.BILINEAR, color=0)
-            else:
-                small = colours.resize(size[::-1], Image.Resampling.BILINEAR)
     except FileNotFoundError:
         raise UserError(f"{path}: no such image") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UserError(f"{path}: not a readable image ({_cause(error)})") from None
+    return fitted(colours, size, letterbox=letterbox, box=box, name=str(path))
+
+
+def fitted(
+    picture: "PictureOfPillow",
+    size: tuple[int, int],
+    *,
+    letterbox: bool = False,
+    box: Box | None = None,
+    name: str = "",
+) -> NDArray[np.uint8]:
+    """Return a picture as a network reads it, ``(H, W, 3)`` uint8 RGB, see `read_image`.
+
+    Args:
+        picture: Of mode RGB.
+        size: (height, width) in pixels.
+        letterbox: See `read_image`.
+        box: Part to take; what of it lies outside the picture is left out, as detectors often
+            give a little more than there is.
+        name: For messages.
+
+    Raises:
+        UserError: If nothing of the box lies in the picture.
+    """
+    from PIL import Image, ImageOps
+
+    if box is not None:
+        left, top, width, height = box
+        edges = (
+            max(0, round(left)),
+            max(0, round(top)),
+            min(picture.width, round(left + width)),
+            min(picture.height, round(top + height)),
+        )
+        if edges[0] >= edges[2] or edges[1] >= edges[3]:
+            raise UserError(
+                f"{name}: box {left:g},{top:g},{width:g},{height:g} has nothing of the picture, "
+                f"which is {picture.width}x{picture.height}"
+            )
+        picture = picture.crop(edges)
+    if letterbox:
+        small = ImageOps.pad(picture, size[::-1], Image.Resampling.BILINEAR, color=0)
+    else:
+        small = picture.resize(size[::-1], Image.Resampling.BILINEAR)
     return np.asarray(small)
 
 

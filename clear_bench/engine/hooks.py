@@ -14,7 +14,7 @@ from mmengine.runner import Runner, set_random_seed
 
 from clear_bench.runs.files import EPOCH, LAST, SELECTED
 from clear_bench.utils.files import written_whole
-from clear_bench.utils.progress import EpochProgress
+from clear_bench.utils.run_progress import EpochProgress
 
 Told = Callable[[int, Mapping[str, float]], None]
 """Who is told the val metrics of each epoch; one that raises stops the training."""
@@ -208,7 +208,7 @@ class SelectionHook(Hook):
 
 @HOOKS.register_module()
 class ProgressHook(Hook):
-    """A bar with images/s and time left on a terminal, one plain line an epoch elsewhere.
+    """Tell how far training is to whoever shows it, and a log a line an epoch.
 
     Args:
         title: What is being trained.
@@ -242,11 +242,6 @@ class ProgressHook(Hook):
             loss = runner.message_hub.get_info("loss")
             shown = metrics[self.metric] if self.metric else None
             self.bar.epoch(runner.epoch, loss, self.metric, shown)
-
-    def after_train(self, runner: Runner) -> None:
-        """Take the bar away."""
-        if self.bar:
-            self.bar.stop()
 
 
 class ListenerHook(Hook):

@@ -1,14 +1,19 @@
 """Tables from records alone: ``python -m clear_bench.report``.  No torch, seconds."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from clear_bench.config.plugins_option import Plugins
 from clear_bench.utils.command_line import main
 
+if TYPE_CHECKING:
+    from clear_bench.results.compare import Comparison
+
 app = typer.Typer(add_completion=False)
+FORMS = ("latex", "markdown", "csv")
+"""The keys of `clear_bench.report.tables.write.FORMATS`, whose import takes seconds."""
 
 
 @app.command()
@@ -60,14 +65,17 @@ def report(
 ) -> None:
     """Write every table of every data set; or answer one question about them."""
     from clear_bench.config.choice import parse_choice
-    from clear_bench.report.tables.write import FORMATS
-    from clear_bench.report.write import load, strictly, why_stale, write_all
     from clear_bench.utils.errors import unknown
+
+    if form not in FORMS:
+        raise unknown("format", form, FORMS)
+    choice = parse_choice(where or [], "--where")
+    _require_specs(table, explain, figure)
+    _require_runs(runs_root)
+    from clear_bench.report.load import load, strictly
+    from clear_bench.runs.stale import why_stale
     from clear_bench.utils.files import sweep
 
-    if form not in FORMATS:
-        raise unknown("format", form, FORMATS)
-    choice = parse_choice(where or [], "--where")
     sweep(runs_root, out)
     counted = strictly if strict_code else why_stale
     results = load(runs_root, profile, choice, params, stale=counted, show_stale=stale)
@@ -78,13 +86,61 @@ def report(
     elif against:
         from clear_bench.results.compare import compare_roots
 
-        print("\n".join(compare_roots(results, against, profile, choice)))
+        _print_comparison(compare_roots(results, against, profile, choice))
     elif table:
         from clear_bench.report.tables.build import chosen
+        from clear_bench.report.tables.write import FORMATS
 
         print("\n".join(FORMATS[form](t) for t in chosen(results, table)), end="")
     else:
+        from clear_bench.report.write import write_all
+
         write_all(results, out, figure, publish, exports)
+
+
+def _print_comparison(compared: "Comparison") -> None:
+    """Print one table of what moved, in per cent, and lines for the rest."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from clear_bench.utils.progress import wide_console
+
+    if compared.moved:
+        head = ("what", "metric", "mine", "theirs", "difference", "95 % interval of theirs")
+        table = Table(*head)
+        for m in compared.moved:
+            numbers = f"{m.mine:.2f}", f"{m.theirs:.2f}", f"{m.difference:+.2f}"
+            table.add_row(escape(m.name), m.metric, *numbers, m.interval)
+        wide_console().print(table)
+    print("\n".join(compared.rest))
+
+
+def _require_specs(
+    table: str | None, explain: tuple[str, str, str] | None, figures: list[str] | None
+) -> None:
+    """Raise a `UserError` for a table or figure of which there can be none, before runs are read.
+
+    A table is named by its spec, or as its file: ``DATASET-SPEC`` and maybe more.
+    """
+    from clear_bench.config.plugins import available
+    from clear_bench.utils.errors import unknown
+
+    specs = available("table")
+    for name in filter(None, (table, explain and explain[0])):
+        if name not in specs and not any(f"-{spec}" in name for spec in specs):
+            raise unknown("table", name, specs)
+    for name in figures or ():
+        if name not in available("figure"):
+            raise unknown("figure", name, available("figure"))
+
+
+def _require_runs(root: Path) -> None:
+    """Raise a `UserError` if there is no run at all, before anything heavy is imported."""
+    from clear_bench.runs.files import folders_of_runs
+    from clear_bench.utils.errors import UserError
+
+    if next(iter(folders_of_runs(root)), None) is None:
+        raise UserError(f"{root}: no runs; train one first: python -m clear_bench.train")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Two sets of records side by side: which numbers moved, which came and which went."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from clear_bench.config.choice import Choice
@@ -12,8 +13,45 @@ Key = tuple[str, str, str, str, str]
 COUNTS = "queries"  # a count and no measure
 
 
-def compare_roots(results: Results, other: Path, profile: str | None, where: Choice) -> list[str]:
-    """Return the lines that compare these records with those of another folder.
+@dataclass(frozen=True)
+class Moved:
+    """A number that is another one there, in per cent.
+
+    Args:
+        name: Profile, data set, task and method; protocol in brackets.
+        metric: Of test.
+        mine: Mean here.
+        theirs: Mean there.
+        interval: The 95 % interval over seeds there, in words.
+    """
+
+    name: str
+    metric: str
+    mine: float
+    theirs: float
+    interval: str
+
+    @property
+    def difference(self) -> float:
+        """What is more here."""
+        return self.mine - self.theirs
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What differs between two sets of records.
+
+    Args:
+        moved: Numbers beyond the other's interval.
+        rest: Lines that count and name all else.
+    """
+
+    moved: list[Moved]
+    rest: list[str]
+
+
+def compare_roots(results: Results, other: Path, profile: str | None, where: Choice) -> Comparison:
+    """Compare these records with those of another folder.
 
     A number has moved if its mean lies outside the other's 95 % interval; with one seed there is
     no interval, and any difference counts.  The other's runs count whatever code made them: that
@@ -42,12 +80,18 @@ def compare_roots(results: Results, other: Path, profile: str | None, where: Cho
             else:
                 moved.append(_moved(key, metric, was, current))
     changed = [line for key in both for line in _other_settings(key, before[key], now[key])]
-    lines = [f"{len(both)} methods in both: {equal} numbers equal, {within} within the 95 % "
-             f"interval of {other}, {len(moved)} beyond it"]  # fmt: skip
-    lines += [*moved, *changed]
-    lines += [f"appeared: {_name(key)}" for key in now if key not in before]
-    lines += [f"disappeared: {_name(key)}" for key in before if key not in now]
-    return lines
+    first = (
+        f"{len(both)} methods in both: {equal} numbers equal, {within} within the 95 % "
+        f"interval of {other}, {len(moved)} beyond it"
+    )
+    alone = [("only here", now, before), (f"only in {other}", before, now)]
+    return Comparison(moved, [first, *changed, *(line for each in alone for line in _alone(*each))])
+
+
+def _alone(words: str, ours: Mapping[Key, Group], theirs: Mapping[Key, Group]) -> list[str]:
+    """Return a line that counts and names the methods of one side alone; none if there is none."""
+    names = [_name(key) for key in ours if key not in theirs]
+    return [f"{words}: {len(names)}: {', '.join(names)}"] if names else []
 
 
 def _by_key(results: Results) -> dict[Key, Group]:
@@ -64,16 +108,12 @@ def _pairs(before: Group, now: Group) -> Iterator[tuple[str, Estimate, Estimate]
             yield metric, was, current
 
 
-def _moved(key: Key, metric: str, was: Estimate, current: Estimate) -> str:
-    """Return the line of a number that moved, in per cent."""
-    interval = "one seed, no interval" if was.n == 1 else (
-        f"95 % CI {100 * was.low:.2f} to {100 * was.high:.2f}, n = {was.n}"
+def _moved(key: Key, metric: str, was: Estimate, current: Estimate) -> Moved:
+    """Return a number that moved, in per cent."""
+    interval = "one seed, none" if was.n == 1 else (
+        f"{100 * was.low:.2f} to {100 * was.high:.2f}, n = {was.n}"
     )  # fmt: skip
-    change = 100 * (current.mean - was.mean)
-    return (
-        f"moved: {_name(key)}: {metric} {100 * was.mean:.2f} ({interval}) -> "
-        f"{100 * current.mean:.2f} (n = {current.n}), {change:+.2f}"
-    )
+    return Moved(_name(key), metric, 100 * current.mean, 100 * was.mean, interval)
 
 
 def _other_settings(key: Key, before: Group, now: Group) -> list[str]:

@@ -11,10 +11,11 @@ from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
-from clear_bench.config.choice import Choice, fits, require_choice
+from clear_bench.config.choice import Choice
 from clear_bench.config.protocol import is_oracle
 from clear_bench.results.groups import Gap, Group, Loaded, groups_of
 from clear_bench.results.missing import Expected, complete
+from clear_bench.runs.facts import FACTS, chosen
 from clear_bench.runs.files import STUDIES
 from clear_bench.runs.record import Record, records, require_no_circle, settings
 from clear_bench.runs.stale import why_stale
@@ -22,8 +23,6 @@ from clear_bench.runs.study_result import StudyResult, VariantResult, results
 from clear_bench.utils.errors import UserError
 
 __all__ = ["FACTS", "Gap", "Group", "Loaded", "Results"]
-FACTS = ("method", "dataset", "profile", "task", "seed", "protocol", "status")
-"""What ``--where`` may choose by."""
 
 
 @dataclass(frozen=True)
@@ -91,11 +90,8 @@ class Results:
         Raises:
             UserError: For another fact, or a value that no run has.
         """
-        facts = [{name: getattr(r.record, name) for name in FACTS} for r in self.runs]
-        require_choice(
-            choice, {name: [f[name] for f in facts] for name in FACTS}, "fact of --where", "value"
-        )
-        runs = tuple(r for r, f in zip(self.runs, facts, strict=True) if fits(choice, f))
+        kept_runs = chosen([r.record for r in self.runs], choice)
+        runs = tuple(r for r, kept in zip(self.runs, kept_runs, strict=True) if kept)
         kept = {(r.record.profile, r.record.dataset) for r in runs}
         studies = tuple(s for s in self.studies if (s.profile, s.dataset) in kept)
         return replace(self, runs=runs, studies=studies, expected=None)

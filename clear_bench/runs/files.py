@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from clear_bench.config.dataset_name import in_files
-from clear_bench.utils.errors import UserError
 from clear_bench.utils.hashing import file_sha256
 
 RECORD = "record.json"
@@ -65,22 +64,6 @@ def find_folder(root: Path, below: Path, under: str = "") -> Path:
     homes = [root / below, root / STUDIES / below]
     home_of_record = next((home for home in homes if (home / RECORD).is_file()), None)
     return home_of_record or root / under / below
-
-
-def find_run(root: Path, name: str) -> Path:
-    """Return a run directory by its path, its id or the beginning of its id.
-
-    Raises:
-        UserError: If none or several fit.
-    """
-    if (Path(name) / RECORD).is_file():
-        return Path(name)
-    fits = [folder for folder in folders_of_runs(root) if folder.name.startswith(name)]
-    if not fits:
-        raise UserError(f"{name}: no such finished run below {root}; see: ls -R {root}")
-    if len(fits) > 1:
-        raise UserError(f"{name}: {len(fits)} runs fit: {', '.join(f.name for f in fits[:4])}")
-    return fits[0]
 
 
 def folders_of_runs(root: Path) -> Iterator[Path]:

@@ -1,12 +1,13 @@
 """What a run will cost on this machine, from the records of runs before it.  No torch import."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from statistics import median
 
+from clear_bench.runs.files import folders_of_runs
 from clear_bench.runs.provenance import machine
 from clear_bench.runs.record import Record
 from clear_bench.runs.run import Run
+from clear_bench.utils.run_progress import clock
 
 NEEDED = {"seconds_per_epoch", "wall_seconds", "train_seconds"}
 UNKNOWN = "unknown: the first run measures it"
@@ -28,6 +29,16 @@ def run_seconds(run: Run, records: Sequence[Record]) -> float | None:
         return None
     best = max(_likeness(run, record) for record in like)
     return median(_scaled(run, r) for r in like if _likeness(run, r) == best)
+
+
+def expected_seconds(runs: Sequence[Run]) -> dict[str, float | None]:
+    """Return run id to `run_seconds`, by the records of the same methods and tasks alone."""
+    if not runs:
+        return {}
+    kinds = tuple({f"{run.config['method']}-{run.task}-" for run in runs})
+    folders = [f for f in folders_of_runs(runs[0].root) if f.name.startswith(kinds)]
+    past = [Record.load(folder) for folder in folders]
+    return {run.id: run_seconds(run, past) for run in runs}
 
 
 def forecast(runs: Sequence[Run], records: Sequence[Record], workers: int) -> str:
@@ -55,11 +66,6 @@ def forecast(runs: Sequence[Run], records: Sequence[Record], workers: int) -> st
     rest = f", and {missing} of which nothing is known ({UNKNOWN})" if missing else ""
     side = f" with {workers} side by side" if workers > 1 else ""
     return f"{len(estimates)} runs to do, about {clock(total)}{side}{rest}"
-
-
-def clock(seconds: float) -> str:
-    """Return a duration as hours, minutes and seconds."""
-    return str(timedelta(seconds=round(seconds)))
 
 
 def _comparable(run: Run, record: Record) -> bool:

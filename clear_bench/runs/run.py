@@ -129,6 +129,11 @@ class Run:
             return record.metrics["selected"]["val"][self.metric]
         return -record.history[-1]["loss"] if record.history else 0.0
 
+    @property
+    def judge_name(self) -> str:
+        """What `judge` returns."""
+        return f"val {self.metric}" if "val" in self.measured else "training loss, negative"
+
     def judged(self, value: float) -> str:
         """Return what `judge` found in words."""
         if "val" in self.measured:

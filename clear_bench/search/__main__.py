@@ -24,7 +24,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def search(
-    run: Annotated[str, typer.Option(help="retrieval run: directory, id, or beginning of one")],
+    run: Annotated[str, typer.Option(help="retrieval run: METHOD, METHOD@DATASET, id or folder")],
     gallery: Annotated[Path, typer.Option(help="folder of images, each a crop of one person")],
     attributes: Annotated[
         str, typer.Option(help='"gender=female, upper_color=red, backpack, hat=no"')

@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clear_bench.data.reading.release_files import is_junk
+from clear_bench.data.reading.folders import SUFFIXES, pictures_below
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.hashing import digest
 from clear_bench.utils.progress import track
 from clear_bench.utils.vector_store import VectorStore, open_store
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 Reader = Callable[[Path], NDArray[np.uint8]]
 BLOCK = 256  # images between two commits: what a kill costs at most
 
@@ -71,22 +70,9 @@ def scan(root: Path) -> Gallery:
     """
     if not root.is_dir():
         raise UserError(f"{root}: no such folder; --gallery takes a folder of images")
-    names: list[str] = []
-    others = 0
-    top = str(root)
-    for folder, below, files in os.walk(top, onerror=_stop):
-        below[:] = [name for name in below if not is_junk(name)]
-        place = os.path.relpath(folder, top).replace(os.sep, "/") + "/"
-        for name in files:
-            if is_junk(name):
-                continue
-            if name.lower().endswith(SUFFIXES):
-                names.append(place.removeprefix("./") + name)
-            else:
-                others += 1
+    names, others = pictures_below(root)
     if not names:
         raise UserError(f"{root}: no pictures in it; known are {', '.join(SUFFIXES)}")
-    names.sort()
     full = str(root.resolve())
     return Gallery(root, names, [_key(f"{full}/{name}") for name in names], others)
 
@@ -142,11 +128,6 @@ def _key(path: str) -> str:
     except FileNotFoundError:  # a link to nothing, which decoding will name
         state = "nothing"
     return hashlib.sha256(os.fsencode(f"{path}|{state}")).hexdigest()
-
-
-def _stop(error: OSError) -> None:
-    """Say which folder cannot be listed, where `os.walk` would go on without it."""
-    raise error
 
 
 def _encode_block(

@@ -178,7 +178,7 @@ def open_engine(run: str, runs_root: Path, cache: Path) -> Engine:
     """Return the search engine of a retrieval run.
 
     Args:
-        run: Run directory, id, or the beginning of one.
+        run: What names it, see `clear_bench.runs.naming`.
         runs_root: Folder of runs, see `open_model`.
         cache: Folder of derived files.
 
@@ -187,7 +187,7 @@ def open_engine(run: str, runs_root: Path, cache: Path) -> Engine:
     """
     from clear_bench.training.trained_model import open_model
 
-    opened = open_model(run, runs_root)
+    opened = open_model(run, runs_root, "retrieval")
     if opened.record.task != "retrieval":
         raise UserError(
             f"{opened.record.run_id}: is a recognition run; --run takes a retrieval run"

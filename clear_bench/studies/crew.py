@@ -9,8 +9,9 @@ from typing import Any
 from optuna.study import Study
 
 from clear_bench.runs.files import STUDIES
+from clear_bench.runs.forecast import expected_seconds
 from clear_bench.studies.jobs import Job
-from clear_bench.studies.storage import open_study
+from clear_bench.studies.storage import name_metric, open_study
 from clear_bench.studies.trials import (
     LIVE,
     Work,
@@ -26,7 +27,7 @@ from clear_bench.training.cache import Cache
 from clear_bench.training.workers import WorkerDied, Workers, count_workers
 from clear_bench.utils.disk import room
 from clear_bench.utils.errors import UserError
-from clear_bench.utils.progress import RunsProgress
+from clear_bench.utils.run_progress import Listener, RunsProgress
 
 EVERY = 0.5  # seconds between two looks at the storage
 
@@ -69,13 +70,16 @@ class Crew:
         config = next(iter(jobs.values())).run.config
         name = f"{name} {config['dataset']} {config['profile']}"
         study = open_study(self.address, name)
+        name_metric(study, next(iter(jobs.values())).run.judge_name)
         before = failed_before(study)
         ended = _ended(study)
         seen = set(register_finished(study, jobs))
         threads = max(job.run.config["threads"] for job in jobs.values())
         left = len(jobs) - len(seen)
         count = self.count(left, threads) if left else 0
-        progress = RunsProgress(name, len(jobs), len(seen), count)
+        todo = [job.run for run_id, job in jobs.items() if run_id not in seen]
+        expected = expected_seconds(todo)
+        progress = RunsProgress(name, len(jobs), len(seen), count, expected)
         if not left:
             return {}
         task = Work(self.address, name, jobs, before, Cache(self.cache), self.processes)
@@ -84,7 +88,7 @@ class Crew:
             _tell_news(study, jobs, seen, progress, ended)
 
         with room(self.root), progress:
-            self.work(work, task, count, threads, tell)
+            self.work(work, task, count, threads, tell, progress.update)
             fail_dead(study)
             tell()
         if not all_ended(study, jobs, before):
@@ -102,6 +106,7 @@ class Crew:
         count: int,
         threads: int,
         tell: Callable[[], None],
+        listen: Listener,
     ) -> None:
         """Let every worker call a function until all of them return; one may die.
 
@@ -111,8 +116,10 @@ class Crew:
             count: Workers.
             threads: Of each.
             tell: Called again and again meanwhile, to show what is new.
+            listen: Is told how far each run is.
         """
-        with Workers(count, threads, gpu_each=self.processes == 1) as workers:
+        each = self.processes == 1
+        with Workers(count, threads, gpu_each=each, listen=listen) as workers:
             for number in range(count):
                 workers.submit(number, function, task)
             while workers.busy:
@@ -144,4 +151,4 @@ def _tell_news(
         else:
             continue  # killed, or stepped back: it comes again
         seen.add(run_id)
-        progress.tell(f"{job.label}, seed {job.run.seed}: {text}")
+        progress.tell(f"{job.label}, seed {job.run.seed}: {text}", run_id)

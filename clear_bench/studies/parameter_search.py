@@ -18,13 +18,13 @@ from clear_bench.runs.study_result import SearchResult, SearchTrial, StudyResult
 from clear_bench.studies.crew import Crew
 from clear_bench.studies.jobs import Setting, combinations, jobs_of
 from clear_bench.studies.outcome import collect, result_name
-from clear_bench.studies.storage import open_study
+from clear_bench.studies.storage import name_metric, open_study
 from clear_bench.studies.trials import fail_dead, reason_of, worker_attributes
 from clear_bench.training.cache import Cache
 from clear_bench.training.execute import learn, once
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.hashing import digest
-from clear_bench.utils.progress import RunsProgress
+from clear_bench.utils.run_progress import RunsProgress
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 SEED = 0  # a search looks at this seed alone; all seeds judge what it found
@@ -148,6 +148,7 @@ def _objective(task: ParameterSearch, trial: Trial) -> float:
             raise UserError("data.train_on=train+val: no images are held out that a search can use")
         metric = run.metric
         trial.set_user_attr("metric", metric)
+        name_metric(trial.study, run.judge_name)
         history = learn(run, task.cache, partial(_report, trial, metric))
     except optuna.TrialPruned:
         raise
@@ -181,7 +182,9 @@ def _carry_out(task: ParameterSearch, study: OptunaStudy, crew: Crew) -> None:
     if not left:
         return
     with progress:
-        crew.work(work, task, count, 1, lambda: _tell(study, task, ended, progress))
+        crew.work(
+            work, task, count, 1, lambda: _tell(study, task, ended, progress), progress.update
+        )
         fail_dead(study)
         _tell(study, task, ended, progress)
 

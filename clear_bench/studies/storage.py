@@ -88,6 +88,12 @@ def open_study(storage: str, name: str) -> Study:
     raise UserError(f"--storage {shown}: cannot be used ({cause}); is server and driver there?")
 
 
+def name_metric(study: Study, name: str) -> None:
+    """Let whoever looks into a storage read what the value of a trial is, and not "Objective 0"."""
+    if study.metric_names != [name]:
+        study.set_metric_names([name])
+
+
 def _storage(address: str) -> Any:
     """Return an Optuna storage that hands each trial out once."""
     kind, _, place = address.partition(":")

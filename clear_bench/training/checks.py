@@ -1,11 +1,10 @@
 """What a configuration's networks, starts and texts may be, before anything is trained."""
 
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 from clear_bench.config import plugins
+from clear_bench.config.compose import compose
 from clear_bench.config.dataset_name import reader_of
-from clear_bench.config.declared import declared
 from clear_bench.config.method import Method
 from clear_bench.config.sections import Config
 from clear_bench.config.start_files import C2T, networks, start_files
@@ -82,23 +81,15 @@ def check_networks(config: Config) -> None:
                 f"recognition.model.{key}.weights: {config['method']} has no {key} branch; it has "
                 f"{', '.join(used)}"
             )
-    plugin: Method = declared(plugins.module_of("method", config["method"]), "METHOD")
-    own = set(_named(plugin.recognition)) | set(_named(plugin.profiles))
-    other = {(key, str(n.get("name"))) for key, n in used.items() if n.get("name")} - own
-    if not other:  # timm, and torch with it, takes seconds to import
+    c = config
+    known = compose(c["method"], c["dataset"], c["profile"], c["seed"])["recognition"]["model"]
+    others = {k: n for k, n in used.items() if n.get("name") != known.get(k, {}).get("name")}
+    if not any("name" in network for network in others.values()):
         return
-    from clear_bench.models.branches import require_network
+    from clear_bench.models.branches import require_network  # imports timm: seconds
 
-    for key, name in sorted(other):
-        require_network(name, key)
-
-
-def _named(recipe: Any) -> Iterator[tuple[str, str]]:
-    """Yield branch and name of every network in a recipe, however deep."""
-    for key, value in recipe.items() if isinstance(recipe, Mapping) else ():
-        if isinstance(value, Mapping) and isinstance(value.get("name"), str):
-            yield key, value["name"]
-        yield from _named(value)
+    for key, network in others.items():
+        require_network(str(network.get("name")), key)
 
 
 def check_hub(config: Config) -> None:

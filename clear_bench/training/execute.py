@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from clear_bench.engine.distributed import join, main_process, wait_for_all
 from clear_bench.engine.hooks import Diverged, Told
 from clear_bench.runs.files import ATTEMPTS, LOCK
+from clear_bench.runs.forecast import expected_seconds
 from clear_bench.runs.record import Record
 from clear_bench.runs.run import Run
 from clear_bench.training.cache import Cache
@@ -19,6 +20,7 @@ from clear_bench.utils.disk import room
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.locks import locked
 from clear_bench.utils.progress import say
+from clear_bench.utils.run_progress import RunsProgress, clock, reporting
 
 TASKS: dict[str, type[Task]] = {"recognition": Recognition, "retrieval": Retrieval}
 
@@ -42,7 +44,26 @@ def execute(runs: Sequence[Run], cache: Cache, launcher: str = "none") -> list[R
     """
     join(launcher)
     check(runs, cache)
-    return [once(run, cache, launcher) for run in runs]
+    todo = [run for run in {run.id: run for run in runs}.values() if not run.finished]
+    if not todo or not main_process():
+        return [once(run, cache, launcher) for run in runs]
+    distinct = len({run.id for run in runs})
+    expected = expected_seconds(todo)
+    records = []
+    with (
+        RunsProgress("training", distinct, distinct - len(todo), 1, expected) as progress,
+        reporting(progress.update),
+    ):
+        for run in runs:
+            records.append(once(run, cache, launcher))
+            if run.id in progress.waiting:
+                progress.tell(ended_in_words(run, records[-1]), run.id)
+    return records
+
+
+def ended_in_words(run: Run, record: Record) -> str:
+    """Return what a finished run reached and how long it took."""
+    return f"{run.id}: {run.judged(run.judge(record))} in {clock(record.cost['wall_seconds'])}"
 
 
 def once(run: Run, cache: Cache, launcher: str = "none") -> Record:

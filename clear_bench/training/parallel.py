@@ -1,16 +1,16 @@
 """Many runs on one machine, side by side; parents come before their children."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 
+from clear_bench.runs.forecast import expected_seconds
 from clear_bench.runs.record import Record
 from clear_bench.runs.run import Run
 from clear_bench.training.cache import Cache
-from clear_bench.training.execute import once
+from clear_bench.training.execute import ended_in_words, once
 from clear_bench.training.preflight import check
 from clear_bench.training.workers import Outcome, Workers
 from clear_bench.utils.errors import UserError
-from clear_bench.utils.progress import RunsProgress
+from clear_bench.utils.run_progress import RunsProgress
 
 
 def execute_all(runs: Sequence[Run], cache: Cache, count: int) -> list[Record]:
@@ -29,11 +29,12 @@ def execute_all(runs: Sequence[Run], cache: Cache, count: int) -> list[Record]:
     distinct = list({run.id: run for run in runs}.values())
     todo = [run for run in distinct if not run.finished]
     check(todo, cache)
-    progress = RunsProgress("training", len(distinct), len(distinct) - len(todo), count)
+    before = len(distinct) - len(todo)
+    progress = RunsProgress("training", len(distinct), before, count, expected_seconds(todo))
     threads = max((run.config["threads"] for run in todo), default=1)
     failures: dict[str, str] = {}
     ended = {run.id for run in distinct} - {run.id for run in todo}
-    with progress, Workers(count, threads) as workers:
+    with progress, Workers(count, threads, listen=progress.update) as workers:
         while todo or workers.busy:
             for run in [r for r in todo if r.parent is None or r.parent.id in ended]:
                 todo.remove(run)
@@ -55,10 +56,8 @@ def _collect(outcome: Outcome, failures: dict[str, str], progress: RunsProgress)
     run: Run = outcome.key
     if isinstance(outcome.error, UserError):
         failures[run.id] = f"{run.id}: {str(outcome.error).removeprefix(f'{run.id}: ')}"
-        progress.tell(f"{run.id}: failed: {outcome.error}")
+        progress.tell(f"{run.id}: failed: {outcome.error}", run.id)
         return
     if outcome.error:
         raise outcome.error
-    record: Record = outcome.value
-    took = timedelta(seconds=round(record.cost["wall_seconds"]))
-    progress.tell(f"{run.id}: {run.judged(run.judge(record))} in {took}")
+    progress.tell(ended_in_words(run, outcome.value), run.id)

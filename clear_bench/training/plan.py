@@ -13,7 +13,7 @@ from clear_bench.config.sections import Config
 from clear_bench.config.start_files import start_files
 from clear_bench.data.dataset import Dataset
 from clear_bench.data.load import find_root, load_dataset
-from clear_bench.runs.files import find_run
+from clear_bench.runs.naming import find_run
 from clear_bench.runs.record import Record
 from clear_bench.runs.run import Run
 from clear_bench.training.checks import (

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from clear_bench.config import plugins
 from clear_bench.config.numbers import completed
 from clear_bench.config.sections import Config
-from clear_bench.data.images import read_image
+from clear_bench.data.images import Box, read_image
 from clear_bench.data.schema import Schema
-from clear_bench.runs.files import RECORD, SCHEMA, SELECTED, find_run
+from clear_bench.runs.files import RECORD, SCHEMA, SELECTED
+from clear_bench.runs.naming import find_run
 from clear_bench.runs.record import Record
 from clear_bench.training.model_config import recognition_config, retrieval_config
 from clear_bench.utils.errors import UserError, require_file
@@ -69,9 +70,9 @@ class TrainedModel:
         """Whether images keep their shape, between black bars."""
         return bool(self.recogniser.config["data"]["letterbox"])
 
-    def read(self, path: Path) -> NDArray[np.uint8]:
-        """Return an image as the network reads it, see `read_image`."""
-        return read_image(path, self.image_size, letterbox=self.letterbox)
+    def read(self, path: Path, box: Box | None = None) -> NDArray[np.uint8]:
+        """Return an image, or a part of it, as the network reads it, see `read_image`."""
+        return read_image(path, self.image_size, letterbox=self.letterbox, box=box)
 
     @cached_property
     def model_config(self) -> dict[str, Any]:
@@ -99,17 +100,18 @@ class TrainedModel:
         return load(self.model_config, self.folder / SELECTED)
 
 
-def open_model(run: str | Path, root: Path) -> TrainedModel:
+def open_model(run: str | Path, root: Path, task: str = "") -> TrainedModel:
     """Return what a finished run learned.
 
     Args:
-        run: Run directory, run id, or the beginning of one.
+        run: Run directory, or what else names a run, see `find_run`.
         root: Folder of all runs; a parent is looked for beside the run first.
+        task: Which of a method's runs is meant, see `find_run`.
 
     Raises:
         UserError: If the run or its parent is not there, or has not finished.
     """
-    folder = find_run(root, str(run))
+    folder = find_run(root, str(run), task)
     record = Record.load(folder)
     if record.status != "finished":
         raise UserError(f"{record.run_id}: has {record.status} ({record.reason}); train it again")

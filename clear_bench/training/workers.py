@@ -20,6 +20,7 @@ from clear_bench.runs.run import Run
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.processes import end_with_parent
 from clear_bench.utils.progress import be_quiet
+from clear_bench.utils.run_progress import Listener, State, reporting
 
 DRIVERS = ("libcuda.so.1", "libamdhip64.so", "nvcuda.dll")
 """Of GPUs that torch knows."""
@@ -60,10 +61,18 @@ class Workers:
         count: Processes at most; they start when they are needed.
         threads: Of each.
         gpu_each: Whether each sees one GPU alone, where there are any.
+        listen: Is told how far the runs of the processes are.
     """
 
-    def __init__(self, count: int, threads: int, *, gpu_each: bool = True) -> None:
-        self.count, self.threads = count, threads
+    def __init__(
+        self,
+        count: int,
+        threads: int,
+        *,
+        gpu_each: bool = True,
+        listen: Listener = lambda state: None,
+    ) -> None:
+        self.count, self.threads, self.listen = count, threads, listen
         self.gpus = gpus() if gpu_each else []
         self.started = 0
         self.idle: list[_Worker] = []
@@ -96,12 +105,13 @@ class Workers:
         Args:
             timeout: Seconds to wait at most; then nothing may have ended.
         """
-        lines = [worker.line for worker in self.at_work]
-        ready = set(wait_for(lines, timeout)) if lines else set()
-        outcomes = []
-        for worker in [w for w in self.at_work if w.line in ready]:
-            self.at_work.remove(worker)
-            outcomes.append(self._ended(worker))
+        outcomes: list[Outcome] = []
+        while self.at_work and not outcomes:
+            ready = set(wait_for([worker.line for worker in self.at_work], timeout))
+            for worker in [w for w in self.at_work if w.line in ready]:
+                outcomes += self._heard(worker)
+            if timeout is not None:
+                break
         self._hand_out()
         return outcomes
 
@@ -110,19 +120,24 @@ class Workers:
         while self.busy:
             yield from self.wait()
 
-    def _ended(self, worker: _Worker) -> Outcome:
-        """Return what a process says of its call, or that it is no more."""
+    def _heard(self, worker: _Worker) -> list[Outcome]:
+        """Return what a process says of its call, or that it is no more; of a state nothing."""
         try:
-            value, error = worker.line.recv()
+            said = worker.line.recv()
         except EOFError:
+            self.at_work.remove(worker)
             worker.process.join()
             worker.line.close()
             status = worker.process.exitcode
-            return Outcome(worker.key, error=WorkerDied(
+            return [Outcome(worker.key, error=WorkerDied(
                 f"its process ended with status {status} (killed, or out of memory?); run the "
-                "same command again to go on"))  # fmt: skip
+                "same command again to go on"))]  # fmt: skip
+        if isinstance(said, State):
+            self.listen(said)
+            return []
+        self.at_work.remove(worker)
         self.idle.append(worker)
-        return Outcome(worker.key, value, error)
+        return [Outcome(worker.key, *said)]
 
     def _hand_out(self) -> None:
         """Give waiting calls to processes that are free, or that may still be started."""
@@ -207,7 +222,9 @@ def _serve(line: Connection, gpu: str) -> None:
             function, args = line.recv()
         except EOFError:
             return
-        line.send(_answer(function, args))
+        with reporting(line.send):
+            answer = _answer(function, args)
+        line.send(answer)
 
 
 def _answer(function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, Exception | None]:

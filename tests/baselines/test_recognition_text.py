@@ -10,7 +10,7 @@ from methods import schema_of
 from PIL import Image
 
 from clear_bench.data.schema import Attribute, Schema
-from clear_bench.predict import predictions
+from clear_bench.prediction.predictor import predictions
 from clear_bench.runs.files import PHRASES
 from clear_bench.text.descriptions import attribute_phrases
 from clear_bench.training.cache import Cache

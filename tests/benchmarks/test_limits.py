@@ -44,7 +44,8 @@ def test_a_page_of_a_thousand_records(tmp_path):
 def test_a_report_of_a_thousand_records(tmp_path):
     thousand_runs(tmp_path / "runs")
     code = (
-        "from pathlib import Path; from clear_bench.report.write import load, write_all;"
+        "from pathlib import Path; from clear_bench.report.load import load;"
+        "from clear_bench.report.write import write_all;"
         "write_all(load(Path('runs'), None, {}, Path('x')), Path('out'))"
     )
     command = [sys.executable, "-c", code]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from calling import base, call
 from PIL import Image
 
@@ -59,11 +60,12 @@ def test_training_again_is_a_no_op(monkeypatch, capsys):
 def test_dry_run_and_show_config_change_nothing(monkeypatch, capsys, world):
     before = sorted(world.rglob("*"))
     assert call(monkeypatch, train.app, *base(), *SMALL, "--seeds=2", "--dry-run") == 0
-    *lines, last = capsys.readouterr().out.splitlines()
+    first, *lines, last = capsys.readouterr().out.splitlines()
+    assert first == "no --method: trains clear on market1501, profile smoke; see --list for others"
     assert [line.split()[0] for line in lines] == ["finished", "finished", "to", "to"]
     assert last.startswith("2 runs to do, about 0:0")  # the finished ones say how long
     assert call(monkeypatch, train.app, *base(), "--show-config") == 0
-    assert json.loads(capsys.readouterr().out)["data"]["split"] == "ids6"
+    assert yaml.safe_load(capsys.readouterr().out)["data"]["split"] == "ids6"
     assert sorted(world.rglob("*")) == before
 
 
@@ -142,7 +144,8 @@ def test_mlflow_has_one_run_a_record_and_is_not_told_twice(monkeypatch, capsys):
         (evaluate.app, ["runs/smoke/market1501/clear"], "market1501"),
         (predict.app, ["--run=clear-recognition", "none.jpg"], "none.jpg: no such image"),
         (predict.app, ["--run=clear-recognition", "metrics.txt"], "not a readable image"),
-        (predict.app, ["--run=clear", "a.png"], "2 runs fit"),
+        (predict.app, ["--run=clear", "a.png"], "no run of its recipe"),
+        (predict.app, ["--run=clear-re", "a.png"], "2 runs fit"),
         (report.app, ["--profile=paper"], "no runs; train one first"),
         (train.app, [*base(), "--seed=-1"], "seed=-1: must be from 0"),
         (train.app, [*base(), "--set=recognition.train.lr=.inf"], "recognition.train.lr"),
@@ -186,7 +189,7 @@ COMMANDS = sorted(
     file.parent.name if file.stem == "__main__" else file.stem
     for file in Path(clear_bench.__file__).parent.rglob("*.py")
     if "\n    main(app)" in file.read_text(encoding="utf-8")
-    and file.parent.name + "/" + file.name != "clear_bench/__main__.py"  # all of them
+    if file != Path(clear_bench.__file__).with_name("__main__.py")  # that of all, see test_main.py
 )
 
 

@@ -18,13 +18,14 @@ from clear_bench.report import write
 from clear_bench.report.__main__ import app
 from clear_bench.report.explain import explain
 from clear_bench.report.exports import write_curves, write_metrics
+from clear_bench.report.load import load
 from clear_bench.report.tables.build import chosen
-from clear_bench.report.write import load, write_all
+from clear_bench.report.write import write_all
 from clear_bench.results.compare import compare_roots
 from clear_bench.results.load import Results
 from clear_bench.results.missing import Expected
 from clear_bench.runs.files import RECORD
-from clear_bench.runs.record import Record
+from clear_bench.runs.record import Record, records
 from clear_bench.utils.command_line import main
 from clear_bench.utils.errors import UserError
 
@@ -212,16 +213,26 @@ def test_against_says_what_moved(tmp_path):
         fake_run(tmp_path / "b", "vtb", seed=seed, quality=0.1)
         fake_run(tmp_path / "b", "alm", seed=seed)
         fake_run(tmp_path / "a", "ssc", seed=seed)
-    lines = compare_roots(Results.load(tmp_path / "b"), tmp_path / "a", None, {})
-    assert lines[0].startswith("3 methods in both: 16 numbers equal, ")
-    moved = [line for line in lines if line.startswith("moved")]
-    assert moved and all(" vtb " in line for line in moved)
-    assert [x.split(" [")[0] for x in lines if "appeared" in x] == [
-        "appeared: default synthped recognition alm",
-        "disappeared: default synthped recognition ssc",
-    ]  # fmt: skip
+    found = compare_roots(Results.load(tmp_path / "b"), tmp_path / "a", None, {})
+    assert found.rest[0].startswith("3 methods in both: 16 numbers equal, ")
+    assert found.moved and all(" vtb " in m.name for m in found.moved)
+    here, there = found.rest[-2:]
+    assert here.startswith("only here: 1: default synthped recognition alm [")
+    assert there.startswith(f"only in {tmp_path / 'a'}: 1: default synthped recognition ssc [")
+    for m in found.moved:
+        mine, theirs = (
+            100 * statistics.fmean(
+                r.metrics["selected"]["test"][m.metric]
+                for _, r in records(tmp_path / folder) if r.method == "vtb"
+            ) for folder in "ba"
+        )  # fmt: skip
+        assert (m.mine, m.theirs) == pytest.approx((mine, theirs))
+        assert m.difference == pytest.approx(mine - theirs)
+        low, high = map(float, m.interval.split(",")[0].split(" to "))
+        assert low < m.theirs < high and not low <= m.mine <= high
     same = compare_roots(Results.load(tmp_path / "a"), tmp_path / "a", None, {})
-    assert len(same) == 1 and "32 numbers equal, 0 within" in same[0]
+    assert not same.moved
+    assert len(same.rest) == 1 and "32 numbers equal, 0 within" in same.rest[0]
 
 
 def test_old_tables_are_removed_and_other_files_kept(bench, tmp_path, monkeypatch):
@@ -282,7 +293,8 @@ def test_a_thousand_records_take_seconds(tmp_path):
     """And 500 MB for everything; the seconds are a limit of ``tests/benchmarks``."""
     thousand_runs(tmp_path / "runs")
     code = (
-        "from pathlib import Path; from clear_bench.report.write import load, write_all;"
+        "from pathlib import Path; from clear_bench.report.load import load;"
+        "from clear_bench.report.write import write_all;"
         "write_all(load(Path('runs'), None, {}, Path('x')), Path('out'));"
         "print(Path('/proc/self/status').read_text().partition('VmHWM:')[2].split()[0])"
     )

@@ -10,8 +10,9 @@ from tiny import go, numbers
 
 from clear_bench.data.images import image_store
 from clear_bench.data.load import load_dataset
+from clear_bench.report.load import load
 from clear_bench.report.tables.build import build_all, write_tables
-from clear_bench.report.write import load, write_all
+from clear_bench.report.write import write_all
 from clear_bench.results.archive import export_runs, import_runs
 from clear_bench.training.cache import Cache
 from clear_bench.training.execute import execute

@@ -11,7 +11,7 @@ from clear_bench.engine.building import build
 from clear_bench.engine.inference import as_seen, encode
 from clear_bench.evaluate import again, differences
 from clear_bench.models.finetuned import learning_rates
-from clear_bench.predict import predictions
+from clear_bench.prediction.predictor import predictions
 from clear_bench.training.cache import Cache
 from clear_bench.training.model_config import config_for_weights, retrieval_config
 from clear_bench.training.plan import plan

@@ -125,7 +125,7 @@ def test_a_stopped_run_goes_on_as_if_it_never_stopped(chain, monkeypatch):
 
 
 def test_evaluation_and_prediction_know_the_data_of_each(chain, world):
-    from clear_bench.predict import predictions
+    from clear_bench.prediction.predictor import predictions
 
     runs, records = chain
     for run, record in zip(runs[1:], records[1:], strict=True):

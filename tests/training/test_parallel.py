@@ -38,7 +38,9 @@ def test_side_by_side_is_as_one_after_the_other(world, monkeypatch, capsys):
     together = execute_all(planned(world, "together"), Cache(Path("a")), 2)
     told = capsys.readouterr().err
     assert "4 runs, 0 finished before, 2 side by side" in told
-    assert told.count("left") == 4
+    ended = [line for line in told.splitlines() if line.startswith("[")]
+    assert [line.split("]")[0] for line in ended] == [f"[{n}/4" for n in (1, 2, 3, 4)]
+    assert all(line.endswith(" left") for line in ended)
     alone = execute(planned(world, "alone"), Cache(Path("b")))
     assert [r.run_id for r in together] == [r.run_id for r in alone]
     assert [numbers(r) for r in together] == [numbers(r) for r in alone]
