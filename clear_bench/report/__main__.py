@@ -19,7 +19,7 @@ def report(
         str | None, typer.Option(help="print this one: a file name of reports/specs/, or a table's")
     ] = None,
     form: Annotated[
-        str, typer.Option("--format", help="of --table: latex, markdown or csv")
+        str, typer.Option("--format", help="of --table: latex, markdown, csv or json")
     ] = "markdown",
     where: Annotated[
         list[str] | None,

@@ -77,6 +77,7 @@ def write_all(
         publish: See `clear_bench.report.figures.material.Material`.
         exports: Folder of DVC's metrics and curves, for results of one profile; None writes none.
     """
+    made: dict[str, list[Table]] = {}
     for profile in sorted({run.record.profile for run in results.runs}):
         of_profile = results.of_profile(profile)
         folder = out / profile
@@ -89,11 +90,12 @@ def write_all(
             drawn = wait()
         print("\n".join(str(d) for d in drawn if d.note))
         write_inputs(tables, folder)
-        page = write_page(of_profile, profile, out, tables)
         say_gaps(of_profile)
+        made[profile] = tables
         count = sum(len(d.files) > 0 for d in drawn)
-        made = f"{len(tables)} tables and {count} figures of {len(of_profile.runs)} runs"
-        print(f"{folder}: {made}; {page}")
+        print(f"{folder}: {len(tables)} tables and {count} figures of {len(of_profile.runs)} runs")
+    if made:
+        print(f"page: {write_page(results, out, made)}")
 
 
 def _write_tables(results: Results, folder: Path, exports: Path | None) -> list[Table]:

@@ -7,6 +7,7 @@ from math import isnan
 from pathlib import Path
 from string import ascii_lowercase
 
+from clear_bench.report.tables.as_json import table_json
 from clear_bench.report.tables.model import Cell, Column, Table, number
 from clear_bench.utils.files import write_text
 
@@ -187,8 +188,8 @@ def _letters(place: int) -> str:
     return (_letters(more - 1) if more else "") + ascii_lowercase[last]
 
 
-FORMATS = {"latex": latex, "markdown": markdown, "csv": table_csv}
-SUFFIXES = {"latex": ".tex", "markdown": ".md", "csv": ".csv"}
+FORMATS = {"latex": latex, "markdown": markdown, "csv": table_csv, "json": table_json}
+SUFFIXES = {"latex": ".tex", "markdown": ".md", "csv": ".csv", "json": ".json"}
 
 
 def write_forms(table: Table, folder: Path) -> list[Path]:

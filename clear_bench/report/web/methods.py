@@ -1,0 +1,102 @@
+"""What the page says of a method beside its numbers: what its file tells of its paper."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from clear_bench.config import plugins
+from clear_bench.results.groups import Group
+
+KIND = "method"
+OWN, OURS, FLOOR = "clear", "ours", "floor"
+WEB = ("https://", "http://")
+
+
+@dataclass(frozen=True)
+class About:
+    """What a method's file says of it; "" where it does not.
+
+    Args:
+        title: Name in print.
+        cite: The paper in a few words.
+        year: When that was published.
+        family: The kind of method.
+        backbone: What turns an image into features.
+        url: Where the paper is read.
+    """
+
+    title: str
+    cite: str = ""
+    year: str = ""
+    family: str = ""
+    backbone: str = ""
+    url: str = ""
+
+
+@cache
+def about(method: str, profile: str) -> About:
+    """Return what a method's file says of it; of one that is no longer there its name alone.
+
+    Args:
+        method: Its key.
+        profile: Its backbone depends on it.
+
+    Raises:
+        UserError: If one of these arguments is computed and not written out.
+    """
+    if method not in plugins.available(KIND):
+        return About(method)
+    paper = _paper(method)
+    backbones: Mapping[str, str] = plugins.written(KIND, method, "backbone", {})
+    return About(
+        title=plugins.title_of(method),
+        cite=str(plugins.written(KIND, method, "cite", "")),
+        year=str(paper.get("year", "")),
+        family=str(plugins.written(KIND, method, "family", "")),
+        backbone=backbones.get(profile, backbones.get("default", "")),
+        url=_link(paper),
+    )
+
+
+def _paper(method: str) -> Mapping[str, Any]:
+    """Return the paper of a method, which may be that of another one; empty if none is named."""
+    papers = plugins.written(KIND, method, "papers", ())
+    if isinstance(papers, str):
+        return _paper(papers)
+    return papers[0] if papers else {}
+
+
+def _link(paper: Mapping[str, Any]) -> str:
+    """Return where a paper is read: by DOI, at arXiv, or its page; "" if the web has it nowhere."""
+    if paper.get("doi"):
+        return f"https://doi.org/{paper['doi']}"
+    if paper.get("arxiv"):
+        return f"https://arxiv.org/abs/{paper['arxiv']}"
+    page = str(paper.get("url", ""))
+    return page if page.startswith(WEB) else ""
+
+
+def of_group(group: Group) -> About:
+    """Return what is known of the method of a row."""
+    return about(group.method, group.profile)
+
+
+def title_of(group: Group) -> str:
+    """Return a row's name in print: the method's title, and what tells the row from others."""
+    return of_group(group).title + group.label.removeprefix(group.method)
+
+
+def is_ours(group: Group) -> bool:
+    """Return whether a group is CLEAR or one of its variants, with whatever settings."""
+    return group.method == OWN or of_group(group).family == OURS
+
+
+def is_floor(group: Group) -> bool:
+    """Return whether a method learns nothing; such a one has no rank."""
+    if of_group(group).family == FLOOR:
+        return True
+    if not group.runs:
+        return False
+    train = group.runs[0].record.config.get(group.task, {}).get("train", {})
+    return not train.get("epochs", 1)
