@@ -20,13 +20,10 @@ WIDE = 4.0
 PIXELS = 96
 """Of an inch, on a page."""
 
-DARK = (
-    "@media screen and (prefers-color-scheme: dark) "
-    "{{svg {{filter: invert(1) hue-rotate(180deg)}} {photographs}}}"
-)
+DARK = "@media screen and (prefers-color-scheme: dark) {%s {filter: invert(1) hue-rotate(180deg)}}"
 """Lightness turned round, hues kept: black letters on no ground become white ones."""
-PHOTOGRAPHS = "image {filter: invert(1) hue-rotate(180deg)}"
-"""Turned round once more, so that a person looks like one."""
+WHOLE, DRAWN = "svg", "path:not(defs path), use"
+"""What is turned round: all of a picture, or what is drawn around its photographs."""
 
 NEEDLESS = re.compile(r"<!--.*?-->|<metadata>.*?</metadata>|(?<=\n)[ \t]+", re.DOTALL)
 FINE = re.compile(r"(?<=[ \"\n])(-?\d+\.\d\d)\d+(?=[ \"\n])")
@@ -108,7 +105,7 @@ def address(svg: str, *, persons: bool) -> str:
         svg: The picture.
         persons: Whether it shows photographs, which stay as they are.
     """
-    rule = DARK.format(photographs=PHOTOGRAPHS if persons else "")
+    rule = DARK % (DRAWN if persons else WHOLE)
     text = svg[svg.index("<svg") :].replace("</style>", f"{rule}</style>", 1)
     if persons:
         text = RASTER.sub(_smaller, text)
