@@ -58,7 +58,8 @@ def svg(width, height):
         "<metadata>made at noon</metadata><!-- a word -->\n"
         '<defs><style type="text/css">*{stroke-linejoin: round}</style></defs>\n'
         f'<image xlink:href="data:image/png;base64,{photograph}" width="64" height="64"/>\n'
-        f'<path d="M 0 100.123456 L {width} 100.123456" style="stroke: #000000; stroke-width: 40"/>'
+        f'<g id="text_1"><g style="fill: #262626"><path d="M 0 100.123456 h {width} v 20 H 0"/>'
+        "</g></g>"
         "</svg>\n"
     )
 

@@ -54,7 +54,7 @@ def test_a_table_is_one_stop_and_arrow_keys_go_inside(shown):
         "const table = document.getElementById(arguments[0]);"
         f"const target = {TARGET};"
         "return [...table.rows].flatMap((row) => [...row.cells]).filter((c) => !c.hidden)"
-        ".every((cell) => { target(cell).focus(); return target(cell) === document.activeElement; })"
+        ".map(target).every((node) => { node.focus(); return node === document.activeElement; })"
     )
     assert shown.execute_script(reached, own)
 
@@ -174,7 +174,8 @@ def test_heads_and_names_stay_and_a_wide_table_says_that_it_scrolls(shown):
         "const at = (node) => node.getBoundingClientRect();"
         "const name = table.querySelector('tbody tr:last-child .name');"
         "const head = table.tHead.rows[0].cells[4];"
-        "const lines = getComputedStyle(head).borderBottomWidth + getComputedStyle(name).borderRightWidth;"
+        "const looks = getComputedStyle;"
+        "const lines = looks(head).borderBottomWidth + looks(name).borderRightWidth;"
         "return [box.scrollLeft, box.scrollTop, at(head).top - at(box).top,"
         " at(name).left - at(box).left, lines]",
         f"{KEY}-table",
@@ -196,13 +197,13 @@ def test_figures_have_no_white_ground_in_the_dark(shown):
         image = shown.find_element("css selector", "#figure-qualitative-synthped-best img")
         with Image.open(BytesIO(image.screenshot_as_png)).convert("RGB") as seen:
             scale = seen.width / 600
-            points = {"ground": (500, 20), "line": (300, 100), "photograph": (30, 30)}
+            points = {"ground": (500, 20), "line": (300, 110), "photograph": (30, 30)}
             colours[look] = {
                 name: seen.getpixel((int(x * scale), int(y * scale)))
                 for name, (x, y) in points.items()
             }
     assert colours["light"]["ground"] == (255, 255, 255)
-    assert colours["light"]["line"] == (0, 0, 0)
+    assert max(colours["light"]["line"]) < 60
     assert max(colours["dark"]["ground"]) < 40
     assert min(colours["dark"]["line"]) > 200
     for before, after in zip(*(colours[look]["photograph"] for look in colours), strict=True):
@@ -240,8 +241,9 @@ def test_paper_is_as_wide_as_the_tables(shown):
             "return Math.max(...[...document.querySelectorAll('table.results')].map((t) => t.%s))"
         )
         assert shown.execute_script(wide % "getBoundingClientRect().right") <= 1032
-        stuck = "return [...document.querySelectorAll('table.results th')].map((c) => getComputedStyle(c)"
-        assert set(shown.execute_script(stuck + ".position)")) == {"static"}
+        heads_of = "return [...document.querySelectorAll('table.results th')]"
+        stuck = ".map((cell) => getComputedStyle(cell).position)"
+        assert set(shown.execute_script(heads_of + stuck)) == {"static"}
     finally:
         shown.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 

@@ -41,7 +41,7 @@ def test_the_page_holds_its_figures_and_follows_the_readers_mode(made):
         assert "prefers-color-scheme: dark" in text
         assert "noon" not in text and "a word" not in text and "100.12 " in text
     kinds = ["image/webp" in text for text in texts]
-    again = ["dark) {path" in text for text in texts]  # what is around photographs alone
+    again = ["dark) {[id^=text_]" in text for text in texts]  # not the photographs
     assert kinds == again and sorted(kinds) == [False, False, True]
     assert min(map(len, texts)) < len(svg(300, 200))
 

@@ -20,10 +20,11 @@ WIDE = 4.0
 PIXELS = 96
 """Of an inch, on a page."""
 
-DARK = "@media screen and (prefers-color-scheme: dark) {%s {filter: invert(1) hue-rotate(180deg)}}"
+DARK = "@media screen and (prefers-color-scheme: dark) {%s}"
+TURNED = "svg {filter: invert(1) hue-rotate(180deg)}"
 """Lightness turned round, hues kept: black letters on no ground become white ones."""
-WHOLE, DRAWN = "svg", "path:not(defs path), use"
-"""What is turned round: all of a picture, or what is drawn around its photographs."""
+LETTERS = "[id^=text_] > g:not([id], [style*='fill: #ffffff']) {fill: #e4e8ec !important}"
+"""Of a picture with photographs, which stay as they are: only its dark letters change."""
 
 NEEDLESS = re.compile(r"<!--.*?-->|<metadata>.*?</metadata>|(?<=\n)[ \t]+", re.DOTALL)
 FINE = re.compile(r"(?<=[ \"\n])(-?\d+\.\d\d)\d+(?=[ \"\n])")
@@ -105,7 +106,7 @@ def address(svg: str, *, persons: bool) -> str:
         svg: The picture.
         persons: Whether it shows photographs, which stay as they are.
     """
-    rule = DARK % (DRAWN if persons else WHOLE)
+    rule = DARK % (LETTERS if persons else TURNED)
     text = svg[svg.index("<svg") :].replace("</style>", f"{rule}</style>", 1)
     if persons:
         text = RASTER.sub(_smaller, text)
