@@ -224,5 +224,6 @@ function read() {
     chooser.take(new URLSearchParams(query), chooser.panels.find((p) => p === panel));
     chooser.show();
   }
-  goal?.scrollIntoView();
+  const bar = choosers.find((chooser) => chooser.panel === goal)?.bar; // with what chose it
+  (bar ?? goal)?.scrollIntoView();
 }
