@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from clear_bench.config.plugins import folder
+from clear_bench.report.bibliography import dataset_title
 from clear_bench.report.tables.attributes import of_means
 from clear_bench.report.tables.methods import falling, notes_of, protocol_words, stem
 from clear_bench.report.tables.model import Cell, Column, Row, Table, TableSpec, cell
@@ -33,14 +34,14 @@ def against_published(results: Results, spec: TableSpec, name: str, caption: str
             places = enumerate(results.by_protocol(dataset, task)) if wanted else ()
             for place, groups in places:
                 rows = _published_rows(wanted, groups, columns)
-                sentences = f"Attribute {task} on {dataset}, test split, per cent. "
-                sentences += f"{of_means(groups)} pub.: published. Ours: "
-                sentences += protocol_words(groups[0].protocol)
+                details = f"{of_means(groups)} pub.: published. Ours: "
+                details += protocol_words(groups[0].protocol)
+                where = f"Attribute {task} on {dataset_title(dataset)}, test split, per cent."
                 heads = tuple(part for column in columns for part in _triple(column))
                 tables.append(
                     Table(
                         name, stem(dataset, f"{name}-{task}", place), dataset,
-                        f"{caption} {sentences}", "method", heads, rows,
+                        f"{caption} {where}", "method", heads, rows, details=details,
                     )
                 )  # fmt: skip
     return tables
@@ -77,7 +78,9 @@ def _published_rows(
         notes = [f"published: {protocol}; {source}", *_f1_note(numbers)]
         notes += [f"not compared: {'; '.join(unlike)}"] if unlike else []
         notes += notes_of(group) if group else ["ours: not run"]
-        rows.append(Row(f"{method}, {protocol.partition(';')[0]}", tuple(cells), tuple(notes)))
+        rows.append(
+            Row(f"{method}, {protocol.partition(';')[0]}", tuple(cells), tuple(notes), method)
+        )
     return falling(rows, [row.cells[0].value for row in rows])
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import isnan
 
+from clear_bench.config.plugins import title_of
+from clear_bench.report.bibliography import dataset_title
 from clear_bench.report.tables.marks import mark_columns
 from clear_bench.report.tables.methods import falling, notes_of, protocol_words, seeds_words, stem
 from clear_bench.report.tables.model import Cell, Column, Row, Table, TableSpec, cell
@@ -49,20 +51,21 @@ def _study_table(results: Results, study: StudyResult, name: str, caption: str) 
         _variant_row(group, point, base, base_point, metrics, tests, weights)
         for group, point in zip(groups, checkpoints, strict=True)
     ]
-    sentences = [study.question, f"{study.method} on {study.dataset}, test split, per cent."]
-    sentences += [caption, seeds_words(groups)]
-    sentences += [
+    where = f"{title_of(study.method)} on {dataset_title(study.dataset)}, test split, per cent."
+    details = [
+        caption,
+        seeds_words(groups),
         f"Δ is to the reference, {base.label}, paired by seed.",
         f"{INTERVAL}: of the mean {first}; p: that {first} is the reference's, Holm-corrected.",
         "Bold best, underlined second.",
         explanation(study.task, base.label),
         how(study.task),
+        protocol_words(base.protocol),
     ]
-    sentences += [protocol_words(base.protocol)]
     return Table(
-        name, f"{study.dataset}-{name}-{study.study}", study.dataset, " ".join(sentences),
+        name, f"{study.dataset}-{name}-{study.study}", study.dataset, f"{study.question} {where}",
         ", ".join(f.rpartition(".")[2] for f in study.factors), tuple(shown),
-        mark_columns(rows, shown),
+        mark_columns(rows, shown), details=" ".join(details),
     )  # fmt: skip
 
 
@@ -172,6 +175,7 @@ def _domain_table(
     names = sorted(domains)
     columns = [replace(spec.columns[0], head=domain) for domain in names]
     by_label = {d: {g.label: g for g in domains[d]} for d in names}
+    methods = {g.label: g.method for groups in domains.values() for g in groups}
     labels = sorted({label for groups in by_label.values() for label in groups})
     rows = []
     for label in labels:
@@ -185,12 +189,12 @@ def _domain_table(
             summary = group.estimate(column.metric)
             cells.append(cell(summary, column, tuple(group.run_ids), protocol=group.protocol))
             notes += [f"{domain}: {note}" for note in notes_of(group)]
-        rows.append(Row(label, tuple(cells), tuple(notes)))
+        rows.append(Row(label, tuple(cells), tuple(notes), methods[label]))
     ordered = falling(rows, [row.cells[0].value for row in rows])
     everyone = [g for groups in domains.values() for g in groups]
-    sentences = f"{dataset}, per cent. {seeds_words(everyone)} Bold best, underlined second. "
+    details = f"{seeds_words(everyone)} Bold best, underlined second. {protocol_words(rule)}"
     return Table(
         name, stem(dataset, name, place), dataset,
-        f"{caption} {sentences}{protocol_words(rule)}", "method", tuple(columns),
-        mark_columns(ordered, columns),
+        f"{caption} {dataset_title(dataset)}, per cent.", "method", tuple(columns),
+        mark_columns(ordered, columns), details=details,
     )  # fmt: skip
