@@ -14,8 +14,6 @@ from clear_bench.report.tables.model import Cell, Column, Row, Table, number
 from clear_bench.report.tables.text import escape, numbered
 from clear_bench.utils.errors import UserError
 
-SIZE = 8.0  # points of \footnotesize in classes of 10 pt
-GAP, OVER = 2.0, 5.0  # points: half the space between columns, and more between data sets
 FAMILY_FLOOR = "Floors"
 REFERENCE = "[00]"  # as wide as what \cite becomes
 NEEDS = r"% \usepackage{booktabs,siunitx,threeparttable,colortbl} and \bibliography{references}"
@@ -31,6 +29,9 @@ class Style:
         digit: Width of a digit in the class's font, in em.
         letter: What letters are wider than those of Times.
         digits: After the point.
+        size: Of the text in points.
+        gap: Half the space between columns in points; an empty column stands between data sets.
+        command: What sets that size in a class of 10 pt.
     """
 
     column: float
@@ -38,11 +39,14 @@ class Style:
     digit: float
     letter: float
     digits: int
+    size: float = 8.0
+    gap: float = 2.0
+    command: str = r"\footnotesize"
 
 
 STYLES = {
     "cvpr": Style(237.13, 496.86, 0.5, 1.0, 2),
-    "eccv": Style(347.12, 347.12, 0.531, 1.09, 1),
+    "eccv": Style(347.12, 347.12, 0.57, 1.2, 1, 7.0, 1.4, r"\scriptsize"),
     "ieee": Style(252.0, 516.0, 0.5, 1.0, 2),
 }
 """CVPR's and ICCV's style, Springer's llncs, IEEEtran for journals."""
@@ -93,18 +97,18 @@ def width(table: Table, style: Style) -> float:
     total = max(_text(name, style) for name in [table.head, *names])
     for place, head in enumerate(table.facts):
         words = [head, *(row.facts[place] for row in table.rows)]
-        total += 2 * GAP + max(_text(word, style) for word in words)
+        total += 2 * style.gap + max(_text(word, style) for word in words)
     for place, column in enumerate(table.columns):
         digits = _whole([row.cells[place] for row in table.rows]) + column.digits
-        total += 2 * GAP + max(SIZE * (digits * style.digit + 0.3), _text(column.head, style))
-    return total + OVER * (len(dict.fromkeys(c.over for c in table.columns)) - 1) + 1.0
+        total += 2 * style.gap + max(style.size * (digits * style.digit + 0.3), _text(column.head, style))
+    return total + 2 * style.gap * (len(dict.fromkeys(c.over for c in table.columns)) - 1) + 1.0
 
 
 def _text(text: str, style: Style) -> float:
     """Return the width of words in points, rather too much than too little."""
-    em = [0.9 if c in WIDE else 0.34 if c in NARROW else 0.7 if c.isupper() else
-          style.digit if c.isdigit() else 0.49 for c in text]  # fmt: skip
-    return SIZE * style.letter * sum(em)
+    em = [0.86 if c in WIDE else 0.31 if c in NARROW else 0.68 if c.isupper() else
+          style.digit if c.isdigit() else 0.46 for c in text]  # fmt: skip
+    return style.size * style.letter * sum(em)
 
 
 def _whole(cells: Sequence[Cell]) -> int:
@@ -131,7 +135,7 @@ def _float(table: Table, style: Style, place: int, parts: int) -> str:
     label = table.stem + (f"-{place + 1}" if place else "")
     lines = [
         rf"\begin{{table{star}}}[tp]",
-        rf"\centering\footnotesize\setlength{{\tabcolsep}}{{{GAP:g}pt}}",
+        rf"\centering{style.command}\setlength{{\tabcolsep}}{{{style.gap:g}pt}}",
         r"\begin{threeparttable}",
         rf"\caption{{{escape(table.caption + of)}}}\label{{tab:{label}}}",
         rf"\begin{{tabular}}{{{_columns(table)}}}",
@@ -140,8 +144,8 @@ def _float(table: Table, style: Style, place: int, parts: int) -> str:
         *_body(table, notes),
         r"\bottomrule",
         r"\end{tabular}",
-        r"\begin{tablenotes}[flushleft]\footnotesize",
-        *(rf"\item {text}" for text in [escape(table.details), *map(escape, table.notes)] if text),
+        rf"\begin{{tablenotes}}[flushleft]{style.command}",
+        *(rf"\item[]{text}" for text in [escape(table.details), *map(escape, table.notes)] if text),
         *(rf"\item[{mark}] {escape(text)}" for text, mark in notes.items()),
         r"\end{tablenotes}",
         r"\end{threeparttable}",
@@ -156,8 +160,9 @@ def _columns(table: Table) -> str:
     for place, column in enumerate(table.columns):
         whole = _whole([row.cells[place] for row in table.rows])
         new = place and column.over != table.columns[place - 1].over
-        gap = rf"@{{\hspace{{{2 * GAP + OVER:g}pt}}}}" if new else ""
-        specs.append(f"{gap}S[table-format={whole}.{column.digits},detect-weight,mode=text]")
+        specs.append(
+            f"{'l' if new else ''}S[table-format={whole}.{column.digits},detect-weight,mode=text]"
+        )
     return "".join([*specs, "@{}"])
 
 
@@ -170,28 +175,37 @@ def _heads(table: Table) -> list[str]:
         cells, rules, at = ["" for _ in range(first)], "", first + 1
         for name, count in sets:
             cells.append(rf"\multicolumn{{{count}}}{{c}}{{{escape(name)}}}")
-            rules += rf"\cmidrule(lr){{{at}-{at + count - 1}}}"
-            at += count
-        lines += [" & ".join(cells) + r" \\", rules]
+            rules += rf"\cmidrule{{{at}-{at + count - 1}}}"
+            at += count + 1
+        lines += [" & ".join(cells[:first]) + " & " + " & & ".join(cells[first:]) + r" \\", rules]
     heads = [escape(h) for h in (table.head, *table.facts)]
-    heads += [f"{{{escape(c.head)}}}" for c in table.columns]
+    heads += _spaced([f"{{{escape(c.head)}}}" for c in table.columns], table)
     return [*lines, " & ".join(heads) + r" \\"]
 
 
 def _body(table: Table, notes: dict[str, str]) -> list[str]:
     """Return the rows, each group under its name; floors below a rule."""
     lines = []
-    count = 1 + len(table.facts) + len(table.columns)
+    count = 1 + len(table.facts) + len(_spaced([""] * len(table.columns), table))
     for section, rows in groupby(table.rows, key=lambda r: r.section):
         lines.append(r"\midrule")
         if section and section != FAMILY_FLOOR:
             lines.append(rf"\multicolumn{{{count}}}{{@{{}}l}}{{\textit{{{escape(section)}}}}} \\")
         for row in rows:
             cells = [_name(row, notes), *map(escape, row.facts)]
-            cells += [_number(c, k, table) for k, c in enumerate(row.cells)]
+            cells += _spaced([_number(c, k, table) for k, c in enumerate(row.cells)], table)
             lines.append(rf"\rowcolor[gray]{{0.92}}{' & '.join(cells)} \\" if row.shaded
                          else " & ".join(cells) + r" \\")  # fmt: skip
     return lines
+
+
+def _spaced(cells: Sequence[str], table: Table) -> list[str]:
+    """Return cells with an empty one between data sets."""
+    spaced: list[str] = []
+    for place, cell in enumerate(cells):
+        new = place and table.columns[place].over != table.columns[place - 1].over
+        spaced += ["", cell] if new else [cell]
+    return spaced
 
 
 def _name(row: Row, notes: dict[str, str]) -> str:
@@ -208,7 +222,7 @@ def _number(cell: Cell, place: int, table: Table) -> str:
     if isnan(cell.value):
         return "{--}"
     text = number(cell, replace(column, spread=False))
-    dagger = r"{\rlap{$^\dagger$}}" if cell.dagger else ""
+    dagger = r"{\rlap{$^{\scriptscriptstyle\dagger}$}}" if cell.dagger else ""
     if cell.mark == "best":
         return rf"\bfseries {text}{dagger}"
     if cell.mark == "second":
