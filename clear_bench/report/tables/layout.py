@@ -100,7 +100,9 @@ def width(table: Table, style: Style) -> float:
         total += 2 * style.gap + max(_text(word, style) for word in words)
     for place, column in enumerate(table.columns):
         digits = _whole([row.cells[place] for row in table.rows]) + column.digits
-        total += 2 * style.gap + max(style.size * (digits * style.digit + 0.3), _text(column.head, style))
+        total += 2 * style.gap + max(
+            style.size * (digits * style.digit + 0.3), _text(column.head, style)
+        )
     return total + 2 * style.gap * (len(dict.fromkeys(c.over for c in table.columns)) - 1) + 1.0
 
 

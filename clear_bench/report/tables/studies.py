@@ -13,7 +13,7 @@ from clear_bench.results.groups import Group
 from clear_bench.results.load import Results
 from clear_bench.results.significance import Comparison, compare, explanation, how
 from clear_bench.results.statistics import Estimate, difference
-from clear_bench.runs.study_result import StudyResult
+from clear_bench.runs.study_result import StudyResult, VariantResult
 
 HEADS = {
     "mA": "mA", "accuracy": "Acc", "precision": "Prec", "recall": "Rec", "f1": "F1",
@@ -33,9 +33,10 @@ def by_variant(results: Results, spec: TableSpec, name: str, caption: str) -> li
 
 def _study_table(results: Results, study: StudyResult, name: str, caption: str) -> Table:
     """Return the table of one study."""
-    groups = [results.variant(study, v) for v in study.variants]
-    checkpoints = [v.checkpoint for v in study.variants]
-    place = next((k for k, v in enumerate(study.variants) if v.reference), 0)
+    variants = shown_variants(study)
+    groups = [results.variant(study, v) for v in variants]
+    checkpoints = [v.checkpoint for v in variants]
+    place = next((k for k, v in enumerate(variants) if v.reference), 0)
     base, base_point = groups[place], checkpoints[place]
     metrics = [Column(HEADS.get(m, m), m) for m in study.metrics]
     first = metrics[0].head
@@ -65,8 +66,42 @@ def _study_table(results: Results, study: StudyResult, name: str, caption: str) 
     return Table(
         name, f"{study.dataset}-{name}-{study.study}", study.dataset, f"{study.question} {where}",
         ", ".join(f.rpartition(".")[2] for f in study.factors), tuple(shown),
-        mark_columns(rows, shown), details=" ".join(details),
+        mark_columns(rows, shown), notes=_on_search(study), details=" ".join(details),
     )  # fmt: skip
+
+
+def shown_variants(study: StudyResult) -> list[VariantResult]:
+    """Return the variants that are rows; the best values that a search found are one.
+
+    After a search, variants that nobody asked for are none; the reference always is.
+    """
+    if study.search is None:
+        return list(study.variants)
+    asked = [v for v in study.variants if v.runs or v.reference or v.status != "missing"]
+    best = {key: f"{value:.4g}" for key, value in sorted(study.search.best.items())}
+    words = ", ".join(f"{key.rpartition('.')[2]}={value}" for key, value in best.items())
+    found = VariantResult(
+        label=f"searched: {words}", levels=dict(study.search.best), status="finished",
+        overrides=dict(study.search.best), runs=study.search.runs,
+    )  # fmt: skip
+    return [*asked, found]
+
+
+def _on_search(study: StudyResult) -> tuple[str, ...]:
+    """Return the notes on a search: its budget, what it saw on val, which variants are no rows."""
+    search = study.search
+    if search is None:
+        return ()
+    values = [t.val for t in search.trials if t.state == "complete" and t.val is not None]
+    seen, metric = "", HEADS.get(search.metric, search.metric)
+    if values:
+        seen = f", whose best has {metric} {100 * max(values):.2f} on val"
+    notes = [f"searched: by {len(search.trials)} trials on val, one seed{seen}; then trained on "
+             "all seeds and tested once"]  # fmt: skip
+    unasked = len(study.variants) - len(shown_variants(study)) + 1
+    if unasked:
+        notes.append(f"{unasked} variants of the study were not asked for")
+    return tuple(notes)
 
 
 def _trainable(groups: Sequence[Group]) -> bool:

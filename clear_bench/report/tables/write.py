@@ -10,8 +10,10 @@ from clear_bench.report.tables import layout
 from clear_bench.report.tables.model import Cell, Column, Table, number
 from clear_bench.report.tables.text import escape, numbered
 from clear_bench.utils.files import write_text
+from clear_bench.utils.terminal import print_table
 
 CSS = {"best": "textbf:--rwrap;", "second": "underline:--rwrap;", "": ""}
+STYLE_OF = {"best": "bold", "second": "underline", "": ""}
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 MANY = 8  # columns that stand closer together
 
@@ -184,24 +186,18 @@ def write_forms(table: Table, folder: Path) -> list[Path]:
 
 def show(table: Table) -> None:
     """Print a table on the terminal: best bold, second underlined, a dagger for significance."""
-    from rich.console import Console
-    from rich.table import Table as Grid
-
-    styles = {"best": "bold", "second": "underline", "": ""}
-    heads = [c.head.replace("[", r"\[") for c in table.columns]
-    grid = Grid(table.head, *heads, title=table.stem)
     notes = numbered(table)
+    rows, styles = [], []
     for row in table.rows:
         marks = ",".join(notes[text] for text in row.notes)
-        shown = [
-            f"[{styles[c.mark]}]{text}[/]" if c.mark else text
+        cells = [
+            number(c, column) + ("†" if c.dagger else "")
             for c, column in zip(row.cells, table.columns, strict=True)
-            for text in [number(c, column).replace("[", r"\[") + ("†" if c.dagger else "")]
         ]
-        name = row.label.replace("[", r"\[")
-        grid.add_row(name + (f" ({marks})" if marks else ""), *shown)
-    console = Console()
-    wide = console if console.is_terminal else Console(width=160)
-    wide.print(grid)
+        rows.append([row.title + (f" ({marks})" if marks else ""), *row.facts, *cells])
+        styles.append([STYLE_OF[c.mark] for c in row.cells])
+    heads = [c.name for c in table.columns]
+    print_table(table.stem, [table.head, *table.facts], heads, rows, styles)
     for text, mark in notes.items():
-        wide.print(f"({mark}) {text}", markup=False)
+        print(f"({mark}) {text}")
+    print("\n".join(table.notes), end="\n" if table.notes else "")
