@@ -21,7 +21,12 @@ from clear_bench.results.load import Results
 from clear_bench.utils.errors import UserError
 
 SETS = ("peta", "pa100k", "rapv1", "rapv2", "market1501")
-FONTS = {"cvpr": r"\usepackage{times}", "eccv": "", "ieee": r"\usepackage{times}"}
+FONTS = {
+    "cvpr": r"\usepackage{times}",
+    "eccv": "",
+    "ieee": r"\usepackage{times}",
+    "report": r"\usepackage{lmodern}",
+}
 BAD = re.compile(r"^(! .*|.*(?:Overfull|Float too large|[Uu]ndefined|Missing character).*)$", re.M)
 
 

@@ -48,8 +48,9 @@ STYLES = {
     "cvpr": Style(237.13, 496.86, 0.5, 1.0, 2),
     "eccv": Style(347.12, 347.12, 0.57, 1.2, 1, 7.0, 1.4, r"\scriptsize"),
     "ieee": Style(252.0, 516.0, 0.5, 1.0, 2),
+    "report": Style(483.7, 483.7, 0.531, 1.09, 2),
 }
-"""CVPR's and ICCV's style, Springer's llncs, IEEEtran for journals."""
+"""CVPR's and ICCV's style, Springer's llncs, IEEEtran for journals, and the report's own PDF."""
 
 WIDE, NARROW = "mwMW@%", "iljtfrI.,:;'|()[]-/ "
 

@@ -7,6 +7,7 @@ from clear_bench.config.citation import FAMILIES
 from clear_bench.config.plugins import title_of
 from clear_bench.report.bibliography import backbone, dataset_title, family, paper_of
 from clear_bench.report.tables.appendix import rules
+from clear_bench.report.tables.beside import published_rows
 from clear_bench.report.tables.marks import mark_columns
 from clear_bench.report.tables.methods import notes_of
 from clear_bench.report.tables.model import Cell, Column, Row, Table, TableSpec, cell
@@ -23,7 +24,8 @@ def across_datasets(results: Results, spec: TableSpec, name: str, caption: str) 
     """Return a table a task: a row a method's own recipe, the columns of each data set.
 
     Options: ``columns``, task to columns; ``own``, methods whose last row is shaded, the own one
-    last; ``datasets``, in their order; ``floors``, whether they are shown; ``style``.
+    last; ``datasets``, in their order; ``floors``, whether they are shown; ``published``, whether
+    published rows stand above; ``style``.
     """
     tables = []
     datasets = spec.options.get("datasets") or results.datasets
@@ -66,18 +68,24 @@ def _table(
                 notes_by_method[method] += [
                     f"{dataset_title(dataset)}: {n}" for n in notes_of(group)
                 ]
-    rows = mark_columns(
+    marked = mark_columns(
         [
             _row(m, cells_of[m], notes_by_method[m], own, groups_by_set)
             for m in _order(methods, own)
         ],
         heads,
     )
+    above = published_rows(task, columns, groups_by_set) if spec.options.get("published") else {}
+    rows = tuple(
+        replace(row, section=mine.section)
+        for mine in marked
+        for row in (*above.get(mine.method, ()), mine)
+    )
     sets = ", ".join(dataset_title(d) for d in groups_by_set)
     return Table(
         name, f"{ALL}-{name}-{task}", ALL, f"{caption} on {sets}, test split, per cent.", "Method",
         tuple(heads), rows, details=_details(task, groups_by_set, own, untested), facts=FACTS,
-        style=spec.options.get("style", "cvpr"),
+        style=spec.options.get("style", "report"),
     )  # fmt: skip
 
 

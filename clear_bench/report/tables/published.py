@@ -75,7 +75,7 @@ def _published_rows(
         group = recipe.get(method)
         unlike = list(differences(protocol, group)) if group else []
         cells = [c for column in columns for c in _cells(numbers, group, column, not unlike)]
-        notes = [f"published: {protocol}; {source}", *_f1_note(numbers)]
+        notes = [f"published: {protocol}; {source}", *f1_note(numbers)]
         notes += [f"not compared: {'; '.join(unlike)}"] if unlike else []
         notes += notes_of(group) if group else ["ours: not run"]
         rows.append(
@@ -102,12 +102,12 @@ def differences(protocol: str, group: Group) -> Iterator[str]:
         "selection": next((SELECTED[f] for f in facts if f in SELECTED), "not stated"),
         "threshold": "0.5",
     }
-    for name, ours in _ours(group.runs[0].record.config).items():
+    for name, ours in protocol_of(group.runs[0].record.config).items():
         if theirs[name] != ours:
             yield f"{name}: {theirs[name]} there, {ours} here"
 
 
-def _ours(config: Mapping[str, Any]) -> dict[str, str]:
+def protocol_of(config: Mapping[str, Any]) -> dict[str, str]:
     """Return the facts of `differences` of one of our runs, an older one's too."""
     split, rules = config["data"]["split"], config["protocol"]
     kinds = {"random": "random split", "official": "official split", "zs": "zero-shot split"}
@@ -141,7 +141,7 @@ def _cells(
     return [theirs, ours, Cell(ours.value - theirs.value, n=ours.n, protocol=ours.protocol)]
 
 
-def _f1_note(numbers: Sequence[dict[str, str]]) -> list[str]:
+def f1_note(numbers: Sequence[dict[str, str]]) -> list[str]:
     """Return what F1 means in a published row, where it is not that of the means."""
     conventions = {r["f1_convention"] for r in numbers} - {"", "of_means"}
     meanings = {
