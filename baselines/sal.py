@@ -283,6 +283,18 @@ def told(logits: Tensor, real: bool) -> Tensor:
 METHOD = Method(
     title="SAL",
     cite="Cao et al., ECCV 2020",
+    family="adversarial",
+    papers=[
+        {
+            "authors": "Cao, Yu-Tong and Wang, Jingya and Tao, Dacheng",
+            "title": "Symbiotic Adversarial Learning for Attribute-based Person Search",
+            "venue": "ECCV",
+            "year": 2020,
+            "pages": "230-247",
+            "url": "https://github.com/ycao5602/SAL",
+            "read": "README of ycao5602/SAL",
+        },
+    ],
     retrieval={
         "parent": "clear",
         "model": {

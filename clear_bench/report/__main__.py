@@ -21,6 +21,13 @@ def report(
     form: Annotated[
         str, typer.Option("--format", help="of --table: latex, markdown, csv or json")
     ] = "markdown",
+    datasets: Annotated[str, typer.Option(help="NAME[,NAME]: these data sets, in this order")] = "",
+    style: Annotated[
+        str, typer.Option(help="of --table main as latex: cvpr, eccv or ieee")
+    ] = "cvpr",
+    floors: Annotated[
+        bool, typer.Option("--floors/--no-floors", help="show what guesses, below a rule")
+    ] = True,
     where: Annotated[
         list[str] | None,
         typer.Option(help="KEY=VALUE[,VALUE]: these runs alone, say dataset=peta or seed=0,1"),
@@ -65,7 +72,14 @@ def report(
 
     if form not in FORMATS:
         raise unknown("format", form, FORMATS)
+    from clear_bench.report.tables.layout import STYLES
+
+    if style not in STYLES:
+        raise unknown("style", style, STYLES)
     choice = parse_choice(where or [], "--where")
+    order = parse_choice([f"dataset={datasets}"], "--datasets")["dataset"] if datasets else []
+    if order:
+        choice["dataset"] = order
     sweep(runs_root, out)
     counted = strictly if strict_code else why_stale
     results = load(runs_root, profile, choice, params, stale=counted, show_stale=stale)
@@ -80,7 +94,8 @@ def report(
     elif table:
         from clear_bench.report.tables.build import chosen
 
-        print("\n".join(FORMATS[form](t) for t in chosen(results, table)), end="")
+        asked = {"datasets": order, "style": style, "floors": floors}
+        print("\n".join(FORMATS[form](t) for t in chosen(results, table, **asked)), end="")
     else:
         write_all(results, out, figure, publish, exports)
 

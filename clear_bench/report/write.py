@@ -6,6 +6,7 @@ from pathlib import Path
 
 from clear_bench.config.choice import Choice
 from clear_bench.config.method import TASKS
+from clear_bench.report.bibliography import bibtex_of
 from clear_bench.report.draw import draw_all, drawing
 from clear_bench.report.exports import write_curves, write_inputs, write_metrics
 from clear_bench.report.figures.material import Material
@@ -18,7 +19,10 @@ from clear_bench.results.missing import Expected
 from clear_bench.runs.record import Record
 from clear_bench.runs.stale import other_code, why_stale
 from clear_bench.utils.errors import UserError
+from clear_bench.utils.files import write_text
 from clear_bench.utils.progress import track
+
+BIBLIOGRAPHY = "references.bib"
 
 
 def load(
@@ -90,6 +94,7 @@ def write_all(
             drawn = wait()
         print("\n".join(str(d) for d in drawn if d.note))
         write_inputs(tables, folder)
+        write_text(folder / BIBLIOGRAPHY, bibtex_of(of_profile))
         say_gaps(of_profile)
         made[profile] = tables
         count = sum(len(d.files) > 0 for d in drawn)

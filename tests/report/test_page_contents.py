@@ -12,6 +12,7 @@ from page_material import draw, svg
 from page_reading import name, plain, read
 
 from clear_bench.config import plugins
+from clear_bench.report.bibliography import bibtex_of, papers
 from clear_bench.report.tables.build import build_all
 from clear_bench.report.tables.write import FORMATS, SUFFIXES
 from clear_bench.report.web import write as page
@@ -60,7 +61,7 @@ def test_the_page_holds_every_file_of_its_tables_and_every_record(made):
         assert (
             texts.pop(f"runs/{folder.relative_to(root)}/{RECORD}") == (folder / RECORD).read_text()
         )
-    assert texts == {}
+    assert texts == {"tables/default/references.bib": bibtex_of(Results.load(root))}
 
 
 def test_a_record_with_a_secret_is_not_sent_round(tmp_path):
@@ -133,18 +134,26 @@ def test_an_overview_of_all_data_sets(tmp_path):
 
 
 def test_a_leaderboard_says_what_a_method_is(tmp_path, monkeypatch):
-    papers = [{"year": 2022, "doi": "10.1109/x"}]
-    said = {"vtb": {"title": "VTB", "family": "language-based", "papers": papers,
+    paper = {"title": "One", "authors": "B, C", "venue": "CVPR", "year": 2022, "read": "there"}
+    said = {"vtb": {"title": "VTB", "family": "language-based", "papers": [{**paper, "doi": "1/x"}],
                     "backbone": {"default": "nano ViT", "paper": "ViT-B/16"}},
-            "clear": {"title": "CLEAR", "papers": "vtb"},
+            "clear": {"title": "CLEAR", "papers": "vtb", "family": "ours"},
             "chance": {"title": "Chance", "family": "floor",
-                       "papers": [{"url": "javascript:alert(1)"}]}}  # fmt: skip
-    about.cache_clear()
-    monkeypatch.setattr(plugins, "written", lambda kind, key, word, default: (
-        said.get(key, {}).get(word, default)))  # fmt: skip
+                       "papers": [{**paper, "title": "Two", "url": "javascript:it()"}]}}  # fmt: skip
+    as_it_is = plugins.written
+
+    def written(kind, key, word, default):
+        if kind != "method":
+            return as_it_is(kind, key, word, default)
+        return said.get(key, {}).get(word, default)
+
+    monkeypatch.setattr(plugins, "written", written)
+    for each in (about, papers):
+        each.cache_clear()
     fake_bench(tmp_path / "runs", retrieval=())
     file = page.write(Results.load(tmp_path / "runs"), tmp_path / "out")
-    about.cache_clear()
+    for each in (about, papers):
+        each.cache_clear()
     head, *rows = read(file)[0]["default-synthped-recognition_main-table"]
     heads = ["rank", "method", "year", "family", "backbone", "params (M)", "images/s"]
     assert [text for text, _ in head][:7] == heads
@@ -152,7 +161,7 @@ def test_a_leaderboard_says_what_a_method_is(tmp_path, monkeypatch):
     assert own["VTB"] == ["2", "VTB", "2022", "language-based", "nano ViT", "2.00", "500"]
     assert own["Chance"][0].startswith(GAP) and own["Chance"][3] == "floor"
     text = file.read_text()
-    assert '<a href="https://doi.org/10.1109/x">VTB</a>' in text
-    assert '<a href="https://doi.org/10.1109/x">CLEAR</a>' in text
-    assert "javascript:" not in text
+    assert '<a href="https://doi.org/1/x">VTB</a>' in text
+    assert '<a href="https://doi.org/1/x">CLEAR</a>' in text
+    assert 'href="javascript:' not in text
     assert len(re.findall(r'<tr class="ours">', text)) == 2  # of both tables of recognition

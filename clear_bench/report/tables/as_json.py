@@ -10,16 +10,17 @@ from clear_bench.report.tables.model import Cell, Column, Table
 
 def table_json(table: Table) -> str:
     """Return a table as JSON; a number that is not there is null, what a cell lacks is left out."""
-    heads = [c.head for c in table.columns]
+    heads = [c.name for c in table.columns]
     known = {
         "table": table.stem,
         "dataset": table.dataset,
-        "caption": table.caption,
+        "caption": table.words,
         "notes": list(table.notes),
         "columns": [_column(column) for column in table.columns],
         "rows": [
             {
                 table.head: row.label,
+                "title": row.title,
                 "notes": list(row.notes),
                 "cells": {h: _cell(c) for h, c in zip(heads, row.cells, strict=True)},
             }
@@ -31,7 +32,7 @@ def table_json(table: Table) -> str:
 
 def _column(column: Column) -> dict[str, Any]:
     """Return what tells how a column's numbers are to be read."""
-    return {"head": column.head, "metric": column.metric, "better": column.better}
+    return {"head": column.name, "metric": column.metric, "better": column.better}
 
 
 def _cell(cell: Cell) -> dict[str, Any]:

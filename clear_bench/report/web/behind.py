@@ -10,6 +10,7 @@ from clear_bench.config.method import TASKS
 from clear_bench.report.explain import recorded
 from clear_bench.report.tables import model
 from clear_bench.report.tables.studies import SELF
+from clear_bench.report.web.methods import title_of
 from clear_bench.report.web.model import GAP, MLFLOW, MLFLOW_STUDY, Cell, DialogData
 from clear_bench.results.groups import Group
 from clear_bench.results.load import Results
@@ -67,10 +68,14 @@ class Behind:
         group = self.group((row.label, column.head), shown)
         if group is None:
             return None
-        title = ", ".join(filter(None, [row.label, column.head, shown.attribute]))
+        title = ", ".join(filter(None, [row.title, column.name, shown.attribute]))
         lines = [line, *row.notes]
         if shown.against:
             lines.append(f"Subtracted, seed by seed: {', '.join(shown.against)}.")
+        others = sorted({run.record.dataset for run in group.runs} - {group.dataset})
+        if others:
+            more = ", ".join(others)
+            lines.append(f"The command is that of {group.dataset}; of {more} it is the same.")
         values = self._values(shown, column)
         return self.dialog.add_cell(
             self.dialog.add_group(group, self._mlflow(row, group)), title, values, lines
@@ -85,14 +90,16 @@ class Behind:
         """
         if shown.runs:
             whole = next(g for g in self.results.all_groups if shown.runs[0] in g.run_ids)
-            return replace(
-                whole, runs=tuple(r for r in whole.runs if r.record.run_id in shown.runs)
-            )
+            return replace(whole, runs=tuple(self.results.by_id[run_id] for run_id in shown.runs))
         if self.study:
             groups = [self.results.variant(self.study, v) for v in self.study.variants]
         else:
             groups = self._planned
-        fits = [g for g in groups if g.protocol == shown.protocol and g.label in names]
+        fits = [
+            g
+            for g in groups
+            if g.protocol == shown.protocol and {g.label, title_of(g)} & set(names)
+        ]
         return fits[0] if fits else None
 
     @cached_property
@@ -101,23 +108,26 @@ class Behind:
         dataset = self.table.dataset
         return [g for t in TASKS for same in self.results.by_protocol(dataset, t) for g in same]
 
-    def _values(self, shown: model.Cell, column: model.Column) -> dict[int, str]:
-        """Return seed -> value in print; differences are paired by seed."""
+    def _values(self, shown: model.Cell, column: model.Column) -> dict[str, str]:
+        """Return run -> value in print; differences are paired by seed."""
         values = self._of(shown.runs, shown, column)
         form = f".{column.digits + 2}f"
         if not shown.against:
-            return {seed: f"{value:{form}}" for seed, value in values.items()}
+            return {run_id: f"{value:{form}}" for run_id, value in values.items()}
         subtracted = replace(shown, checkpoint=shown.against_checkpoint)
         base = self._of(shown.against, subtracted, column)
-        return {seed: f"{value - base[seed]:+{form}}" for seed, value in values.items()}
+        base_of = {self.results.by_id[run_id].record.seed: v for run_id, v in base.items()}
+        seed_of = {run_id: self.results.by_id[run_id].record.seed for run_id in values}
+        return {i: f"{value - base_of[seed_of[i]]:+{form}}" for i, value in values.items()}
 
-    def _of(self, ids: Iterable[str], shown: model.Cell, column: model.Column) -> dict[int, float]:
-        """Return seed -> what the records say, in the column's unit, where they say it."""
-        value_by_seed = {}
-        for run in (self.results.by_id[run_id] for run_id in ids):
+    def _of(self, ids: Iterable[str], shown: model.Cell, column: model.Column) -> dict[str, float]:
+        """Return run -> what its record says, in the column's unit, where it says it."""
+        value_by_run = {}
+        for run_id in ids:
             with suppress(KeyError):
-                value_by_seed[run.record.seed] = column.scale * recorded(run, shown, column)
-        return {seed: value for seed, value in value_by_seed.items() if not isnan(value)}
+                run = self.results.by_id[run_id]
+                value_by_run[run_id] = column.scale * recorded(run, shown, column)
+        return {run_id: value for run_id, value in value_by_run.items() if not isnan(value)}
 
 
 def key_of(text: str) -> float | str | None:

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 
 from clear_bench.config import plugins
+from clear_bench.report.bibliography import dataset_title
 from clear_bench.report.tables import model
 from clear_bench.report.tables.build import KIND
+from clear_bench.report.tables.main import ALL
 from clear_bench.report.tables.methods import by_method
 from clear_bench.report.tables.studies import by_variant
 
@@ -41,12 +43,8 @@ def heading(facets: dict[str, str]) -> str:
 
 
 def title_of(dataset: str) -> str:
-    """Return a data set's name in print; its file name where there is no such file."""
-    if not dataset:
-        return EVERY
-    if dataset not in plugins.available("data set"):
-        return dataset
-    return str(plugins.written("data set", dataset, "title", dataset))
+    """Return a data set's name in print; tables of several are of all."""
+    return EVERY if dataset == ALL else dataset_title(dataset)
 
 
 def _protocols(tables: Sequence[model.Table]) -> dict[str, str]:

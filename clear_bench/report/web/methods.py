@@ -1,11 +1,10 @@
 """What the page says of a method beside its numbers: what its file tells of its paper."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 from clear_bench.config import plugins
+from clear_bench.report.bibliography import backbone, family, paper_of, row_title
 from clear_bench.results.groups import Group
 
 KIND = "method"
@@ -43,38 +42,20 @@ def about(method: str, profile: str) -> About:
         profile: Its backbone depends on it.
 
     Raises:
-        UserError: If one of these arguments is computed and not written out.
+        UserError: If what the file says of its paper or family is not as it should be.
     """
     if method not in plugins.available(KIND):
         return About(method)
-    paper = _paper(method)
-    backbones: Mapping[str, str] = plugins.written(KIND, method, "backbone", {})
+    paper = paper_of(method)
+    link = paper.link if paper else ""
     return About(
         title=plugins.title_of(method),
         cite=str(plugins.written(KIND, method, "cite", "")),
-        year=str(paper.get("year", "")),
-        family=str(plugins.written(KIND, method, "family", "")),
-        backbone=backbones.get(profile, backbones.get("default", "")),
-        url=_link(paper),
+        year=str(paper.year) if paper else "",
+        family=family(method),
+        backbone=backbone(method, profile),
+        url=link if link.startswith(WEB) else "",  # what is clicked leads to the web alone
     )
-
-
-def _paper(method: str) -> Mapping[str, Any]:
-    """Return the paper of a method, which may be that of another one; empty if none is named."""
-    papers = plugins.written(KIND, method, "papers", ())
-    if isinstance(papers, str):
-        return _paper(papers)
-    return papers[0] if papers else {}
-
-
-def _link(paper: Mapping[str, Any]) -> str:
-    """Return where a paper is read: by DOI, at arXiv, or its page; "" if the web has it nowhere."""
-    if paper.get("doi"):
-        return f"https://doi.org/{paper['doi']}"
-    if paper.get("arxiv"):
-        return f"https://arxiv.org/abs/{paper['arxiv']}"
-    page = str(paper.get("url", ""))
-    return page if page.startswith(WEB) else ""
 
 
 def of_group(group: Group) -> About:
@@ -84,7 +65,7 @@ def of_group(group: Group) -> About:
 
 def title_of(group: Group) -> str:
     """Return a row's name in print: the method's title, and what tells the row from others."""
-    return of_group(group).title + group.label.removeprefix(group.method)
+    return row_title(group.label, group.method)
 
 
 def is_ours(group: Group) -> bool:

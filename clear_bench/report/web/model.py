@@ -170,17 +170,17 @@ class DialogData:
         return self.places[key]
 
     def add_cell(
-        self, group: int, title: str, values: Mapping[int, str], lines: Sequence[str] = ()
+        self, group: int, title: str, values: Mapping[str, str], lines: Sequence[str] = ()
     ) -> int:
         """Take in what is behind a number and return its place.
 
         Args:
             group: From `add_group`.
             title: Heading of the dialog.
-            values: Seed to value in print; a run without one shows a gap.
+            values: Run to value in print; a run without one shows a gap.
             lines: What else is to be said.
         """
-        shown = [values.get(run["seed"], GAP) for run in self.groups[group]["runs"]]
+        shown = [values.get(run["id"], GAP) for run in self.groups[group]["runs"]]
         self.cells.append({"group": group, "title": title, "lines": list(lines), "values": shown})
         return len(self.cells) - 1
 

@@ -6,6 +6,7 @@ from math import isnan, nan
 
 from clear_bench.config.method import TASKS
 from clear_bench.report.tables import model
+from clear_bench.report.tables.main import ALL
 from clear_bench.report.tables.marks import mark_columns
 from clear_bench.report.web.behind import Behind
 from clear_bench.report.web.facets import EVERY, MAIN, title_of
@@ -58,14 +59,12 @@ def _overview(
     by_label = {d: {g.label: g for g in groups if g.runs} for d, groups in boards.items()}
     first = {label: g for groups in reversed(by_label.values()) for label, g in groups.items()}
     ranks = mean_ranks(by_label, METRICS[task][0].metric)
-    columns = [MEAN_RANK] + [
-        replace(c, head=f"{title_of(d)} {c.head}") for d in boards for c in METRICS[task]
-    ]
+    columns = [MEAN_RANK] + [replace(c, over=title_of(d)) for d in boards for c in METRICS[task]]
     order = sorted(first, key=lambda label: (ranks.get(label, float("inf")), label))
     rows = mark_columns([_row(label, ranks, by_label, METRICS[task]) for label in order], columns)
     stem = f"overview-{task}"
     caption = CAPTION.format(task=task, count=len(boards), metric=METRICS[task][0].head)
-    table = model.Table("overview", stem, "", caption, "method", tuple(columns), rows)
+    table = model.Table("overview", stem, ALL, caption, "method", tuple(columns), rows)
     facets = {"task": task, "data set": EVERY, "metrics": MAIN, "protocol": FIRST}
     facets |= {"profile": profile}
     shown = page_table(table, Behind(results, dialog, table), facets, "")

@@ -10,7 +10,7 @@ from clear_bench.report.tables.studies import SELF, by_variant
 from clear_bench.report.web.behind import Behind, key_of
 from clear_bench.report.web.facets import facets_of, heading
 from clear_bench.report.web.leaderboard import leaderboard
-from clear_bench.report.web.model import Column, DialogData, PageTable, Row
+from clear_bench.report.web.model import Cell, Column, DialogData, PageTable, Row
 from clear_bench.results.load import Results
 
 SECTIONS: dict[model.Build, str] = {by_method: "leaderboards", by_variant: "ablations"}
@@ -58,8 +58,11 @@ def page_table(
     """
     rows = [
         Row(
-            row.label,
-            [behind.cell(row, c, h) for c, h in zip(row.cells, table.columns, strict=True)],
+            row.title,
+            [
+                *(Cell(fact, value=fact or None) for fact in row.facts),
+                *(behind.cell(row, c, h) for c, h in zip(row.cells, table.columns, strict=True)),
+            ],
             row.notes,
             any(c.text == SELF for c in row.cells),
         )
@@ -73,9 +76,10 @@ def page_table(
         title=heading(facets),
         facets=facets,
         folder=folder,
-        caption=table.caption,
+        caption=table.words,
         columns=[
-            Column(c.head, c.better >= 0, w) for c, w in zip(table.columns, words, strict=True)
+            *(Column(head, words=True) for head in table.facts),
+            *(Column(c.name, c.better >= 0, w) for c, w in zip(table.columns, words, strict=True)),
         ],
         rows=rows,
         notes=table.notes,

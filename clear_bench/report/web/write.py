@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from clear_bench.config import plugins
+from clear_bench.report.bibliography import bibtex_of
 from clear_bench.report.tables.build import build_all
 from clear_bench.report.tables.model import Table
 from clear_bench.report.tables.write import SUFFIXES
@@ -141,7 +142,7 @@ def content(
         "profiles": profiles,
         "gap": GAP,
         "reproduce": "\n".join(f"make repro PROFILE={profile}" for profile in profiles),
-        "cite": _cite(results),
+        "cite": _cite(results) + "\n\n" + bibtex_of(results),
         "environment": _environment(results),
     }
 
@@ -163,6 +164,7 @@ def _sections(
     """
     shown: dict[str, list[Any]] = dict(page_tables(results, tables, dialog, profile, folder))
     over = overviews(results, dialog, profile)
+    files[f"tables/{profile}/references.bib"] = bibtex_of(results)
     files |= forms([*tables, *(table for table, _ in over)], f"tables/{profile}")
     shown["leaderboards"] = [*(page for _, page in over), *shown["leaderboards"]]
     shown["ablations"] = [replace(b, figures=drawings.of_study(b.stem)) for b in shown["ablations"]]
