@@ -69,7 +69,7 @@ def test_dialog_says_what_is_behind_a_number(made, shown):
     press(shown, "ENTER")
     dialog = shown.find_element("id", "behind")
     assert dialog.is_displayed()
-    assert shown.find_element("id", "behind-title").text == "clear, Acc"
+    assert shown.find_element("id", "behind-title").text == "CLEAR, Acc"
     rows = [
         [cell.text for cell in row.find_elements("css selector", "th, td")][:4]
         for row in dialog.find_elements("css selector", "tbody tr")
@@ -140,6 +140,7 @@ def test_accessible_and_no_wider_than_the_window(shown, look, width):
     assert violations(shown) == []
     choose(shown, "leaderboards", "metrics", "calibration")
     choose(shown, "ablations", "study", "lm choice")
+    choose(shown, "tables", "data set", "synthped")
     choose(shown, "tables", "table", "environment")
     for details in shown.find_elements("css selector", "summary"):
         details.click()

@@ -139,7 +139,7 @@ def test_a_leaderboard_says_what_a_method_is(tmp_path, monkeypatch):
                     "backbone": {"default": "nano ViT", "paper": "ViT-B/16"}},
             "clear": {"title": "CLEAR", "papers": "vtb", "family": "ours"},
             "chance": {"title": "Chance", "family": "floor",
-                       "papers": [{**paper, "title": "Two", "url": "javascript:it()"}]}}  # fmt: skip
+                       "papers": [{**paper, "title": "Two", "url": "javascript:x"}]}}  # fmt: skip
     as_it_is = plugins.written
 
     def written(kind, key, word, default):
