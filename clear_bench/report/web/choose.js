@@ -224,6 +224,5 @@ function read() {
     chooser.take(new URLSearchParams(query), chooser.panels.find((p) => p === panel));
     chooser.show();
   }
-  const bar = choosers.find((chooser) => chooser.panel === goal)?.bar; // with what chose it
-  (bar ?? goal)?.scrollIntoView();
+  goal?.scrollIntoView();
 }

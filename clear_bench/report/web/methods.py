@@ -18,7 +18,7 @@ class About:
 
     Args:
         title: Name in print.
-        cite: The paper in a few words.
+        cite: Title, venue and year of the paper.
         year: When that was published.
         family: The kind of method.
         backbone: What turns an image into features.
@@ -50,7 +50,7 @@ def about(method: str, profile: str) -> About:
     link = paper.link if paper else ""
     return About(
         title=plugins.title_of(method),
-        cite=str(plugins.written(KIND, method, "cite", "")),
+        cite=f"{paper.title}. {paper.venue} {paper.year}" if paper else "",
         year=str(paper.year) if paper else "",
         family=family(method),
         backbone=backbone(method, profile),
