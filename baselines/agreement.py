@@ -40,6 +40,8 @@ class Agreement(RetrievalModel):
 METHOD = Method(
     title="Agreement",
     cite="rule of Li et al., ACPR 2015",
+    family="recognition scores",
+    papers="deepmar",
     retrieval={
         "parent": "clear",
         "model": {"type": "Agreement", "threshold": 0.5},

@@ -146,6 +146,18 @@ class Aihm(JointSpace):
 METHOD = Method(
     title="AIHM",
     cite="Dong et al., ICCV 2019",
+    family="joint embedding",
+    papers=[
+        {
+            "authors": "Dong, Qi and Gong, Shaogang and Zhu, Xiatian",
+            "title": "Person Search by Text Attribute Query As Zero-Shot Learning",
+            "venue": "ICCV",
+            "year": 2019,
+            "pages": "3652-3661",
+            "doi": "10.1109/ICCV.2019.00375",
+            "read": "openaccess.thecvf.com; mlanthology.org",
+        },
+    ],
     retrieval={
         "parent": "clear",
         "model": {

@@ -192,6 +192,20 @@ class Alm(PerAttributeModel):
 METHOD = Method(
     title="ALM",
     cite="Tang et al., ICCV 2019",
+    family="convolutional",
+    backbone={"default": "nano ResNet", "paper": "ResNet-50"},
+    papers=[
+        {
+            "authors": "Tang, Chufeng and Sheng, Lu and Zhang, Zhaoxiang and Hu, Xiaolin",
+            "title": "Improving Pedestrian Attribute Recognition With Weakly-Supervised "
+            "Multi-Scale Attribute-Specific Localization",
+            "venue": "ICCV",
+            "year": 2019,
+            "pages": "4997-5006",
+            "url": "https://github.com/chufengt/ALM-pedestrian-attribute",
+            "read": "README of chufengt/ALM-pedestrian-attribute",
+        },
+    ],
     recognition={
         "model": {
             "type": "Alm",

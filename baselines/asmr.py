@@ -159,6 +159,19 @@ def group_patterns(vectors: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:
 METHOD = Method(
     title="ASMR",
     cite="Jeong et al., ICCV 2021",
+    family="joint embedding",
+    papers=[
+        {
+            "authors": "Jeong, Boseung and Park, Jicheol and Kwak, Suha",
+            "title": "ASMR: Learning Attribute-Based Person Search With Adaptive Semantic "
+            "Margin Regularizer",
+            "venue": "ICCV",
+            "year": 2021,
+            "pages": "12016-12025",
+            "url": "https://github.com/BoseungJeong/ASMR",
+            "read": "README of BoseungJeong/ASMR",
+        },
+    ],
     retrieval={
         "parent": "clear",
         "model": {

@@ -24,6 +24,20 @@ NANO = CLEAR.recognition["model"]
 METHOD = Method(
     title="C2T-Net",
     cite="Bui et al., WACVW 2024",
+    family="transformer",
+    backbone={"default": "nano ViT+Swin", "paper": "EVA-L+Swin-B"},
+    papers=[
+        {
+            "authors": "Bui, Doanh C. and Le, Thinh V. and Ngo, Ba Hung",
+            "title": "C2T-Net: Channel-Aware Cross-Fused Transformer-Style Networks for "
+            "Pedestrian Attribute Recognition",
+            "venue": "WACVW",
+            "year": 2024,
+            "pages": "351-358",
+            "url": "https://github.com/caodoanh2001/upar_challenge",
+            "read": "README of caodoanh2001/upar_challenge",
+        },
+    ],
     numbers={"recognition": 3},
     recognition={"model": {**NANO, "swin": {**NANO["swin"], **RELEASED}}},
     profiles={

@@ -52,6 +52,7 @@ class RandomOrder(RetrievalModel):
 METHOD = Method(
     title="Chance",
     cite="no paper: a floor",
+    family="floor",
     recognition={"model": {"type": "CoinFlip"}, "train": {"epochs": 0}},
     retrieval={"parent": "chance", "model": {"type": "RandomOrder"}, "train": {"epochs": 0}},
 )

@@ -14,6 +14,9 @@ NO_WORDS = {"embedding": "hard", "whiten": 0, "align": 0.0, "made": 0}
 METHOD = Method(
     title="CLEAR, hard only",
     cite=CLEAR.cite,
+    family="ours",
+    backbone={"default": "nano ViT+Swin", "paper": "EVA-L+Swin-B"},
+    papers="clear",
     retrieval={**RECIPE, "model": {**RECIPE["model"], **NO_WORDS}},
     neutral={
         "retrieval.model.whiten": 0,

@@ -109,6 +109,21 @@ SOURCE = "openai/clip-vit-base-patch32"
 METHOD = Method(
     title="CLIP, zero-shot",
     cite="Radford et al., ICML 2021",
+    family="language-based",
+    backbone={"default": "CLIP-B/32"},
+    papers=[
+        {
+            "authors": "Radford, Alec and Kim, Jong Wook and Hallacy, Chris and Ramesh, Aditya "
+            "and Goh, Gabriel and Agarwal, Sandhini and Sastry, Girish and Askell, "
+            "Amanda and Mishkin, Pamela and Clark, Jack and Krueger, Gretchen and "
+            "Sutskever, Ilya",
+            "title": "Learning Transferable Visual Models From Natural Language Supervision",
+            "venue": "ICML",
+            "year": 2021,
+            "arxiv": "2103.00020",
+            "read": "BibTeX in lucidrains/x-clip and mlfoundations/open_clip",
+        },
+    ],
     recognition={"model": {"type": "ClipImages", "source": SOURCE}, "train": {"epochs": 0}},
     retrieval={
         "parent": "clip_zero_shot",

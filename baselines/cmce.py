@@ -93,6 +93,19 @@ class Cmce(JointSpace):
 METHOD = Method(
     title="CMCE",
     cite="Li et al., ICCV 2017",
+    family="joint embedding",
+    papers=[
+        {
+            "authors": "Li, Shuang and Xiao, Tong and Li, Hongsheng and Yang, Wei and Wang, "
+            "Xiaogang",
+            "title": "Identity-Aware Textual-Visual Matching with Latent Co-attention",
+            "venue": "ICCV",
+            "year": 2017,
+            "pages": "1890-1899",
+            "arxiv": "1708.01988",
+            "read": "reference lists that name arXiv 1708.01988 and the pages",
+        },
+    ],
     retrieval={
         "parent": "clear",
         "model": {

@@ -204,6 +204,19 @@ class Dafl(PerAttributeModel):
 METHOD = Method(
     title="DAFL",
     cite="Jia et al., AAAI 2022",
+    family="convolutional",
+    backbone={"default": "nano ResNet", "paper": "ResNet-50"},
+    papers=[
+        {
+            "authors": "Jia, Jian and Gao, Naiyu and He, Fei and Chen, Xiaotang and Huang, Kaiqi",
+            "title": "Learning Disentangled Attribute Representations for Robust Pedestrian "
+            "Attribute Recognition",
+            "venue": "AAAI",
+            "year": 2022,
+            "doi": "10.1609/AAAI.V36I1.19991",
+            "read": "mlanthology.org; repository of the authors' institute (ir.ia.ac.cn)",
+        },
+    ],
     recognition={
         "model": {
             "type": "Dafl",

@@ -129,6 +129,18 @@ def whitened(
 METHOD = Method(
     title="DeepCCA",
     cite="Andrew et al., ICML 2013",
+    family="joint embedding",
+    papers=[
+        {
+            "authors": "Andrew, Galen and Arora, Raman and Bilmes, Jeff and Livescu, Karen",
+            "title": "Deep Canonical Correlation Analysis",
+            "venue": "ICML",
+            "year": 2013,
+            "pages": "1247-1255",
+            "url": "https://proceedings.mlr.press/v28/andrew13.html",
+            "read": "BibTeX in public implementations; link to its page of PMLR",
+        },
+    ],
     retrieval={
         "parent": "clear",
         "model": {

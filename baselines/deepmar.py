@@ -67,6 +67,20 @@ class DeepMar(RecognitionModel):
 METHOD = Method(
     title="DeepMAR",
     cite="Li et al., ACPR 2015",
+    family="convolutional",
+    backbone={"default": "nano ResNet", "paper": "ResNet-50"},
+    papers=[
+        {
+            "authors": "Li, Dangwei and Chen, Xiaotang and Huang, Kaiqi",
+            "title": "Multi-attribute Learning for Pedestrian Attribute Recognition in "
+            "Surveillance Scenarios",
+            "venue": "ACPR",
+            "year": 2015,
+            "pages": "111-115",
+            "url": "https://ieeexplore.ieee.org/document/7486476",
+            "read": "README of dangweili/pedestrian-attribute-recognition-pytorch",
+        },
+    ],
     recognition={
         "model": {"type": "DeepMar", "resnet": SMALL, "pretrained": False, "dropout": 0.5},
         "train": {"lr": 8e-3},

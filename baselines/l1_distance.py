@@ -32,5 +32,20 @@ class L1Distance(RetrievalModel):
 METHOD = Method(
     title="L1 distance",
     cite="baseline of the UPAR challenge, Cormier et al. 2023",
+    family="recognition scores",
+    papers=[
+        {
+            "authors": "Cormier, Mickael and Specker, Andreas and Junior, Julio C. S. Jacques "
+            "and Florin, Lucas and Metzler, Jürgen and Moeslund, Thomas B. and "
+            "Nasrollahi, Kamal and Escalera, Sergio and Beyerer, Jürgen",
+            "title": "UPAR Challenge: Pedestrian Attribute Recognition and Attribute-Based "
+            "Person Retrieval -- Dataset, Design, and Results",
+            "venue": "WACVW",
+            "year": 2023,
+            "pages": "166-175",
+            "url": "https://github.com/speckean/upar_challenge",
+            "read": "BibTeX in speckean/upar_challenge",
+        },
+    ],
     retrieval={"parent": "clear", "model": {"type": "L1Distance"}, "train": {"epochs": 0}},
 )

@@ -229,6 +229,21 @@ class Label2Label(PerAttributeModel):
 METHOD = Method(
     title="Label2Label",
     cite="Li et al., ECCV 2022",
+    family="language-based",
+    backbone={"default": "nano ResNet", "paper": "ResNet-50"},
+    papers=[
+        {
+            "authors": "Li, Wanhua and Cao, Zhexuan and Feng, Jianjiang and Zhou, Jie and Lu, "
+            "Jiwen",
+            "title": "Label2Label: A Language Modeling Framework for Multi-Attribute Learning",
+            "venue": "ECCV",
+            "year": 2022,
+            "arxiv": "2207.08677",
+            "doi": "10.1007/978-3-031-19775-8_33",
+            "read": "project page li-wanhua.github.io/Label2Label; link.springer.com; page of"
+            " arXiv 2207.08677",
+        },
+    ],
     recognition={
         "model": {
             "type": "Label2Label",

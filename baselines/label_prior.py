@@ -43,6 +43,7 @@ UNTRAINED: dict[str, Any] = {"epochs": 0}
 METHOD = Method(
     title="Label prior",
     cite="no paper: a floor",
+    family="floor",
     recognition={"model": {"type": "LabelPrior"}, "train": UNTRAINED},
     retrieval={
         "parent": "label_prior",

@@ -27,5 +27,6 @@ class Likelihood(RetrievalModel):
 METHOD = Method(
     title="Likelihood",
     cite="no paper: recognition scores used as they are",
+    family="recognition scores",
     retrieval={"parent": "clear", "model": {"type": "Likelihood"}, "train": {"epochs": 0}},
 )

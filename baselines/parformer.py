@@ -196,6 +196,20 @@ class ParFormer(RecognitionModel):
 METHOD = Method(
     title="PARFormer",
     cite="Fan et al., TCSVT 2023",
+    family="transformer",
+    backbone={"default": "nano Swin", "paper": "Swin-L"},
+    papers=[
+        {
+            "authors": "Fan, Xinwen and Zhang, Yukang and Lu, Yang and Wang, Hanzi",
+            "title": "PARFormer: Transformer-based Multi-Task Network for Pedestrian Attribute"
+            " Recognition",
+            "venue": "TCSVT",
+            "year": 2023,
+            "arxiv": "2304.07230",
+            "read": "page of arXiv 2304.07230, of 2023 (openreview.net files the journal's "
+            "issue under 2024)",
+        },
+    ],
     recognition={
         "model": {
             "type": "ParFormer",

@@ -212,6 +212,20 @@ VIT = {"name": "vit_tiny_patch16_224", "patch_size": 8, "embed_dim": 128, "num_h
 METHOD = Method(
     title="PromptPAR",
     cite="Wang et al., TCSVT 2024",
+    family="language-based",
+    backbone={"default": "nano ViT", "paper": "CLIP-L/14"},
+    papers=[
+        {
+            "authors": "Wang, Xiao and Jin, Jiandong and Li, Chenglong and Tang, Jin and Zhang, "
+            "Cheng and Wang, Wei",
+            "title": "Pedestrian Attribute Recognition via CLIP based Prompt Vision-Language "
+            "Fusion",
+            "venue": "TCSVT",
+            "year": 2024,
+            "arxiv": "2312.10692",
+            "read": "page of arXiv 2312.10692; README of Event-AHU/OpenPAR",
+        },
+    ],
     recognition={
         "model": {
             "type": "PromptPar",

@@ -29,5 +29,17 @@ class QueriedProduct(RetrievalModel):
 METHOD = Method(
     title="Queried product",
     cite="rule of Li et al., RAP, 2016",
+    family="recognition scores",
+    papers=[
+        {
+            "authors": "Li, Dangwei and Zhang, Zhang and Chen, Xiaotang and Ling, Haibin and "
+            "Huang, Kaiqi",
+            "title": "A Richly Annotated Dataset for Pedestrian Attribute Recognition",
+            "venue": "arXiv",
+            "year": 2016,
+            "arxiv": "1603.07054",
+            "read": "reference lists that name arXiv 1603.07054",
+        },
+    ],
     retrieval={"parent": "clear", "model": {"type": "QueriedProduct"}, "train": {"epochs": 0}},
 )

@@ -254,6 +254,18 @@ class Sal(JointSpace):
 METHOD = Method(
     title="SAL",
     cite="Cao et al., ECCV 2020",
+    family="adversarial",
+    papers=[
+        {
+            "authors": "Cao, Yu-Tong and Wang, Jingya and Tao, Dacheng",
+            "title": "Symbiotic Adversarial Learning for Attribute-based Person Search",
+            "venue": "ECCV",
+            "year": 2020,
+            "pages": "230-247",
+            "url": "https://github.com/ycao5602/SAL",
+            "read": "README of ycao5602/SAL",
+        },
+    ],
     retrieval={
         "parent": "clear",
         "model": {

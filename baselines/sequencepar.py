@@ -142,6 +142,20 @@ class SequencePar(PerAttributeModel):
 METHOD = Method(
     title="SequencePAR",
     cite="Jin et al., Pattern Recognition 2025",
+    family="language-based",
+    backbone={"default": "nano ViT", "paper": "CLIP-L/14"},
+    papers=[
+        {
+            "authors": "Jin, Jiandong and Wang, Xiao and Lin, Yin and Li, Chenglong and Huang, "
+            "Lili and Zheng, Aihua and Tang, Jin",
+            "title": "SequencePAR: Understanding Pedestrian Attributes via A Sequence "
+            "Generation Paradigm",
+            "venue": "PR",
+            "year": 2025,
+            "arxiv": "2312.01640",
+            "read": "README of Event-AHU/OpenPAR, SequencePAR; page of arXiv 2312.01640",
+        },
+    ],
     recognition={
         "model": {
             "type": "SequencePar",

@@ -193,6 +193,19 @@ class Ssc(RecognitionModel):
 METHOD = Method(
     title="SSC",
     cite="Jia et al., ICCV 2021",
+    family="convolutional",
+    backbone={"default": "nano ResNet", "paper": "ResNet-50"},
+    papers=[
+        {
+            "authors": "Jia, Jian and Chen, Xiaotang and Huang, Kaiqi",
+            "title": "Spatial and Semantic Consistency Regularizations for Pedestrian "
+            "Attribute Recognition",
+            "venue": "ICCV",
+            "year": 2021,
+            "arxiv": "2109.05686",
+            "read": "pages of arXiv 2109.05686 (ar5iv, paperswithcode)",
+        },
+    ],
     recognition={
         "model": {
             "type": "Ssc",

@@ -72,6 +72,19 @@ class StrongBaseline(RecognitionModel):
 METHOD = Method(
     title="Strong Baseline",
     cite="Jia et al., arXiv 2021",
+    family="convolutional",
+    backbone={"default": "nano ResNet", "paper": "ResNet-50"},
+    papers=[
+        {
+            "authors": "Jia, Jian and Huang, Houjing and Chen, Xiaotang and Huang, Kaiqi",
+            "title": "Rethinking of Pedestrian Attribute Recognition: A Reliable Evaluation "
+            "under Zero-Shot Pedestrian Identity Setting",
+            "venue": "arXiv",
+            "year": 2021,
+            "arxiv": "2107.03576",
+            "read": "README of valencebond/Rethinking_of_PAR",
+        },
+    ],
     recognition={
         "model": {
             "type": "StrongBaseline",

@@ -21,6 +21,19 @@ assert CLEAR.recognition is not None  # noqa: S101 - for the type checker
 METHOD = Method(
     title="Swin",
     cite="Liu et al., ICCV 2021",
+    family="transformer",
+    backbone={"default": "nano Swin", "paper": "Swin-B"},
+    papers=[
+        {
+            "authors": "Liu, Ze and Lin, Yutong and Cao, Yue and Hu, Han and Wei, Yixuan and "
+            "Zhang, Zheng and Lin, Stephen and Guo, Baining",
+            "title": "Swin Transformer: Hierarchical Vision Transformer using Shifted Windows",
+            "venue": "ICCV",
+            "year": 2021,
+            "arxiv": "2103.14030",
+            "read": "README of microsoft/Swin-Transformer's detection and segmentation code",
+        },
+    ],
     numbers={"recognition": 2},  # shifted windows: paper size
     recognition={
         "model": {**CLEAR.recognition["model"], "branches": ["swin"], "fusion": "none"},

@@ -72,6 +72,8 @@ class TimmBackbone(RecognitionModel):
 METHOD = Method(
     title="timm backbone",
     cite="Wightman, timm",
+    family="convolutional",
+    backbone={"default": "ConvNeXt", "paper": "ResNet-50"},
     recognition={
         "model": {
             "type": "TimmBackbone",

@@ -181,6 +181,17 @@ def _standard(hidden: Tensor) -> Tensor:
 METHOD = Method(
     title="2WayNet",
     cite="Eisenschtat and Wolf, CVPR 2017",
+    family="joint embedding",
+    papers=[
+        {
+            "authors": "Eisenschtat, Aviv and Wolf, Lior",
+            "title": "Linking Image and Text with 2-Way Nets",
+            "venue": "CVPR",
+            "year": 2017,
+            "arxiv": "1608.07973",
+            "read": "programme of CVPR 2017; reference lists that name arXiv 1608.07973",
+        },
+    ],
     retrieval={
         "parent": "clear",
         "model": {

@@ -14,6 +14,22 @@ assert CLEAR.recognition is not None  # noqa: S101 - for the type checker
 METHOD = Method(
     title="ViT",
     cite="Dosovitskiy et al., ICLR 2021",
+    family="transformer",
+    backbone={"default": "nano ViT", "paper": "EVA-L"},
+    papers=[
+        {
+            "authors": "Dosovitskiy, Alexey and Beyer, Lucas and Kolesnikov, Alexander and "
+            "Weissenborn, Dirk and Zhai, Xiaohua and Unterthiner, Thomas and "
+            "Dehghani, Mostafa and Minderer, Matthias and Heigold, Georg and Gelly, "
+            "Sylvain and Uszkoreit, Jakob and Houlsby, Neil",
+            "title": "An Image is Worth 16x16 Words: Transformers for Image Recognition at Scale",
+            "venue": "ICLR",
+            "year": 2021,
+            "arxiv": "2010.11929",
+            "read": "BibTeX in the ViT section of mmsegmentation's model zoo and in "
+            "lucidrains/vit-pytorch",
+        },
+    ],
     recognition={"model": {**CLEAR.recognition["model"], "branches": ["vit"], "fusion": "none"}},
     numbers={"recognition": 2},
     profiles={k: {"recognition": CLEAR.profiles[k]["recognition"]} for k in ("base", "paper")},

@@ -75,6 +75,18 @@ class Vtb(PerAttributeModel):
 METHOD = Method(
     title="VTB",
     cite="Cheng et al., TCSVT 2022",
+    family="language-based",
+    backbone={"default": "nano ViT", "paper": "ViT-B/16"},
+    papers=[
+        {
+            "authors": "Cheng, Xinhua and Jia, Mengxi and Wang, Qian and Zhang, Jian",
+            "title": "A Simple Visual-Textual Baseline for Pedestrian Attribute Recognition",
+            "venue": "TCSVT",
+            "year": 2022,
+            "url": "https://github.com/cxh0519/VTB",
+            "read": "README of cxh0519/VTB",
+        },
+    ],
     recognition={
         "model": {
             "type": "Vtb",

@@ -1,6 +1,6 @@
 """What a method's file exposes as ``METHOD``: its recipes, as data."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +23,12 @@ class Method:
 
     Args:
         title: Name in print.
-        cite: The paper.
+        cite: The paper, in a few words.
+        family: What it stands among in a table, one of `clear_bench.config.citation.FAMILIES`.
+        backbone: Profile to its image network in print, ``default`` for all profiles not named;
+            empty where it reads a parent's features.
+        papers: What `clear_bench.config.citation.Citation` holds of each paper, the method's own
+            first; or the name of the method whose papers they are.  Written out as plain values.
         recognition: Recipe of that task, or None if the method has no such task.
         retrieval: The same for retrieval.
         numbers: Task to its numbers version, 1 if left out; raised when the method's numbers of
@@ -38,6 +43,9 @@ class Method:
 
     title: str
     cite: str
+    family: str = "other"
+    backbone: Mapping[str, str] = field(default_factory=dict)
+    papers: Sequence[Mapping[str, Any]] | str = ()
     recognition: Mapping[str, Any] | None = None
     retrieval: Mapping[str, Any] | None = None
     profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -193,6 +193,8 @@ class Source:
         label_sets: Names of the label sets it knows; the first is the default.
         obtain: One line: where the official release comes from and under which terms.
         cite: One line: the paper to cite.
+        papers: What `clear_bench.config.citation.Citation` holds of each paper, the data set's own
+            first; written out as plain values.
         annotation: Like ``read``, of a copy that has the annotation but no pictures; None if that
             is not to be had.
         partial: Like ``read``, of a copy that has a part of the pictures, or an official-style
@@ -215,6 +217,7 @@ class Source:
     label_sets: tuple[str, ...]
     obtain: str
     cite: str
+    papers: Sequence[Mapping[str, Any]] = ()
     annotation: Callable[[Path, str, str], Dataset] | None = None
     partial: Callable[[Path, str, str], Dataset] | None = None
     official: dict[str, dict[str, int]] = field(default_factory=dict)

@@ -104,6 +104,20 @@ class Clear(RecognitionModel):
 METHOD = Method(
     title="CLEAR",
     cite="Bui et al., Pattern Recognition 2025",
+    family="ours",
+    backbone={"default": "nano ViT+Swin", "paper": "EVA-L+Swin-B"},
+    papers=[
+        {
+            "authors": "Bui, Doanh C. and Le, Thinh V. and Ngo, Ba Hung and Choi, Tae Jong",
+            "title": "CLEAR: Cross-Transformers with Pre-trained Language Model is All you "
+            "need for Person Attribute Recognition and Retrieval",
+            "venue": "PR",
+            "year": 2025,
+            "arxiv": "2403.06119",
+            "read": "abstract page arXiv 2403.06119; list of publications on the first "
+            "author's site",
+        },
+    ],
     numbers={"recognition": 3, "retrieval": 2},
     recognition={
         "model": {

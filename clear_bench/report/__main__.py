@@ -25,8 +25,15 @@ def report(
         str | None, typer.Option(help="print this one: a file name of reports/specs/, or a table's")
     ] = None,
     form: Annotated[
-        str, typer.Option("--format", help="of --table: latex, markdown or csv")
+        str, typer.Option("--format", help="of --table: latex, markdown, csv or json")
     ] = "markdown",
+    datasets: Annotated[str, typer.Option(help="NAME[,NAME]: these data sets, in this order")] = "",
+    style: Annotated[
+        str, typer.Option(help="of --table main as latex: cvpr, eccv or ieee")
+    ] = "cvpr",
+    floors: Annotated[
+        bool, typer.Option("--floors/--no-floors", help="show what guesses, below a rule")
+    ] = True,
     where: Annotated[
         list[str] | None,
         typer.Option(help="KEY=VALUE[,VALUE]: these runs alone, say dataset=peta or seed=0,1"),
@@ -73,9 +80,15 @@ def report(
     _require_specs(table, explain, figure)
     _require_runs(runs_root)
     from clear_bench.report.load import load, strictly
+    from clear_bench.report.tables.layout import STYLES
     from clear_bench.runs.stale import why_stale
     from clear_bench.utils.files import sweep
 
+    if style not in STYLES:
+        raise unknown("style", style, STYLES)
+    order = parse_choice([f"dataset={datasets}"], "--datasets")["dataset"] if datasets else []
+    if order:
+        choice["dataset"] = order
     sweep(runs_root, out)
     counted = strictly if strict_code else why_stale
     results = load(runs_root, profile, choice, params, stale=counted, show_stale=stale)
@@ -91,7 +104,8 @@ def report(
         from clear_bench.report.tables.build import chosen
         from clear_bench.report.tables.write import FORMATS
 
-        print("\n".join(FORMATS[form](t) for t in chosen(results, table)), end="")
+        asked = {"datasets": order, "style": style, "floors": floors}
+        print("\n".join(FORMATS[form](t) for t in chosen(results, table, **asked)), end="")
     else:
         from clear_bench.report.write import write_all
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from clear_bench.config.method import TASKS
 from clear_bench.report.tables.model import Table
-from clear_bench.report.tables.write import csv_text, escape
+from clear_bench.report.tables.text import escape
+from clear_bench.report.tables.write import csv_text
 from clear_bench.results.load import Results
 from clear_bench.utils.files import write_text
 

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from clear_bench.config.method import TASKS
+from clear_bench.report.bibliography import bibtex_of
 from clear_bench.report.draw import draw_all, drawing
 from clear_bench.report.exports import write_curves, write_inputs, write_metrics
 from clear_bench.report.figures.material import Material
@@ -12,7 +13,10 @@ from clear_bench.report.tables.methods import notes_of
 from clear_bench.report.tables.model import Table
 from clear_bench.report.web.write import write as write_page
 from clear_bench.results.load import Results
+from clear_bench.utils.files import write_text
 from clear_bench.utils.progress import track
+
+BIBLIOGRAPHY = "references.bib"
 
 
 def write_all(
@@ -31,6 +35,7 @@ def write_all(
         publish: See `clear_bench.report.figures.material.Material`.
         exports: Folder of DVC's metrics and curves, for results of one profile; None writes none.
     """
+    made: dict[str, list[Table]] = {}
     for profile in sorted({run.record.profile for run in results.runs}):
         of_profile = results.of_profile(profile)
         folder = out / profile
@@ -43,11 +48,13 @@ def write_all(
             drawn = wait()
         print("\n".join(str(d) for d in drawn if d.note))
         write_inputs(tables, folder)
-        page = write_page(of_profile, profile, out, tables)
+        write_text(folder / BIBLIOGRAPHY, bibtex_of(of_profile))
         say_gaps(of_profile)
+        made[profile] = tables
         count = sum(len(d.files) > 0 for d in drawn)
-        made = f"{len(tables)} tables and {count} figures of {len(of_profile.runs)} runs"
-        print(f"{folder}: {made}; {page}")
+        print(f"{folder}: {len(tables)} tables and {count} figures of {len(of_profile.runs)} runs")
+    if made:
+        print(f"page: {write_page(results, out, made)}")
 
 
 def _write_tables(results: Results, folder: Path, exports: Path | None) -> list[Table]:

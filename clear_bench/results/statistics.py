@@ -1,4 +1,4 @@
-"""The statistics of every comparison: thin, on scipy and statsmodels."""
+"""The statistics of every comparison: thin, on scipy."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -67,12 +67,16 @@ def difference(values: ArrayLike, reference: ArrayLike) -> Estimate:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p-values corrected for their number by Holm's method, in the same order."""
-    if not len(p_values):
-        return []
-    from statsmodels.stats.multitest import multipletests
+    """Return p-values corrected for their number by Holm's method (1979), in the same order.
 
-    return [float(p) for p in multipletests(list(p_values), method="holm")[1]]
+    statsmodels, the twin in the tests, collects garbage in each call: 0.2 s beside 1,000 records.
+    """
+    p = np.asarray(p_values, float)
+    order = np.argsort(p)
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    corrected = np.empty_like(p)
+    corrected[order] = np.minimum(1.0, stepped)
+    return [float(x) for x in corrected]
 
 
 def paired_tests(scores: ArrayLike, reference: ArrayLike) -> NDArray[np.float64]:

@@ -120,9 +120,10 @@ def test_every_figure_is_drawn_and_listed(world, drawn):
             assert one.height < 8, one.stem
             assert len(one.caption) > 40
             assert one.runs or one.figure == "search"
-            pdf, png = ((world / "out" / file).read_bytes() for file in one.files)
+            pdf, png, svg = ((world / "out" / file).read_bytes() for file in one.files)
             assert pdf.startswith(b"%PDF")
             assert png.startswith(b"\x89PNG")
+            assert b"<svg" in svg and b"#ffffff" not in svg.split(b'<g id="axes_1">')[0]
 
 
 def test_a_second_build_elsewhere_gives_the_same_bytes_and_imports_no_torch(world, drawn):

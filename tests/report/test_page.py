@@ -1,16 +1,17 @@
 """The page without a browser: what stands in it, and what it is made of."""
 
 import cProfile
+import html
 import json
 import re
 import subprocess
 import sys
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 from fake_runs import fake_run, fake_study
-from page_material import draw, fill, many_runs
+from page_material import draw, many_runs
+from page_reading import name, plain, read
 
 from clear_bench.config.protocol import PROTOCOLS
 from clear_bench.report.web import write as page
@@ -22,62 +23,11 @@ from clear_bench.runs.record import records
 from clear_bench.utils.errors import UserError
 
 
-class Tables(HTMLParser):
-    """Reads each table's rows of cells as text, and the attributes of the button in each cell."""
-
-    def __init__(self):
-        super().__init__()
-        self.tables, self.inside = {}, False
-
-    def handle_starttag(self, tag, attrs):
-        value_of = dict(attrs)
-        if tag == "table":
-            self.rows = self.tables.setdefault(value_of["id"], [])
-        elif tag == "tr":
-            self.rows.append([])
-        elif tag in ("td", "th"):
-            self.rows[-1].append(["", None])
-            self.inside = True
-        elif tag == "button" and self.inside:
-            self.rows[-1][-1][1] = value_of.get("data-cell")
-
-    def handle_endtag(self, tag):
-        if tag in ("td", "th"):
-            self.inside = False
-
-    def handle_data(self, data):
-        if self.inside:
-            self.rows[-1][-1][0] += data
-
-
-def read(file):
-    """Return the page's tables and what its dialog knows."""
-    text = file.read_text(encoding="utf-8")
-    parser = Tables()
-    parser.feed(text)
-    dialog = re.search(r'<script type="application/json" id="known">(.*?)</script>', text, re.S)
-    return parser.tables, json.loads(dialog[1])
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """Return the folder of runs and the page of them."""
-    home = tmp_path_factory.mktemp("page")
-    fill(home / "runs")
-    draw(home / "out")
-    return home / "runs", page.write(Results.load(home / "runs"), "default", home / "out")
-
-
-def plain(text):
-    """Return a cell's text without its marks."""
-    return re.sub(r"†| \((best|second|significant)\)", "", text)
-
-
 def test_values_are_those_of_the_records(made):
     root, file = made
     tables, dialog = read(file)
     by_id = {r.run_id: r for _, r in records(root)}
-    head, *rows = tables["table-synthped-recognition_main-table"]
+    head, *rows = tables["default-synthped-recognition_main-table"]
     metric = {"mA": "mA", "Acc": "accuracy", "F1": "f1"}
     checked = 0
     for row in rows:
@@ -113,9 +63,9 @@ def test_every_number_agrees_with_the_seeds_behind_it(made):
 
 def test_a_run_that_is_not_there_is_seen(made):
     tables, dialog = read(made[1])
-    rows = {row[0][0]: row for row in tables["table-synthped-recognition_main-table"]}
-    assert {"clear", "vtb1"} <= set(rows)  # the small figure is that of a footnote
-    gap, place = next(row for label, row in rows.items() if label.startswith("alm"))[1]
+    rows = {name(row): row for row in tables["default-synthped-recognition_main-table"]}
+    assert {"CLEAR", "VTB"} <= set(rows)
+    gap, place = rows["ALM"][-1]
     assert gap.startswith(GAP)
     assert "seed 0 stale" in gap
     cell = dialog["cells"][int(place)]
@@ -124,10 +74,10 @@ def test_a_run_that_is_not_there_is_seen(made):
     text = made[1].read_text()
     assert "out of memory &lt;script&gt;" in text
     assert "<script>alert" not in text
-    variants = {row[0][0]: row for row in tables["table-synthped-ablation-lm_choice-table"]}
+    variants = {row[0][0]: row for row in tables["default-synthped-ablation-lm_choice-table"]}
     assert "no weights here" in variants["smollm21"][1][0]
-    head, first, *_ = tables["table-synthped-attributes-table"]
-    column = [text for text, _ in head].index("alm")
+    head, first, *_ = tables["default-synthped-attributes-table"]
+    column = [text for text, _ in head].index("ALM")
     assert "seed 0 stale" in first[column][0]
 
 
@@ -135,7 +85,7 @@ def test_a_variant_is_compared_with_the_reference_seed_by_seed(made):
     root, file = made
     tables, dialog = read(file)
     by_id = {r.run_id: r for _, r in records(root)}
-    head, reference, other = tables["table-synthped-ablation-depth-table"]
+    head, reference, other = tables["default-synthped-ablation-depth-table"]
     titles = [text for text, _ in head]
     assert reference[0][0] == "1 (reference)"
     delta, mean = other[titles.index("Δ mAP")], titles.index("mAP")
@@ -160,8 +110,8 @@ def test_checkpoints_are_compared_as_they_are_named(tmp_path):
         record = json.loads((folders[run_id] / RECORD).read_text())
         record["metrics"]["last"]["test"]["mAP"] += 0.01
         (folders[run_id] / RECORD).write_text(json.dumps(record))
-    tables, dialog = read(page.write(Results.load(root), "default", tmp_path / "out"))
-    head, *rows = tables["table-synthped-ablation-epoch-table"]
+    tables, dialog = read(page.write(Results.load(root), tmp_path / "out"))
+    head, *rows = tables["default-synthped-ablation-epoch-table"]
     text, place = rows[1][[t for t, _ in head].index("Δ mAP")]
     assert text.startswith("+1.00")
     assert dialog["cells"][int(place)]["values"] == ["+1.0000"] * 3
@@ -169,50 +119,31 @@ def test_checkpoints_are_compared_as_they_are_named(tmp_path):
 
 def test_protocols_have_tables_of_their_own(made):
     tables, _ = read(made[1])
-    keys = [key for key in tables if key.startswith("table-synthped-retrieval_main")]
+    keys = [key for key in tables if key.startswith("default-synthped-retrieval_main")]
     assert len(keys) == 2
-    assert [sum(r[0][0].startswith("asmr") for r in tables[key]) for key in keys] == [1, 1]
-    tabs = re.findall(
-        r'id="table-synthped-retrieval_main[-2]*-tab"[^>]*>([^<]*)<', made[1].read_text()
-    )
-    assert tabs[0].startswith("synthped retrieval: ")
-    assert "ap:mean" in tabs[0]
-    assert "ap:trapezoid" in tabs[1]
-
-
-def test_figures_stand_where_they_belong(made):
-    text = made[1].read_text()
-    assert made[1].parent.name == "out"
-    ablations = text[text.index('<section id="ablations"') : text.index('<section id="tables"')]
-    assert 'src="default/figures/deltas-synthped-depth.png"' in ablations
-    qualitative = text[
-        text.index('<section id="qualitative"') : text.index('<section id="protocols"')
-    ]
-    assert 'src="default/figures/qualitative-synthped-best.png"' in qualitative
-    assert text.count('src="default/figures/comparison-synthped-recognition.png"') == 1
-    assert all((made[1].parent / src).is_file() for src in re.findall(r'src="([^"]+)"', text))
-    assert "Runs: gone" in text
+    assert [sum(name(r) == "ASMR" for r in tables[key]) for key in keys] == [1, 1]
+    facets = [json.loads(html.unescape(found)) for found in
+              re.findall(r'id="default-synthped-retrieval_main[-2]*"[^>]*data-facets="([^"]*)"',
+                         made[1].read_text())]  # fmt: skip
+    protocols = [found.pop("protocol") for found in facets]
+    assert facets == 2 * [{"task": "retrieval", "data set": "synthped", "metrics": "main",
+                           "profile": "default"}]  # fmt: skip
+    assert "ap:mean" in protocols[0]
+    assert "ap:trapezoid" in protocols[1]
 
 
 def test_nothing_is_fetched_from_elsewhere(made):
     text = made[1].read_text()
-    assert not re.search(r"https?:|url\(|@import|//[a-z]+\.", text)
+    assert not re.search(
+        r"(src|srcset)=\"(?!data:)|url\(|@import|<link(?! rel=\"icon\" href=\"data:)", text
+    )
 
 
 def test_the_same_records_give_the_same_bytes(made, tmp_path):
     root, file = made
     draw(tmp_path)
-    again = page.write(Results.load(root), "default", tmp_path)
+    again = page.write(Results.load(root), tmp_path)
     assert again.read_bytes() == file.read_bytes()
-
-
-def test_another_profile_has_a_page_of_its_own(tmp_path):
-    fake_run(tmp_path / "runs", profile="smoke")
-    draw(tmp_path / "out", "smoke")
-    file = page.write(Results.load(tmp_path / "runs", "smoke"), "smoke", tmp_path / "out")
-    assert file == tmp_path / "out/smoke/index.html"
-    assert 'src="figures/comparison-synthped-recognition.png"' in file.read_text()
-    assert " ± " not in read(file)[0]["table-synthped-recognition_main-table"][1][1][0]  # one seed
 
 
 def test_a_broken_list_of_figures_is_one_line(tmp_path):
@@ -222,11 +153,11 @@ def test_a_broken_list_of_figures_is_one_line(tmp_path):
     for text in ("{", '[{"figure": "a"}]', '[{"files": ["a.pdf"], "note": ""}]', "3"):
         (folder / "figures.json").write_text(text)
         with pytest.raises(UserError, match=r"figures\.json: not a list of figures"):
-            page.write(Results.load(tmp_path / "runs"), "default", tmp_path / "out")
+            page.write(Results.load(tmp_path / "runs"), tmp_path / "out")
     draw(tmp_path / "new")
-    (tmp_path / "new/default/figures/deltas-synthped-depth.png").unlink()
-    with pytest.raises(UserError, match=r"deltas-synthped-depth\.png: no such picture"):
-        page.write(Results.load(tmp_path / "runs"), "default", tmp_path / "new")
+    (tmp_path / "new/default/figures/deltas-synthped-depth.svg").unlink()
+    with pytest.raises(UserError, match=r"deltas-synthped-depth\.svg: no such picture"):
+        page.write(Results.load(tmp_path / "runs"), tmp_path / "new")
     assert not (tmp_path / "out/index.html").exists()
 
 
@@ -243,7 +174,7 @@ def test_no_torch(made, tmp_path):
     code = (
         "import sys; from pathlib import Path; from clear_bench.report.web import write as page;"
         "from clear_bench.results.load import Results;"
-        f"page.write(Results.load(Path({str(made[0])!r})), 'default', Path({str(tmp_path)!r}));"
+        f"page.write(Results.load(Path({str(made[0])!r})), Path({str(tmp_path)!r}));"
         "sys.exit(sum(m in sys.modules for m in ('torch', 'mlflow', 'optuna', 'mmengine')))"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
@@ -253,6 +184,6 @@ def test_a_thousand_records_take_seconds(made, tmp_path):
     """In calls, of which there are three millions; the seconds are for ``tests/benchmarks``."""
     profile = cProfile.Profile(builtins=False)
     many = many_runs(Results.load(made[0]), 334)
-    file = profile.runcall(page.write, many, "default", tmp_path)
+    file = profile.runcall(page.write, many, tmp_path)
     assert sum(entry.callcount for entry in profile.getstats()) < 10_000_000
-    assert len(read(file)[0]["table-synthped-recognition_main-table"]) == 335
+    assert len(read(file)[0]["default-synthped-recognition_main-table"]) == 335

@@ -122,7 +122,7 @@ def test_only_what_the_same_protocol_made_is_subtracted(tmp_path):
                         "last epoch here"),
         "select:oracle-on-test.mA": (True, ""),
     }  # fmt: skip
-    assert "select:oracle-on-test" in tables[-1].caption  # it comes last
+    assert "select:oracle-on-test" in tables[-1].details  # it comes last
 
 
 def test_every_published_protocol_is_understood():
@@ -153,7 +153,7 @@ def test_daggers_are_paired_tests_with_holm(bench):
     rows = {row.label: row for row in table.rows}
     assert not rows["clear"].cells[-1].dagger  # the best itself
     assert rows["chance"].cells[-1].dagger
-    assert "† differs from clear at 5 %" in table.caption
+    assert "† differs from CLEAR at 5 %" in table.details
 
 
 def test_what_cannot_be_tested_is_said(tmp_path):
@@ -161,7 +161,7 @@ def test_what_cannot_be_tested_is_said(tmp_path):
     for folder in (f.parent for f in tmp_path.rglob(f"clear-*/{RECORD}")):
         (folder / "predictions.npz").unlink()
     (table,) = build(Results.load(tmp_path), "recognition_main")
-    assert "No test against clear: " in table.caption
+    assert "No test against CLEAR: " in table.details
     assert not any(cell.dagger for row in table.rows for cell in row.cells)
 
 

@@ -260,11 +260,27 @@ SOURCE = Source(
         "pictures: Market-1501-v15.09.15, from the project page of Zheng et al., for research "
         "only; labels: market_attribute.mat of github.com/vana77/Market-1501_Attribute"
     ),
-    cite=(
-        "Zheng et al., Scalable Person Re-identification: A Benchmark, ICCV 2015; Lin et al., "
-        "Improving Person Re-identification by Attribute and Identity Learning, Pattern "
-        "Recognition 2019"
-    ),
+    cite="Zheng et al., ICCV 2015; attributes: Lin et al., Pattern Recognition 2019",
+    papers=[
+        {
+            "authors": "Zheng, Liang and Shen, Liyue and Tian, Lu and Wang, Shengjin and Wang, "
+            "Jingdong and Tian, Qi",
+            "title": "Scalable Person Re-identification: A Benchmark",
+            "venue": "ICCV",
+            "year": 2015,
+            "read": "BibTeX that the project page asks for, in repositories that cite it",
+        },
+        {
+            "authors": "Lin, Yutian and Zheng, Liang and Zheng, Zhedong and Wu, Yu and Hu, "
+            "Zhilan and Yan, Chenggang and Yang, Yi",
+            "title": "Improving Person Re-identification by Attribute and Identity Learning",
+            "venue": "PR",
+            "year": 2019,
+            "arxiv": "1703.07220",
+            "doi": "10.1016/j.patcog.2019.06.006",
+            "read": "README of vana77/Market-1501_Attribute",
+        },
+    ],
     official={
         "ids6/30": {**COUNTS, **CATEGORIES},
         "ids6/27": COUNTS,

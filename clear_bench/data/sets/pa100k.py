@@ -91,6 +91,17 @@ SOURCE = Source(
     label_sets=("26",),
     obtain=("from github.com/xh-liu/HydraPlus-Net (annotation.mat and data.zip), under CC BY 4.0"),
     cite="Liu et al., HydraPlus-Net: Attentive Deep Features for Pedestrian Analysis, ICCV 2017",
+    papers=[
+        {
+            "authors": "Liu, Xihui and Zhao, Haiyu and Tian, Maoqing and Sheng, Lu and Shao, "
+            "Jing and Yan, Junjie and Wang, Xiaogang",
+            "title": "HydraPlus-Net: Attentive Deep Features for Pedestrian Analysis",
+            "venue": "ICCV",
+            "year": 2017,
+            "url": "https://github.com/xh-liu/HydraPlus-Net",
+            "read": "README of xh-liu/HydraPlus-Net",
+        },
+    ],
     official={
         "official/26": {
             "images": 100000,

@@ -252,6 +252,17 @@ SOURCE = Source(
         "research use only; PETA.mat and numbered images as used by the field's code"
     ),
     cite="Deng et al., Pedestrian Attribute Recognition At Far Distance, ACM Multimedia 2014",
+    papers=[
+        {
+            "authors": "Deng, Y. and Luo, P. and Loy, C. C. and Tang, X.",
+            "title": "Pedestrian Attribute Recognition At Far Distance",
+            "venue": "ACM MM",
+            "year": 2014,
+            "pages": "789-792",
+            "url": "http://mmlab.ie.cuhk.edu.hk/projects/PETA.html",
+            "read": "README of the release; reference lists",
+        },
+    ],
     official=OFFICIAL,
     files=FILES,
     digests=DIGESTS,

@@ -181,6 +181,17 @@ SOURCE = Source(
         "rapdataset.com), for academic research only"
     ),
     cite="Li et al., A Richly Annotated Dataset for Pedestrian Attribute Recognition, 2016",
+    papers=[
+        {
+            "authors": "Li, Dangwei and Zhang, Zhang and Chen, Xiaotang and Ling, Haibin and "
+            "Huang, Kaiqi",
+            "title": "A Richly Annotated Dataset for Pedestrian Attribute Recognition",
+            "venue": "arXiv",
+            "year": 2016,
+            "arxiv": "1603.07054",
+            "read": "reference lists that name arXiv 1603.07054",
+        },
+    ],
     official={
         f"{split}/{labels}": {
             "images": IMAGES,

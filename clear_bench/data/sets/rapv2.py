@@ -166,6 +166,19 @@ SOURCE = Source(
         "Li et al., A Richly Annotated Pedestrian Dataset for Person Retrieval in Real "
         "Surveillance Scenarios, IEEE TIP 2019"
     ),
+    papers=[
+        {
+            "authors": "Li, Dangwei and Zhang, Zhang and Chen, Xiaotang and Huang, Kaiqi",
+            "title": "A Richly Annotated Pedestrian Dataset for Person Retrieval in Real "
+            "Surveillance Scenarios",
+            "venue": "TIP",
+            "year": 2019,
+            "volume": "28",
+            "pages": "1575-1590",
+            "url": "https://ieeexplore.ieee.org/document/8510891",
+            "read": "README of dangweili/RAP; BibTeX in a repository of RAPv2 tools",
+        },
+    ],
     official={
         **{f"{split}/{labels}": PARTS for split in RANDOM for labels in LABEL_SETS},
         **{f"zs/{labels}": ZS for labels in LABEL_SETS},

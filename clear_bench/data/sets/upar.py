@@ -231,6 +231,18 @@ SOURCE = Source(
         "Specker et al., UPAR: Unified Pedestrian Attribute Recognition and Person Retrieval, "
         "WACV 2023"
     ),
+    papers=[
+        {
+            "authors": "Specker, Andreas and Cormier, Mickael and Beyerer, Jürgen",
+            "title": "UPAR: Unified Pedestrian Attribute Recognition and Person Retrieval",
+            "venue": "WACV",
+            "year": 2023,
+            "pages": "981-990",
+            "arxiv": "2209.02522",
+            "url": "https://github.com/speckean/upar_dataset",
+            "read": "README of speckean/upar_dataset and upar_challenge",
+        },
+    ],
     official={
         "all/40": {
             "images": 131076,

@@ -154,7 +154,9 @@ def strip(axis: Axes, pixels: NDArray[np.uint8], top: float) -> None:
         top: Of the row, in inches.
     """
     gap = round(PICTURE[1] * (STEP - SHOWN[0]) / SHOWN[0])
-    padded = np.pad(pixels, ((0, 0), (0, 0), (0, gap), (0, 0)), constant_values=255)
+    seen = np.full((*pixels.shape[:3], 1), 255, pixels.dtype)
+    opaque = np.concatenate([pixels, seen], axis=3)
+    padded = np.pad(opaque, ((0, 0), (0, 0), (0, gap), (0, 0)))  # gaps are see-through
     row = np.concatenate(list(padded), axis=1)
     right = NAMES + row.shape[1] * SHOWN[0] / PICTURE[1]
     axis.imshow(row, extent=(NAMES, right, top + SHOWN[1], top), aspect="auto",

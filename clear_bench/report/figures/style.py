@@ -15,7 +15,10 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from clear_bench.utils.files import write_bytes
@@ -73,6 +76,7 @@ RC: dict[str, Any] = {
     "svg.hashsalt": "clear-bench",
 }
 DPI = 200
+SVG_DPI = 72  # what an SVG's own unit is; its pictures are kept as they are
 
 
 @contextmanager
@@ -103,7 +107,7 @@ def canvas(
 
 
 def write(figure: Figure, path: Path) -> list[Path]:
-    """Write a picture as PDF and PNG, whole or not at all; the same picture gives the same bytes.
+    """Write a picture as PDF, PNG and SVG, each whole or not at all and the same bytes each time.
 
     Args:
         figure: The picture.
@@ -112,7 +116,7 @@ def write(figure: Figure, path: Path) -> list[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     settle(figure)
     written = []
-    for suffix, print_to in ((".pdf", _print_pdf), (".png", _print_png)):
+    for suffix, print_to in ((".pdf", _print_pdf), (".png", _print_png), (".svg", _print_svg)):
         stream = io.BytesIO()
         print_to(figure, stream)
         file = path.with_name(path.name + suffix)
@@ -130,6 +134,23 @@ def _print_pdf(figure: Figure, stream: io.BytesIO) -> None:
 def _print_png(figure: Figure, stream: io.BytesIO) -> None:
     figure.set_dpi(DPI)
     FigureCanvasAgg(figure).print_png(stream, metadata={"Software": None})
+
+
+def _print_svg(figure: Figure, stream: io.BytesIO) -> None:
+    """Print for a page, whose own colour is behind it where paper would be."""
+    figure.set_dpi(SVG_DPI)
+    grounds = [figure.patch, *(axis.patch for axis in figure.axes)]
+    seen = [ground for ground in grounds if ground.get_visible() and _is_white(ground)]
+    for ground in seen:
+        ground.set_visible(False)
+    FigureCanvasSVG(figure).print_svg(stream, metadata={"Creator": None, "Date": None})
+    for ground in seen:
+        ground.set_visible(True)
+
+
+def _is_white(ground: Patch) -> bool:
+    """Return whether a picture's ground has the colour of paper."""
+    return to_hex(ground.get_facecolor()) == "#ffffff"
 
 
 def settle(figure: Figure) -> None:

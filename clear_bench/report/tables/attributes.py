@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from clear_bench.report.bibliography import dataset_title, row_title
 from clear_bench.report.tables.marks import mark_rows
 from clear_bench.report.tables.methods import notes_of, protocol_words, seeds_words, stem
 from clear_bench.report.tables.model import Cell, Column, Row, Table, TableSpec, cell
@@ -23,16 +24,19 @@ def by_attribute(results: Results, spec: TableSpec, name: str, caption: str) -> 
                 continue
             names = shown[0].attributes(spec.sort)[0]
             ordered = sorted(groups, key=lambda g: _falling_mean(g, spec.sort))
-            columns = [spec.columns[0], *(replace(spec.columns[1], head=g.label) for g in ordered)]
+            columns = [
+                spec.columns[0],
+                *(replace(spec.columns[1], head=row_title(g.label, g.method)) for g in ordered),
+            ]
             rows = [_attribute_row(k, names, shown[0], ordered, columns) for k in range(len(names))]
-            sentences = f"{dataset}, test split, per cent. {of_means(groups)} "
-            sentences += "Bold best of the row, underlined second. "
-            sentences += _unknown(shown[0]) + protocol_words(groups[0].protocol)
+            details = f"{of_means(groups)} Bold best of the row, underlined second. "
+            details += _unknown(shown[0]) + protocol_words(groups[0].protocol)
             tables.append(
                 Table(
-                    name, stem(dataset, name, place), dataset, f"{caption} {sentences}",
+                    name, stem(dataset, name, place), dataset,
+                    f"{caption} {dataset_title(dataset)}, test split, per cent.",
                     "attribute", tuple(columns), mark_rows(rows, columns), rotate=True,
-                    notes=_lacks(ordered),
+                    notes=_lacks(ordered), details=details,
                 )
             )  # fmt: skip
     return tables
@@ -53,7 +57,9 @@ def _lacks(groups: Sequence[Group]) -> tuple[str, ...]:
     labels_by_note: dict[str, list[str]] = {}
     for group in groups:
         if group.gaps:
-            labels_by_note.setdefault("; ".join(notes_of(group)), []).append(group.label)
+            labels_by_note.setdefault("; ".join(notes_of(group)), []).append(
+                row_title(group.label, group.method)
+            )
     return tuple(f"{', '.join(labels)}: {note}" for note, labels in labels_by_note.items())
 
 

@@ -1,7 +1,9 @@
 """From names to tables: loads the specs of ``reports/specs/`` and carries them out."""
 
 import inspect
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from clear_bench.config import plugins
 from clear_bench.report.tables.model import Row, Table, TableSpec
@@ -12,18 +14,20 @@ from clear_bench.utils.errors import UserError, unknown
 KIND = "table"
 
 
-def build(results: Results, name: str) -> list[Table]:
+def build(results: Results, name: str, **options: Any) -> list[Table]:
     """Return the tables of a spec.
 
     Args:
         results: What they are made of.
         name: File name of the spec.
+        options: Take the place of the spec's own.
 
     Raises:
         UserError: If there is no such spec.
     """
     module = plugins.load(KIND, name)
     spec: TableSpec = module.TABLE
+    spec = replace(spec, options={**spec.options, **options})
     caption = " ".join(inspect.cleandoc(module.__doc__ or "").split())
     return spec.build(results, spec, name, caption)
 
@@ -38,20 +42,25 @@ def in_order() -> list[str]:
     return sorted(plugins.available(KIND), key=lambda n: (plugins.load(KIND, n).TABLE.order, n))
 
 
-def chosen(results: Results, name: str) -> list[Table]:
+def chosen(results: Results, name: str, **options: Any) -> list[Table]:
     """Return the tables that a word means: a spec's, or the one with that file name.
+
+    Args:
+        results: What they are made of.
+        name: The word.
+        options: See `build`.
 
     Raises:
         UserError: If it means none; the nearest names are said.
     """
     specs = plugins.available(KIND)
     if name in specs:
-        tables = build(results, name)
+        tables = build(results, name, **options)
         if not tables:
             raise UserError(f"{name}: no run that this table could show")
         return tables
     spec = next((s for s in sorted(specs, key=len, reverse=True) if f"-{s}" in name), None)
-    tables = build(results, spec) if spec else []
+    tables = build(results, spec, **options) if spec else []
     tables = [table for table in tables if table.stem == name]
     if not tables:
         raise unknown("table", name, [*specs, *(t.stem for t in tables)])
@@ -77,7 +86,7 @@ def find_column(table: Table, head: str) -> int:
     Raises:
         UserError: If there is none; the nearest heads are said.
     """
-    heads = [c.head for c in table.columns]
+    heads = [c.name for c in table.columns]
     if head not in heads:
         raise unknown(f"column of {table.stem}", head, heads)
     return heads.index(head)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from math import isnan
 
 from clear_bench.config.dataset_name import in_files
+from clear_bench.report.bibliography import dataset_title, row_title
 from clear_bench.report.tables.marks import mark_columns
 from clear_bench.report.tables.model import Column, Row, Table, TableSpec, cell
 from clear_bench.results.groups import Group
@@ -27,12 +28,12 @@ def by_method(results: Results, spec: TableSpec, name: str, caption: str) -> lis
             unsorted = [_row(group, spec.columns) for group in groups]
             rows = falling(unsorted, [_order(group, spec) for group in groups])
             marked, legend = _tested(groups, mark_columns(rows, spec.columns), spec)
-            facts = f"{dataset}, test split, per cent. {seeds_words(groups)} {legend}"
+            details = [seeds_words(groups), legend, protocol_words(groups[0].protocol)]
             tables.append(
                 Table(
                     name, stem(dataset, name, place), dataset,
-                    f"{caption} {facts} {protocol_words(groups[0].protocol)}",
-                    "method", spec.columns, marked,
+                    f"{caption} {dataset_title(dataset)}, test split, per cent.",
+                    "method", spec.columns, marked, details=" ".join(filter(None, details)),
                 )
             )  # fmt: skip
     return tables
@@ -45,13 +46,14 @@ def by_cost(results: Results, spec: TableSpec, name: str, caption: str) -> list[
         for task, note in spec.options["notes"].items():
             for place, groups in enumerate(results.by_protocol(dataset, task)):
                 rows = [_cost_row(group, spec.columns) for group in groups]
-                sentences = f"Attribute {task} on {dataset}. {seeds_words(groups)} "
-                sentences += hardware(groups)
+                details = [seeds_words(groups), hardware(groups), note]
+                details.append(protocol_words(groups[0].protocol))
                 tables.append(
                     Table(
                         name, stem(dataset, f"{name}-{task}", place), dataset,
-                        f"{caption} {sentences} {note} {protocol_words(groups[0].protocol)}",
+                        f"{caption} Attribute {task} on {dataset_title(dataset)}.",
                         "method", spec.columns, tuple(rows),
+                        details=" ".join(filter(None, details)),
                     )
                 )  # fmt: skip
     return tables
@@ -122,14 +124,14 @@ def _row(group: Group, columns: Sequence[Column]) -> Row:
         cell(group.estimate(c.metric), c, tuple(group.run_ids), protocol=group.protocol)
         for c in columns
     )
-    return Row(group.label, cells, notes_of(group))
+    return Row(group.label, cells, notes_of(group), group.method)
 
 
 def _cost_row(group: Group, columns: Sequence[Column]) -> Row:
     """Return the row of a method's costs."""
     ids = tuple(group.run_ids)
     cells = tuple(cell(group.cost(c.metric), c, ids, protocol=group.protocol) for c in columns)
-    return Row(group.label, cells, notes_of(group))
+    return Row(group.label, cells, notes_of(group), group.method)
 
 
 def _order(group: Group, spec: TableSpec) -> float:
@@ -152,9 +154,10 @@ def _tested(
     if best is None:
         return rows, ""
     reference = next(g for g in groups if g.label == best)
+    title = row_title(best, reference.method)
     comparison = compare(groups, reference, [c.metric for c in spec.columns])
     if best in comparison.untested:
-        return rows, f"{MARKS} No test against {best}: {_short(comparison.untested[best])}."
+        return rows, f"{MARKS} No test against {title}: {_short(comparison.untested[best])}."
     daggered = []
     for row in rows:
         cells = [
@@ -164,7 +167,7 @@ def _tested(
         reason = comparison.untested.get(row.label)
         notes = (*row.notes, *([f"not tested: {_short(reason)}"] if reason else []))
         daggered.append(replace(row, cells=tuple(cells), notes=notes))
-    return tuple(daggered), f"{MARKS} {explanation(spec.task, best)} {how(spec.task)}"
+    return tuple(daggered), f"{MARKS} {explanation(spec.task, title)} {how(spec.task)}"
 
 
 def _short(reason: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from math import isnan, nan
 from typing import TYPE_CHECKING, Any
 
+from clear_bench.report.bibliography import row_title
 from clear_bench.results.statistics import Estimate
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class Column:
         scale: Factor of the record's value: 100 makes per cent of a fraction.
         spread: Whether ± is shown.
         sign: Whether + is written.
+        over: What stands above several columns at once, the name of a data set.
     """
 
     head: str
@@ -34,6 +36,12 @@ class Column:
     scale: float = 100.0
     spread: bool = True
     sign: bool = False
+    over: str = ""
+
+    @property
+    def name(self) -> str:
+        """What tells it from all others of its table."""
+        return f"{self.over} {self.head}".strip()
 
 
 @dataclass(frozen=True)
@@ -83,11 +91,24 @@ class Row:
         label: Its name.
         cells: One a column.
         notes: Footnotes, for instance why it has gaps.
+        method: File name of the method that it is about; "" for any other row.
+        section: What it stands under, where rows are in groups.
+        facts: Words of `Table.facts`.
+        shaded: Whether it stands out as the paper's own.
     """
 
     label: str
     cells: tuple[Cell, ...]
     notes: tuple[str, ...] = ()
+    method: str = ""
+    section: str = ""
+    facts: tuple[str, ...] = ()
+    shaded: bool = False
+
+    @property
+    def title(self) -> str:
+        """Its name in print."""
+        return row_title(self.label, self.method) if self.method else self.label
 
 
 @dataclass(frozen=True)
@@ -98,12 +119,16 @@ class Table:
         spec: Key of its spec.
         stem: Name of its files, without suffix.
         dataset: What it is about.
-        caption: What it shows, by which protocol, over how many seeds, what its marks mean.
+        caption: What it shows, in short.
         head: What stands above the rows' names.
         columns: Of its cells.
         rows: From top to bottom.
         rotate: Whether the heads stand upright, for many narrow columns.
         notes: Footnotes of the whole table.
+        details: By which protocol, over how many seeds, what its marks mean.
+        facts: Heads of columns of words between the rows' names and the numbers.
+        style: Whose pages it is set for, of `clear_bench.report.tables.layout.STYLES`; "" for
+            the page of the report's own PDF.
     """
 
     spec: str
@@ -115,6 +140,14 @@ class Table:
     rows: tuple[Row, ...]
     rotate: bool = False
     notes: tuple[str, ...] = ()
+    details: str = ""
+    facts: tuple[str, ...] = ()
+    style: str = ""
+
+    @property
+    def words(self) -> str:
+        """Caption and details."""
+        return f"{self.caption} {self.details}".strip()
 
 
 Build = Callable[["Results", "TableSpec", str, str], list[Table]]

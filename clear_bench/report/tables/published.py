@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from clear_bench.config.plugins import folder
+from clear_bench.report.bibliography import dataset_title
 from clear_bench.report.tables.attributes import of_means
 from clear_bench.report.tables.methods import falling, notes_of, protocol_words, stem
 from clear_bench.report.tables.model import Cell, Column, Row, Table, TableSpec, cell
@@ -33,14 +34,14 @@ def against_published(results: Results, spec: TableSpec, name: str, caption: str
             places = enumerate(results.by_protocol(dataset, task)) if wanted else ()
             for place, groups in places:
                 rows = _published_rows(wanted, groups, columns)
-                sentences = f"Attribute {task} on {dataset}, test split, per cent. "
-                sentences += f"{of_means(groups)} pub.: published. Ours: "
-                sentences += protocol_words(groups[0].protocol)
+                details = f"{of_means(groups)} pub.: published. Ours: "
+                details += protocol_words(groups[0].protocol)
+                where = f"Attribute {task} on {dataset_title(dataset)}, test split, per cent."
                 heads = tuple(part for column in columns for part in _triple(column))
                 tables.append(
                     Table(
                         name, stem(dataset, f"{name}-{task}", place), dataset,
-                        f"{caption} {sentences}", "method", heads, rows,
+                        f"{caption} {where}", "method", heads, rows, details=details,
                     )
                 )  # fmt: skip
     return tables
@@ -74,10 +75,12 @@ def _published_rows(
         group = recipe.get(method)
         unlike = list(differences(protocol, group)) if group else []
         cells = [c for column in columns for c in _cells(numbers, group, column, not unlike)]
-        notes = [f"published: {protocol}; {source}", *_f1_note(numbers)]
+        notes = [f"published: {protocol}; {source}", *f1_note(numbers)]
         notes += [f"not compared: {'; '.join(unlike)}"] if unlike else []
         notes += notes_of(group) if group else ["ours: not run"]
-        rows.append(Row(f"{method}, {protocol.partition(';')[0]}", tuple(cells), tuple(notes)))
+        rows.append(
+            Row(f"{method}, {protocol.partition(';')[0]}", tuple(cells), tuple(notes), method)
+        )
     return falling(rows, [row.cells[0].value for row in rows])
 
 
@@ -99,12 +102,12 @@ def differences(protocol: str, group: Group) -> Iterator[str]:
         "selection": next((SELECTED[f] for f in facts if f in SELECTED), "not stated"),
         "threshold": "0.5",
     }
-    for name, ours in _ours(group.runs[0].record.config).items():
+    for name, ours in protocol_of(group.runs[0].record.config).items():
         if theirs[name] != ours:
             yield f"{name}: {theirs[name]} there, {ours} here"
 
 
-def _ours(config: Mapping[str, Any]) -> dict[str, str]:
+def protocol_of(config: Mapping[str, Any]) -> dict[str, str]:
     """Return the facts of `differences` of one of our runs, an older one's too."""
     split, rules = config["data"]["split"], config["protocol"]
     kinds = {"random": "random split", "official": "official split", "zs": "zero-shot split"}
@@ -138,7 +141,7 @@ def _cells(
     return [theirs, ours, Cell(ours.value - theirs.value, n=ours.n, protocol=ours.protocol)]
 
 
-def _f1_note(numbers: Sequence[dict[str, str]]) -> list[str]:
+def f1_note(numbers: Sequence[dict[str, str]]) -> list[str]:
     """Return what F1 means in a published row, where it is not that of the means."""
     conventions = {r["f1_convention"] for r in numbers} - {"", "of_means"}
     meanings = {

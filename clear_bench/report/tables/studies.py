@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import isnan
 
+from clear_bench.config.plugins import title_of
+from clear_bench.report.bibliography import dataset_title
 from clear_bench.report.tables.marks import mark_columns
 from clear_bench.report.tables.methods import falling, notes_of, protocol_words, seeds_words, stem
 from clear_bench.report.tables.model import Cell, Column, Row, Table, TableSpec, cell
@@ -11,7 +13,7 @@ from clear_bench.results.groups import Group
 from clear_bench.results.load import Results
 from clear_bench.results.significance import Comparison, compare, explanation, how
 from clear_bench.results.statistics import Estimate, difference
-from clear_bench.runs.study_result import StudyResult
+from clear_bench.runs.study_result import StudyResult, VariantResult
 
 HEADS = {
     "mA": "mA", "accuracy": "Acc", "precision": "Prec", "recall": "Rec", "f1": "F1",
@@ -31,9 +33,10 @@ def by_variant(results: Results, spec: TableSpec, name: str, caption: str) -> li
 
 def _study_table(results: Results, study: StudyResult, name: str, caption: str) -> Table:
     """Return the table of one study."""
-    groups = [results.variant(study, v) for v in study.variants]
-    checkpoints = [v.checkpoint for v in study.variants]
-    place = next((k for k, v in enumerate(study.variants) if v.reference), 0)
+    variants = shown_variants(study)
+    groups = [results.variant(study, v) for v in variants]
+    checkpoints = [v.checkpoint for v in variants]
+    place = next((k for k, v in enumerate(variants) if v.reference), 0)
     base, base_point = groups[place], checkpoints[place]
     metrics = [Column(HEADS.get(m, m), m) for m in study.metrics]
     first = metrics[0].head
@@ -49,21 +52,57 @@ def _study_table(results: Results, study: StudyResult, name: str, caption: str) 
         _variant_row(group, point, base, base_point, metrics, tests, weights)
         for group, point in zip(groups, checkpoints, strict=True)
     ]
-    sentences = [study.question, f"{study.method} on {study.dataset}, test split, per cent."]
-    sentences += [caption, seeds_words(groups)]
-    sentences += [
+    where = f"{title_of(study.method)} on {dataset_title(study.dataset)}, test split, per cent."
+    details = [
+        caption,
+        seeds_words(groups),
         f"Δ is to the reference, {base.label}, paired by seed.",
         f"{INTERVAL}: of the mean {first}; p: that {first} is the reference's, Holm-corrected.",
         "Bold best, underlined second.",
         explanation(study.task, base.label),
         how(study.task),
+        protocol_words(base.protocol),
     ]
-    sentences += [protocol_words(base.protocol)]
     return Table(
-        name, stem(study.dataset, f"{name}-{study.study}"), study.dataset, " ".join(sentences),
+        name, stem(study.dataset, f"{name}-{study.study}"), study.dataset,
+        f"{study.question} {where}",
         ", ".join(f.rpartition(".")[2] for f in study.factors), tuple(shown),
-        mark_columns(rows, shown),
+        mark_columns(rows, shown), notes=_on_search(study), details=" ".join(details),
     )  # fmt: skip
+
+
+def shown_variants(study: StudyResult) -> list[VariantResult]:
+    """Return the variants that are rows; the best values that a search found are one.
+
+    After a search, variants that nobody asked for are none; the reference always is.
+    """
+    if study.search is None:
+        return list(study.variants)
+    asked = [v for v in study.variants if v.runs or v.reference or v.status != "missing"]
+    best = {key: f"{value:.4g}" for key, value in sorted(study.search.best.items())}
+    words = ", ".join(f"{key.rpartition('.')[2]}={value}" for key, value in best.items())
+    found = VariantResult(
+        label=f"searched: {words}", levels=dict(study.search.best), status="finished",
+        overrides=dict(study.search.best), runs=study.search.runs,
+    )  # fmt: skip
+    return [*asked, found]
+
+
+def _on_search(study: StudyResult) -> tuple[str, ...]:
+    """Return the notes on a search: its budget, what it saw on val, which variants are no rows."""
+    search = study.search
+    if search is None:
+        return ()
+    values = [t.val for t in search.trials if t.state == "complete" and t.val is not None]
+    seen, metric = "", HEADS.get(search.metric, search.metric)
+    if values:
+        seen = f", whose best has {metric} {100 * max(values):.2f} on val"
+    notes = [f"searched: by {len(search.trials)} trials on val, one seed{seen}; then trained on "
+             "all seeds and tested once"]  # fmt: skip
+    unasked = len(study.variants) - len(shown_variants(study)) + 1
+    if unasked:
+        notes.append(f"{unasked} variants of the study were not asked for")
+    return tuple(notes)
 
 
 def _trainable(groups: Sequence[Group]) -> bool:
@@ -172,6 +211,7 @@ def _domain_table(
     names = sorted(domains)
     columns = [replace(spec.columns[0], head=domain) for domain in names]
     by_label = {d: {g.label: g for g in domains[d]} for d in names}
+    methods = {g.label: g.method for groups in domains.values() for g in groups}
     labels = sorted({label for groups in by_label.values() for label in groups})
     rows = []
     for label in labels:
@@ -185,12 +225,12 @@ def _domain_table(
             summary = group.estimate(column.metric)
             cells.append(cell(summary, column, tuple(group.run_ids), protocol=group.protocol))
             notes += [f"{domain}: {note}" for note in notes_of(group)]
-        rows.append(Row(label, tuple(cells), tuple(notes)))
+        rows.append(Row(label, tuple(cells), tuple(notes), methods[label]))
     ordered = falling(rows, [row.cells[0].value for row in rows])
     everyone = [g for groups in domains.values() for g in groups]
-    sentences = f"{dataset}, per cent. {seeds_words(everyone)} Bold best, underlined second. "
+    details = f"{seeds_words(everyone)} Bold best, underlined second. {protocol_words(rule)}"
     return Table(
         name, stem(dataset, name, place), dataset,
-        f"{caption} {sentences}{protocol_words(rule)}", "method", tuple(columns),
-        mark_columns(ordered, columns),
+        f"{caption} {dataset_title(dataset)}, per cent.", "method", tuple(columns),
+        mark_columns(ordered, columns), details=details,
     )  # fmt: skip

@@ -5,27 +5,29 @@ import io
 from collections.abc import Sequence
 from math import isnan
 from pathlib import Path
-from string import ascii_lowercase
 
+from clear_bench.report.tables import layout
+from clear_bench.report.tables.as_json import table_json
 from clear_bench.report.tables.model import Cell, Column, Table, number
+from clear_bench.report.tables.text import escape, numbered
 from clear_bench.utils.files import write_text
+from clear_bench.utils.terminal import print_table
 
-SPECIAL = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "_": r"\_\allowbreak{}", "&": r"\&",
-    "%": r"\%", "#": r"\#", "$": r"\$", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    "|": r"\textbar\allowbreak{}", ":": r":\allowbreak{}", "<": r"\textless{}",
-    ">": r"\textgreater{}", "±": r"$\pm$", "Δ": r"$\Delta$", "†": r"$\dagger$", "↑": r"$\uparrow$",
-    "−": r"$-$", "–": "--", "\n": " ",
-}  # fmt: skip
 CSS = {"best": "textbf:--rwrap;", "second": "underline:--rwrap;", "": ""}
+STYLE_OF = {"best": "bold", "second": "underline", "": ""}
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 MANY = 8  # columns that stand closer together
-LATIN = 0x17F  # what pdflatex sets without more packages
 
 
 def latex(table: Table) -> str:
-    """Return a floating booktabs table; one that is too wide or too high is scaled to fit."""
-    notes = _numbered(table)
+    """Return a floating booktabs table.
+
+    One for a style of `clear_bench.report.tables.layout` is never scaled; another one that is too
+    wide or too high is.
+    """
+    if table.style:
+        return layout.latex(table)
+    notes = numbered(table)
     lines = [
         r"\begin{table*}[!htbp]",
         r"\centering",
@@ -37,9 +39,9 @@ def latex(table: Table) -> str:
         _tabular(table, notes).rstrip("\n"),
         r"\end{adjustbox}",
     ]
-    if notes or table.notes:
-        footnotes = [rf"\textsuperscript{{{mark}}}~{escape(text)}" for text, mark in notes.items()]
-        footnotes += [escape(text) for text in table.notes]
+    footnotes = [escape(text) for text in (table.details, *table.notes) if text]
+    footnotes += [rf"\textsuperscript{{{mark}}}~{escape(text)}" for text, mark in notes.items()]
+    if footnotes:
         lines += [
             r"\par\smallskip",
             r"\begin{minipage}{\linewidth}\footnotesize\raggedright",
@@ -56,7 +58,7 @@ def _tabular(table: Table, notes: dict[str, str]) -> str:
     heads = [escape(c.head) for c in table.columns]
     if table.rotate:
         heads = [rf"\rotatebox{{90}}{{{head}}}" for head in heads]
-    body = [[_latex_name(row.label, row.notes, notes), *_latex_cells(row.cells, table.columns)]
+    body = [[_latex_name(row.title, row.notes, notes), *_latex_cells(row.cells, table.columns)]
             for row in table.rows]  # fmt: skip
     frame = pd.DataFrame(body, columns=range(len(heads) + 1), dtype=object)
     css = pd.DataFrame(
@@ -90,29 +92,25 @@ def _minus(text: str) -> str:
     return f"$-${text[1:]}" if text[:1] == "-" and text[1:2].isdigit() else text
 
 
-def escape(text: str) -> str:
-    """Return text that LaTeX prints as it is; what pdflatex cannot print becomes its code."""
-    return "".join(
-        SPECIAL.get(c, c if c.isprintable() and ord(c) <= LATIN else rf"\texttt{{U+{ord(c):04X}}}")
-        for c in text
-    )
-
-
 def markdown(table: Table) -> str:
     """Return a Markdown table under its caption; second places are underlined by HTML."""
-    notes = _numbered(table)
-    lines = [[_head(table.head), *(_head(c.head) for c in table.columns)]]
-    lines.append(["---", *("---:" for _ in table.columns)])
+    notes = numbered(table)
+    lines = [[_head(h) for h in (table.head, *table.facts, *(c.name for c in table.columns))]]
+    lines.append([*("---" for _ in (0, *table.facts)), *("---:" for _ in table.columns)])
     for row in table.rows:
         marks = ",".join(notes[text] for text in row.notes)
-        name = _plain(row.label) + (f" <sup>{marks}</sup>" if marks else "")
+        name = _plain(row.title) + (f" <sup>{marks}</sup>" if marks else "")
         lines.append(
-            [name, *(_marked(c, k) for c, k in zip(row.cells, table.columns, strict=True))]
+            [
+                name,
+                *map(_plain, row.facts),
+                *(_marked(c, k) for c, k in zip(row.cells, table.columns, strict=True)),
+            ]
         )
     text = [_plain(table.caption), ""]
     text += ["| " + " | ".join(line) + " |" for line in lines]
-    under = [f"<sup>{mark}</sup> {_plain(note)}" for note, mark in notes.items()]
-    under += [_plain(note) for note in table.notes]
+    under = [_plain(note) for note in (table.details, *table.notes) if note]
+    under += [f"<sup>{mark}</sup> {_plain(note)}" for note, mark in notes.items()]
     return "\n".join([*text, *(line for note in under for line in ("", note))]) + "\n"
 
 
@@ -151,7 +149,7 @@ def table_csv(table: Table) -> str:
                 numbers[0] = csv_text(cell.text)
             rest = [cell.mark, "yes" if cell.dagger else "", cell.protocol, cell.checkpoint]
             ids, notes = " ".join(cell.runs), "; ".join(row.notes)
-            writer.writerow([csv_text(row.label), csv_text(column.head), *numbers, cell.n or "",
+            writer.writerow([csv_text(row.label), csv_text(column.name), *numbers, cell.n or "",
                              *rest, ids, csv_text(notes)])  # fmt: skip
     return stream.getvalue()
 
@@ -175,20 +173,8 @@ def _digits(value: float) -> str:
     return "" if isnan(value) else f"{value:.12g}"
 
 
-def _numbered(table: Table) -> dict[str, str]:
-    """Return the rows' footnotes with their letters, each text once."""
-    texts = dict.fromkeys(text for row in table.rows for text in row.notes)
-    return {text: _letters(place) for place, text in enumerate(texts)}
-
-
-def _letters(place: int) -> str:
-    """Return a, b, .. z, aa, ab, .."""
-    more, last = divmod(place, len(ascii_lowercase))
-    return (_letters(more - 1) if more else "") + ascii_lowercase[last]
-
-
-FORMATS = {"latex": latex, "markdown": markdown, "csv": table_csv}
-SUFFIXES = {"latex": ".tex", "markdown": ".md", "csv": ".csv"}
+FORMATS = {"latex": latex, "markdown": markdown, "csv": table_csv, "json": table_json}
+SUFFIXES = {"latex": ".tex", "markdown": ".md", "csv": ".csv", "json": ".json"}
 
 
 def write_forms(table: Table, folder: Path) -> list[Path]:
@@ -201,24 +187,18 @@ def write_forms(table: Table, folder: Path) -> list[Path]:
 
 def show(table: Table) -> None:
     """Print a table on the terminal: best bold, second underlined, a dagger for significance."""
-    from rich.console import Console
-    from rich.table import Table as Grid
-
-    styles = {"best": "bold", "second": "underline", "": ""}
-    heads = [c.head.replace("[", r"\[") for c in table.columns]
-    grid = Grid(table.head, *heads, title=table.stem)
-    notes = _numbered(table)
+    notes = numbered(table)
+    rows, styles = [], []
     for row in table.rows:
         marks = ",".join(notes[text] for text in row.notes)
-        shown = [
-            f"[{styles[c.mark]}]{text}[/]" if c.mark else text
+        cells = [
+            number(c, column) + ("†" if c.dagger else "")
             for c, column in zip(row.cells, table.columns, strict=True)
-            for text in [number(c, column).replace("[", r"\[") + ("†" if c.dagger else "")]
         ]
-        name = row.label.replace("[", r"\[")
-        grid.add_row(name + (f" ({marks})" if marks else ""), *shown)
-    console = Console()
-    wide = console if console.is_terminal else Console(width=160)
-    wide.print(grid)
+        rows.append([row.title + (f" ({marks})" if marks else ""), *row.facts, *cells])
+        styles.append([STYLE_OF[c.mark] for c in row.cells])
+    heads = [c.name for c in table.columns]
+    print_table(table.stem, [table.head, *table.facts], heads, rows, styles)
     for text, mark in notes.items():
-        wide.print(f"({mark}) {text}", markup=False)
+        print(f"({mark}) {text}")
+    print("\n".join(table.notes), end="\n" if table.notes else "")

@@ -11,6 +11,8 @@ from clear_bench.runs.files import RECORD
 
 GAP = "–"
 MLFLOW = "experiment clear-bench; each run there has the name of the run here"
+MLFLOW_STUDY = "experiment clear-bench-studies, below the run {run}: {children}"
+"""Names of `clear_bench.training.mlflow_mirror`, which nothing below it may import."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,14 @@ class Column:
     Args:
         head: What is read.
         up: Whether more is better, and so comes first when it is sorted by.
+        words: Whether its cells are words, which stand to the left.
+        filtered: Whether the reader may keep the rows of one of its values alone.
     """
 
     head: str
     up: bool = True
+    words: bool = False
+    filtered: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,12 +64,18 @@ class Row:
         cells: One a column.
         notes: Why runs of it are not there, and the like.
         reference: Whether the others are compared with it.
+        rank: Its place; None without one, 0 in a table of methods that has no number for it.
+        url: Of the paper; "" if none is known.
+        ours: Whether it is CLEAR.
     """
 
     name: str
     cells: Sequence[Cell]
     notes: Sequence[str] = ()
     reference: bool = False
+    rank: int | None = None
+    url: str = ""
+    ours: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,8 +86,7 @@ class PagePicture:
         title: In print.
         stem: Name of its files without suffix.
         caption: What it shows.
-        file: Path of its PNG from the page.
-        pdf: Path of its PDF, or "".
+        source: The picture itself, as an address that holds it.
         size: Width and height in pixels, so that the page does not jump while it loads.
         wide: Whether it takes the page's whole width.
         qualitative: Whether it shows images.
@@ -84,8 +95,7 @@ class PagePicture:
     title: str
     stem: str
     caption: str
-    file: str
-    pdf: str
+    source: str
     size: tuple[int, int]
     wide: bool
     qualitative: bool
@@ -93,12 +103,14 @@ class PagePicture:
 
 @dataclass(frozen=True)
 class PageTable:
-    """One sortable table under a tab.
+    """One sortable table, chosen by its facets.
 
     Args:
-        key: Unique on the page, fit for an element's id.
+        key: Unique on the page, fit for an element's id and an address.
         stem: Name of the table's files.
-        tab: What its tab says.
+        title: What stands above it.
+        facets: What tells it from the section's others, name to value: a data set, a protocol.
+        folder: Where its files lie, from the page; "" if they are in the page alone.
         caption: What its numbers are, by which protocol, what its marks mean.
         columns: Without that of the rows' names.
         rows: Best first.
@@ -110,7 +122,9 @@ class PageTable:
 
     key: str
     stem: str
-    tab: str
+    title: str
+    facets: Mapping[str, str]
+    folder: str
     caption: str
     columns: Sequence[Column]
     rows: Sequence[Row]
@@ -118,6 +132,11 @@ class PageTable:
     sorted_by: str = ""
     first: str = "method"
     figures: Sequence[PagePicture] = ()
+
+    @property
+    def ranked(self) -> bool:
+        """Whether its rows have ranks."""
+        return any(row.rank is not None for row in self.rows)
 
 
 @dataclass
@@ -136,26 +155,32 @@ class DialogData:
     cells: list[dict[str, Any]] = field(default_factory=list)
     places: dict[tuple[str, ...], int] = field(default_factory=dict)
 
-    def add_group(self, group: Group) -> int:
-        """Take in the runs of a row, each set of them once, and return their number."""
-        key = (group.dataset, group.task, group.protocol, group.label, *group.run_ids)
+    def add_group(self, group: Group, mlflow: str = MLFLOW) -> int:
+        """Take in the runs of a row, each set of them once, and return their number.
+
+        Args:
+            group: The runs.
+            mlflow: Where MLflow has them.
+        """
+        facts = (group.profile, group.dataset, group.task, group.protocol, group.label, mlflow)
+        key = (*facts, *group.run_ids)
         if key not in self.places:
             self.places[key] = len(self.groups)
-            self.groups.append(_behind(group, self.root))
+            self.groups.append(_behind(group, self.root, mlflow))
         return self.places[key]
 
     def add_cell(
-        self, group: int, title: str, values: Mapping[int, str], lines: Sequence[str] = ()
+        self, group: int, title: str, values: Mapping[str, str], lines: Sequence[str] = ()
     ) -> int:
         """Take in what is behind a number and return its place.
 
         Args:
             group: From `add_group`.
             title: Heading of the dialog.
-            values: Seed to value in print; a run without one shows a gap.
+            values: Run to value in print; a run without one shows a gap.
             lines: What else is to be said.
         """
-        shown = [values.get(run["seed"], GAP) for run in self.groups[group]["runs"]]
+        shown = [values.get(run["id"], GAP) for run in self.groups[group]["runs"]]
         self.cells.append({"group": group, "title": title, "lines": list(lines), "values": shown})
         return len(self.cells) - 1
 
@@ -164,7 +189,7 @@ class DialogData:
         return {"groups": self.groups, "cells": self.cells}
 
 
-def _behind(group: Group, root: Path) -> dict[str, Any]:
+def _behind(group: Group, root: Path, mlflow: str) -> dict[str, Any]:
     """Return a group's runs, facts and command as plain values."""
     made_by = origin(group)
     runs = [
@@ -173,13 +198,14 @@ def _behind(group: Group, root: Path) -> dict[str, Any]:
             "seed": run.record.seed,
             "parent": run.record.parent,
             "commit": _commit(run.record.provenance)[:10],
+            "record": record_place(run.folder, root),
         }
         for run in group.runs
     ]
-    return {"runs": runs, "facts": _facts(group, root), "command": made_by.command}
+    return {"runs": runs, "facts": _facts(group, mlflow), "command": made_by.command}
 
 
-def _facts(group: Group, root: Path) -> list[tuple[str, str]]:
+def _facts(group: Group, mlflow: str) -> list[tuple[str, str]]:
     """Return names and texts of what the runs of a group share."""
     made_by = origin(group)
     records = [run.record for run in group.runs]
@@ -190,13 +216,12 @@ def _facts(group: Group, root: Path) -> list[tuple[str, str]]:
         ("protocol", group.protocol),
         ("finished", " to ".join(dict.fromkeys([*times[:1], *times[-1:]])) + " UTC" * bool(times)),
         ("environment", "; ".join(dict.fromkeys(environment(r.provenance) for r in records))),
-        ("records", "\n".join(_place(run.folder, root) for run in group.runs)),
-        ("MLflow", MLFLOW if records else ""),
+        ("MLflow", mlflow if records else ""),
     ]
     return [(name, text) for name, text in facts if text]
 
 
-def _place(folder: Path, root: Path) -> str:
+def record_place(folder: Path, root: Path) -> str:
     """Return where a run's record lies, by the name of the folder of all runs."""
     return (root.name / folder.relative_to(root) / RECORD).as_posix()
 
