@@ -127,7 +127,7 @@ def test_a_run_that_is_not_there_is_seen(made):
     variants = {row[0][0]: row for row in tables["table-synthped-ablation-lm_choice-table"]}
     assert "no weights here" in variants["smollm21"][1][0]
     head, first, *_ = tables["table-synthped-attributes-table"]
-    column = [text for text, _ in head].index("alm")
+    column = [text for text, _ in head].index("ALM")
     assert "seed 0 stale" in first[column][0]
 
 

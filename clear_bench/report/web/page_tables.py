@@ -9,6 +9,7 @@ from operator import attrgetter
 
 from clear_bench.config import plugins
 from clear_bench.config.method import TASKS
+from clear_bench.report.bibliography import row_title
 from clear_bench.report.explain import recorded
 from clear_bench.report.tables import model
 from clear_bench.report.tables.build import KIND
@@ -164,7 +165,12 @@ class _Behind:
             groups = [self.results.variant(self.study, v) for v in self.study.variants]
         else:
             groups = self._planned()
-        fits = [g for g in groups if g.protocol == shown.protocol and g.label in names]
+        fits = [
+            g
+            for g in groups
+            if g.protocol == shown.protocol
+            if {g.label, row_title(g.label, g.method)} & set(names)
+        ]
         return fits[0] if fits else None
 
     def _planned(self) -> list[Group]:
