@@ -8,9 +8,11 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 
 import pytest
-from fake_runs import fake_bench
+from fake_runs import fake_bench, fake_run, fake_study
+from scipy.stats import trim_mean
 
 from clear_bench.config.plugins import available, tasks_of
 from clear_bench.report.bibliography import bibtex_of, family, paper_of
@@ -18,6 +20,7 @@ from clear_bench.report.tables.build import build
 from clear_bench.report.tables.layout import STYLES, parts_of, width
 from clear_bench.report.tables.write import latex, markdown, table_csv
 from clear_bench.results.load import Results
+from clear_bench.runs.study_result import SearchResult, SearchTrial
 from clear_bench.utils.errors import UserError
 
 SETS = ("peta", "pa100k", "rapv1", "rapv2", "market1501")
@@ -44,8 +47,14 @@ def results(tmp_path_factory):
     return Results.load(root, "paper")
 
 
-def main_tables(results, **options):
-    return build(results, "main", datasets=list(SETS), **options)
+MADE = {}
+
+
+def main_tables(results, style="report", floors=True):
+    """Return the tables of five data sets; their numbers are the same in each style."""
+    if (results.root, floors) not in MADE:
+        MADE[results.root, floors] = build(results, "main", datasets=list(SETS), floors=floors)
+    return [replace(table, style=style) for table in MADE[results.root, floors]]
 
 
 def test_groups_own_row_and_floors(results):
@@ -108,15 +117,13 @@ def test_three_data_sets_of_five_metrics_fit_one_page_of_cvpr(results):
 
 def test_what_can_not_fit_is_said(results):
     (table, _) = main_tables(results, style="eccv")
-    from dataclasses import replace
-
     rows = [replace(r, method="", label=r.label * 30) for r in table.rows]
     with pytest.raises(UserError, match="wider than a page of eccv"):
         latex(replace(table, rows=tuple(rows)))
 
 
-def compiled(folder, style, body, bib):
-    """Run pdflatex, bibtex and pdflatex twice in a folder; return the last log."""
+def compiled(folder, style, body, bib, *, once=False):
+    """Run pdflatex, bibtex and pdflatex twice in a folder, or pdflatex alone; return the log."""
     page = STYLES[style]
     two = page.column < page.page
     gap = page.page - 2 * page.column
@@ -132,7 +139,7 @@ def compiled(folder, style, body, bib):
     (folder / "references.bib").write_text(bib, encoding="utf-8")
     environment = {**os.environ, "max_print_line": "1000"}
     tex = ["pdflatex", "-interaction=nonstopmode", "paper.tex"]
-    for command in (tex, ["bibtex", "paper"], tex, tex):
+    for command in (tex,) if once else (tex, ["bibtex", "paper"], tex, tex):
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True,
                               errors="replace", check=False)  # fmt: skip
         if command[0] == "bibtex":
@@ -150,7 +157,10 @@ def tex_has(*files):
     return all(f.returncode == 0 for f in found)
 
 
-@pytest.mark.parametrize("style", STYLES)
+IN_TURN = ["cvpr", *(pytest.param(s, marks=pytest.mark.slow) for s in STYLES if s != "cvpr")]
+
+
+@pytest.mark.parametrize("style", IN_TURN)
 def test_five_data_sets_compile_in_each_style(results, style, tmp_path):
     if not tex_has("siunitx.sty", "threeparttable.sty", "colortbl.sty"):
         pytest.skip("no pdflatex with siunitx; docs/reports.md says how to install it")
@@ -167,7 +177,7 @@ def test_five_data_sets_compile_in_each_style(results, style, tmp_path):
     alone = alone.replace(r"\begin{tabular}", r"\sbox0{\begin{tabular}")
     alone = alone.replace(r"\end{tabular}", r"\end{tabular}}\typeout{TABLE \the\wd0}")
     alone = re.sub(r"(?s)\\begin\{tablenotes\}.*?\\end\{tablenotes\}", "", alone)
-    log = compiled(tmp_path, style, alone, bib)
+    log = compiled(tmp_path, style, alone, bib, once=True)
     widths = [float(x) for x in re.findall(r"^TABLE ([\d.]+)pt", log, re.M)]
     estimates = [width(part, page) for part in parts]
     assert len(widths) == len(parts)
@@ -187,3 +197,53 @@ def test_the_references_hold_every_cited_paper(results):
             assert f"{{{paper.key},\n" in bib
             assert f"year = {{{paper.year}}}" in bib
             assert f"url = {{{paper.link}}}" in bib
+
+
+def test_published_rows_stand_above_ours(tmp_path):
+    for seed in (0, 1):
+        for method in ("clear", "vtb", "ssc"):
+            fake_run(tmp_path, method, dataset="peta", split="random0", seed=seed)
+            fake_run(tmp_path, method, dataset="pa100k", split="official", seed=seed)
+    (table,) = build(Results.load(tmp_path), "main_published", datasets=["peta", "pa100k"])
+    labels = [row.label for row in table.rows]
+    place = labels.index("vtb (published)")
+    assert labels[place + 1] == "vtb"
+    row = table.rows[place]
+    assert row.title == "VTB (published)"
+    assert [c.value for c in row.cells[:2]] == [85.31, 79.60]
+    assert row.cells[5].value == 83.72
+    assert not any(c.mark or c.dagger for c in row.cells)
+    assert "selection not stated" in row.notes[0] and "F1 is the mean" in row.notes[0]
+
+
+def test_data_sets_together(results):
+    (recognition, _) = build(results, "aggregate", datasets=list(SETS))
+    rows = {row.label: row for row in recognition.rows}
+    assert rows["dafl"].notes == ("not on Market-1501",)
+    assert not rows["dafl"].cells[0].n
+    assert rows["clear"].cells[2].n == 0  # not against itself
+    groups = [g for g in results.groups(task="recognition") if g.method == "vtb"]
+    values = [v for g in groups for v in g.values("mA").values()]
+    assert rows["vtb"].cells[0].value == pytest.approx(100 * trim_mean(values, 0.25))
+    assert 0 <= rows["vtb"].cells[2].value <= 1
+    assert build(results.where({"dataset": ["peta"]}), "aggregate") == []
+
+
+def test_a_search_is_a_row_and_what_nobody_asked_for_is_none(tmp_path):
+    states = {name: ("missing", "not run yet") for name in ("glove", "smollm2")}
+    study = fake_study(tmp_path, states=states)
+    changed = {"retrieval.train.lr": 0.02}
+    runs = {
+        seed: fake_run(tmp_path, "clear", "retrieval", seed=seed, overrides=changed).run_id
+        for seed in (0, 1, 2)
+    }
+    trials = [SearchTrial(number=k, state="complete", values={"retrieval.train.lr": 0.01 * k},
+                          val=0.1 * k) for k in (1, 2)]  # fmt: skip
+    search = SearchResult(metric="mAP", budget=2, trials=trials,
+                          best={"retrieval.train.lr": 0.02}, runs=runs)  # fmt: skip
+    study.model_copy(update={"search": search}).save(tmp_path)
+    (table,) = build(Results.load(tmp_path), "ablation")
+    assert [row.label for row in table.rows] == ["minilm", "searched: lr=0.02"]
+    assert table.rows[1].cells[0].n == 3
+    assert "best has mAP 20.00 on val" in table.notes[0]
+    assert table.notes[1] == "2 variants of the study were not asked for"

@@ -5,6 +5,7 @@ from math import isnan, sqrt
 
 import numpy as np
 import pytest
+from statsmodels.stats.multitest import multipletests
 
 from clear_bench.results.statistics import RESAMPLES, difference, estimate, holm, paired_tests
 
@@ -45,6 +46,8 @@ def test_holm_by_its_procedure(count):
     for seed in range(5):
         p_values = (np.random.default_rng(seed).random(count) ** 3).round(2).tolist()
         assert holm(p_values) == pytest.approx(holm_by_hand(p_values))
+        if count == 8 and not seed:
+            assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])
 
 
 def by_enumeration(gaps):

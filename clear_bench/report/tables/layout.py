@@ -26,7 +26,7 @@ class Style:
     Args:
         column: Width of a column in points.
         page: Width of the text.
-        digit: Width of a digit in the class's font, in em.
+        digit: Width of a bold digit in the class's font, in em.
         letter: What letters are wider than those of Times.
         digits: After the point.
         size: Of the text in points.
@@ -46,9 +46,9 @@ class Style:
 
 STYLES = {
     "cvpr": Style(237.13, 496.86, 0.5, 1.0, 2),
-    "eccv": Style(347.12, 347.12, 0.57, 1.2, 1, 7.0, 1.4, r"\scriptsize"),
+    "eccv": Style(347.12, 347.12, 0.65, 1.14, 1, 7.0, 1.2, r"\scriptsize"),
     "ieee": Style(252.0, 516.0, 0.5, 1.0, 2),
-    "report": Style(483.7, 483.7, 0.531, 1.09, 2),
+    "report": Style(483.7, 483.7, 0.6, 1.1, 2),
 }
 """CVPR's and ICCV's style, Springer's llncs, IEEEtran for journals, and the report's own PDF."""
 
@@ -62,15 +62,16 @@ def latex(table: Table) -> str:
         UserError: If not even one data set fits beside the rows' names.
     """
     style = STYLES[table.style]
-    columns = [replace(c, digits=style.digits) for c in table.columns]
-    parts = parts_of(replace(table, columns=tuple(columns)), style)
+    parts = parts_of(table, style)
     floats = [_float(part, style, place, len(parts)) for place, part in enumerate(parts)]
     return "\n".join([NEEDS, *floats])
 
 
 def parts_of(table: Table, style: Style) -> list[Table]:
     """Return a table cut after data sets, into as few parts as fit, of about equal width."""
-    sets = [list(group) for _, group in groupby(table.columns, key=lambda c: c.over)]
+    columns = tuple(replace(column, digits=style.digits) for column in table.columns)
+    table = replace(table, columns=columns)
+    sets = [list(group) for _, group in groupby(columns, key=lambda c: c.over)]
     most = len(sets)
     while most and width(_with(table, sets[:most]), style) > style.page:
         most -= 1
