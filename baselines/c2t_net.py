@@ -16,6 +16,7 @@ Cost: as CLEAR.
 
 from clear_bench.config.method import Method
 from clear_bench.models.clear import METHOD as CLEAR
+from clear_bench.models.options import CLEAR as CLEAR_OPTIONS
 
 RELEASED = {"channel_attention": "released"}
 
@@ -25,6 +26,7 @@ PAPER = CLEAR.profiles["paper"]["recognition"]
 METHOD = Method(
     title="C2T-Net",
     cite="Bui et al., WACVW 2024",
+    options={"recognition": CLEAR_OPTIONS},
     numbers={"recognition": 2},  # shifted windows: paper size
     recognition={"model": {**NANO, "swin": {**NANO["swin"], **RELEASED}}},
     profiles={

@@ -8,12 +8,14 @@ from typing import Any
 
 from clear_bench.config.method import Method
 from clear_bench.models.clear import METHOD as CLEAR
+from clear_bench.models.options import CLEAR_RETRIEVAL
 
 RECIPE: dict[str, Any] = {k: v for k, v in (CLEAR.retrieval or {}).items() if k != "text"}
 NO_WORDS = {"embedding": "hard", "whiten": 0, "align": 0.0, "made": 0}
 METHOD = Method(
     title="CLEAR, hard only",
     cite=CLEAR.cite,
+    options={"retrieval": CLEAR_RETRIEVAL},
     retrieval={**RECIPE, "model": {**RECIPE["model"], **NO_WORDS}},
     neutral={
         "retrieval.model.whiten": 0,

@@ -8,11 +8,13 @@ from typing import Any
 
 from clear_bench.config.method import Method
 from clear_bench.models.clear import METHOD as CLEAR
+from clear_bench.models.options import CLEAR_RETRIEVAL
 
 RECIPE: dict[str, Any] = dict(CLEAR.retrieval or {})
 METHOD = Method(
     title="CLEAR, soft only",
     cite=CLEAR.cite,
+    options={"retrieval": CLEAR_RETRIEVAL},
     retrieval={**RECIPE, "model": {**RECIPE["model"], "embedding": "soft"}},
     numbers={"retrieval": 2},
     neutral={

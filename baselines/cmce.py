@@ -26,6 +26,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from clear_bench.config.method import Method
+from clear_bench.config.options import DROPOUT, POSITIVE, WIDTH, Declared
 from clear_bench.models.joint_space import JointSpace, mlp
 
 
@@ -93,6 +94,16 @@ class Cmce(JointSpace):
 METHOD = Method(
     title="CMCE",
     cite="Li et al., ICCV 2017",
+    options={
+        "retrieval": Declared(
+            {
+                "feature_dropout": DROPOUT,
+                "dim": WIDTH,
+                "width": WIDTH,
+                "scale": POSITIVE,
+            }
+        )
+    },
     retrieval={
         "parent": "clear",
         "model": {

@@ -40,8 +40,10 @@ from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 from clear_bench.config.method import Method
+from clear_bench.config.options import SHARE, WEIGHT, WIDTH, Declared, Filled, Switch, below
 from clear_bench.models.base import PerAttributeModel
 from clear_bench.models.losses import weighted_bce
+from clear_bench.models.options import AT_LEAST_ONE, RESNET
 from clear_bench.models.residual import RESNET50, RETHINKING, SMALL, ResidualNetwork, pooled
 from clear_bench.utils.errors import UserError
 
@@ -201,6 +203,19 @@ class Dafl(PerAttributeModel):
 METHOD = Method(
     title="DAFL",
     cite="Jia et al., AAAI 2022",
+    options={
+        "recognition": Declared(
+            {
+                **below("resnet", RESNET),
+                "pretrained": Switch(),
+                "dim": WIDTH,
+                "layers": AT_LEAST_ONE,
+                "merge": WEIGHT,
+                "fresh": SHARE,
+                "groups": Filled(),
+            }
+        )
+    },
     recognition={
         "model": {
             "type": "Dafl",

@@ -28,6 +28,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from clear_bench.config.method import Method
+from clear_bench.config.options import DROPOUT, POSITIVE, WIDTH, Declared, Range
 from clear_bench.models.joint_space import JointSpace, mlp
 
 
@@ -129,6 +130,17 @@ def whitened(
 METHOD = Method(
     title="DeepCCA",
     cite="Andrew et al., ICML 2013",
+    options={
+        "retrieval": Declared(
+            {
+                "feature_dropout": DROPOUT,
+                "dim": WIDTH,
+                "width": WIDTH,
+                "ridge": POSITIVE,
+                "decay": Range(0, 1, below=True),
+            }
+        )
+    },
     retrieval={
         "parent": "clear",
         "model": {

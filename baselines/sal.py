@@ -43,6 +43,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clear_bench.config.method import Method
+from clear_bench.config.options import DROPOUT, SHARE, WIDTH, Declared, Several
 from clear_bench.models.joint_space import BatchNorm, JointSpace, fixed, mlp
 
 SMOOTHING = 0.1
@@ -283,6 +284,18 @@ def told(logits: Tensor, real: bool) -> Tensor:
 METHOD = Method(
     title="SAL",
     cite="Cao et al., ECCV 2020",
+    options={
+        "retrieval": Declared(
+            {
+                "feature_dropout": DROPOUT,
+                "width": WIDTH,
+                "dim": WIDTH,
+                "noise": WIDTH,
+                "fakes": WIDTH,
+                "stages": Several(SHARE, 2, 2),
+            }
+        )
+    },
     retrieval={
         "parent": "clear",
         "model": {

@@ -16,11 +16,13 @@ Cost: 1.4 M parameters and 72 MFLOPs an image of 128x64 in ``default``.
 
 from clear_bench.config.method import Method
 from clear_bench.models.clear import METHOD as CLEAR
+from clear_bench.models.options import CLEAR as CLEAR_OPTIONS
 
 assert CLEAR.recognition is not None  # noqa: S101 - for the type checker
 METHOD = Method(
     title="Swin",
     cite="Liu et al., ICCV 2021",
+    options={"recognition": CLEAR_OPTIONS},
     numbers={"recognition": 2},  # shifted windows: paper size
     recognition={
         "model": {**CLEAR.recognition["model"], "branches": ["swin"], "fusion": "none"},

@@ -35,6 +35,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clear_bench.config.method import Method
+from clear_bench.config.options import DROPOUT, WEIGHT, WIDTH, Declared, Several
 from clear_bench.models.joint_space import BatchNorm, JointSpace
 
 
@@ -181,6 +182,20 @@ def _standard(hidden: Tensor) -> Tensor:
 METHOD = Method(
     title="2WayNet",
     cite="Eisenschtat and Wolf, CVPR 2017",
+    options={
+        "retrieval": Declared(
+            {
+                "feature_dropout": DROPOUT,
+                "widths": Several(WIDTH, 1, 99),
+                "dropout": DROPOUT,
+                "leak": WEIGHT,
+                "middle_weight": WEIGHT,
+                "decorrelation": WEIGHT,
+                "scale_weight": WEIGHT,
+                "weight_decay": WEIGHT,
+            }
+        )
+    },
     retrieval={
         "parent": "clear",
         "model": {
