@@ -22,6 +22,7 @@ def predict(
     runs_root: Annotated[Path, typer.Option("--runs", help="folder of runs")] = Path("runs"),
 ) -> None:
     """Print the attributes of images with their probabilities under a trained run."""
+    from clear_bench.utils.csv_text import csv_text
     from clear_bench.utils.errors import unknown
 
     if form not in ("table", "csv", "json"):
@@ -33,7 +34,8 @@ def predict(
     elif form == "csv":
         writer = csv.DictWriter(sys.stdout, ["image", "attribute", "probability", "present"])
         writer.writeheader()
-        writer.writerows(kept)
+        named = [{**r, **{key: csv_text(r[key]) for key in ("image", "attribute")}} for r in kept]
+        writer.writerows(named)
     else:
         _print_table(kept, images)
 

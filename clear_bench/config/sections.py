@@ -79,7 +79,9 @@ class Train(Section):
     precision: Literal["auto", "fp32", "bf16"] = "auto"  # bf16 on a GPU that has it, else fp32
     channels_last: bool = False  # order of convolution weights in memory; slower on a CPU
     compile: bool = False  # torch.compile: wants a C++ compiler and a minute before the first step
-    workers: Annotated[int, Field(ge=0, le=1024)] = 0  # loader processes; pixels come from a memory map
+    workers: Annotated[int, Field(ge=0, le=1024)] = (
+        0  # loader processes; pixels come from a memory map
+    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Train":

@@ -31,7 +31,10 @@ def recipe(method):
             "retrieval.model.margin_loss=angulr",
             "retrieval.model.margin_loss=angulr: must be one of angular, .*; did you mean angular",
         ),
-        ("recognition.model.fusion=bth", "recognition.model.fusion=bth: must be one of none, both.* mean both"),
+        (
+            "recognition.model.fusion=bth",
+            "recognition.model.fusion=bth: must be one of none, both.* mean both",
+        ),
         ("recognition.model.vit.depht=3", "unknown configuration key .* mean .*vit.depth"),
         ("recognition.model.vit={name: x, deptth: 2}", "unknown configuration key .*vit.deptth"),
         ("recognition.model.heads=7", "recognition.model.dim=256: must be a multiple of heads=7"),

@@ -225,7 +225,7 @@ def test_a_broken_list_of_figures_is_one_line(tmp_path):
             page.write(Results.load(tmp_path / "runs"), "default", tmp_path / "out")
     draw(tmp_path / "new")
     (tmp_path / "new/default/figures/deltas-synthped-depth.png").unlink()
-    with pytest.raises(UserError, match=r"deltas-synthped-depth\.png: no such picture"):
+    with pytest.raises(UserError, match=r"deltas-synthped-depth\.png: no such file"):
         page.write(Results.load(tmp_path / "runs"), "default", tmp_path / "new")
     assert not (tmp_path / "out/index.html").exists()
 

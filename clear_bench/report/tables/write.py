@@ -8,6 +8,7 @@ from pathlib import Path
 from string import ascii_lowercase
 
 from clear_bench.report.tables.model import Cell, Column, Table, number
+from clear_bench.utils.csv_text import csv_text
 from clear_bench.utils.files import write_text
 
 SPECIAL = {
@@ -18,7 +19,6 @@ SPECIAL = {
     "−": r"$-$", "–": "--", "\n": " ",
 }  # fmt: skip
 CSS = {"best": "textbf:--rwrap;", "second": "underline:--rwrap;", "": ""}
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 MANY = 8  # columns that stand closer together
 LATIN = 0x17F  # what pdflatex sets without more packages
 
@@ -154,20 +154,6 @@ def table_csv(table: Table) -> str:
             writer.writerow([csv_text(row.label), csv_text(column.head), *numbers, cell.n or "",
                              *rest, ids, csv_text(notes)])  # fmt: skip
     return stream.getvalue()
-
-
-def csv_text(text: str) -> str:
-    """Return text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in FORMULA and not _is_number(text) else text
-
-
-def _is_number(text: str) -> bool:
-    """Return whether a text is a number, which may begin with a sign."""
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _digits(value: float) -> str:
