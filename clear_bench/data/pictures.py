@@ -24,7 +24,7 @@ LARGEST = 256 << 20
 """Bytes of a file."""
 
 PIXELS = 64_000_000
-"""Of a picture: 200 MB as RGB.  A photograph of the largest telephones' usual size has 50 million."""
+"""Of a picture: 200 MB as RGB.  Telephones make some of 50 million."""
 
 SIDE = 65_535
 """Pixels of a side: as many as JPEG can have."""
