@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from clear_bench.utils.errors import Unavailable, UserError, unknown
-from clear_bench.utils.foreign import parse_json, read_bytes
+from clear_bench.utils.foreign import read_bytes
 
 AGAIN = "make it again"
 LARGEST, MOST = 16 << 20, 10_000  # bytes and attributes of a schema
@@ -138,9 +138,8 @@ class Schema:
         Raises:
             UserError: If it is damaged.
         """
-        rows = parse_json(text, label, advice)
         try:
-            attributes = TypeAdapter(list[Attribute]).validate_python(rows)
+            attributes = TypeAdapter(list[Attribute]).validate_json(text)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
