@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from clear_bench.config.compose import SEEDS
 from clear_bench.config.plugins import tasks_of
 from clear_bench.results.groups import Gap, Group
 from clear_bench.utils.errors import UserError
@@ -43,10 +44,12 @@ class Expected:
         try:
             content = parse_yaml(text)
             bench = content["bench"]
+            seeds = int(bench["seeds"])
+            if not 0 <= seeds <= SEEDS:
+                raise ValueError(f"seeds={seeds}, must be from 0 to {SEEDS}")
             return cls(
-                str(content["profile"]), tuple(content["datasets"]), tuple(bench["method"]),
-                int(bench["seeds"]),
-            )  # fmt: skip
+                str(content["profile"]), tuple(content["datasets"]), tuple(bench["method"]), seeds
+            )
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             cause = str(error).splitlines()[0]
             raise UserError(
