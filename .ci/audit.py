@@ -11,7 +11,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 LOCK = Path(__file__).parents[1] / "requirements.lock"
 OWN = {"clear-bench", "pip", "setuptools", "wheel"}
-"""What no lock names: this project, and what an environment comes with."""
+"""What a lock need not name: this project, and what an environment comes with."""
 
 
 def plain(name: str) -> str:
@@ -58,9 +58,9 @@ def changed(package: Distribution) -> list[str]:
 def main() -> int:
     """Print what differs and return how the process ends."""
     wanted = locked(LOCK.read_text(encoding="utf-8"))
-    there = {plain(d.name): d for d in distributions() if plain(d.name) not in OWN}
+    there = {plain(d.name): d for d in distributions()}
     said = [f"{n}: in the lock, not installed" for n in sorted(set(wanted) - set(there))]
-    said += [f"{n}: installed, not in the lock" for n in sorted(set(there) - set(wanted))]
+    said += [f"{n}: installed, not in the lock" for n in sorted(set(there) - set(wanted) - OWN)]
     for name in sorted(set(there) & set(wanted)):
         if there[name].version != wanted[name]:
             said.append(f"{name}: {there[name].version} installed, {wanted[name]} in the lock")

@@ -1,5 +1,6 @@
 """Nested settings by dotted key: read them, set them, say what differs."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any
@@ -10,6 +11,7 @@ from clear_bench.config.start_files import networks
 from clear_bench.utils.errors import UserError, unknown
 from clear_bench.utils.foreign import parse_yaml
 
+KEY = re.compile(r"[\w.+@-]{1,200}")
 NAMES = ("method", "dataset", "profile", "seed")
 """Keys of a configuration that have arguments of their own and cannot be overridden."""
 
@@ -54,8 +56,8 @@ def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
     overrides: dict[str, Any] = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
-        if not equals or not key:
-            raise UserError(f"--set {pair}: must be KEY=VALUE")
+        if not equals or not KEY.fullmatch(key):
+            raise UserError(f"--set {pair[:80]}: must be KEY=VALUE")
         try:
             overrides[key] = parse_yaml(text)
         except ValueError as error:

@@ -232,7 +232,10 @@ def read_data_pickle(path: Path) -> Any:
     """
     content = read_bytes(path, "expected a pickle of plain data", largest=LARGEST)
     try:
-        return _Plain().of(_Reader(content).load())
+        made = _Reader(content).load()
+        if _items(made, {}) > ITEMS:
+            raise ValueError(f"holds more than {ITEMS} items")
+        return _plain(made)
     except BROKEN as error:
         cause = " ".join(str(error).split())[:80] or type(error).__name__
         raise UserError(
@@ -240,40 +243,51 @@ def read_data_pickle(path: Path) -> Any:
         ) from None
 
 
-class _Plain:
-    """Returns stand-ins as what they stand for, at most `ITEMS`.
+def _plain(value: Any, depth: int = 0) -> Any:
+    """Return stand-ins as what they stand for."""
+    _require_shallow(depth)
+    if isinstance(value, Array):
+        array = _numbers(value)
+        return array.tolist() if array.dtype.kind == "U" else array
+    if isinstance(value, dict):
+        return {str(k): _plain(v, depth + 1) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v, depth + 1) for v in value]
+    if isinstance(value, str | int | float | bool | range | type(None)):
+        return value
+    raise ValueError(f"holds a {type(value).__name__}")
+
+
+def _items(value: Any, known: dict[int, int], depth: int = 0) -> int:
+    """Return how many items `_plain` would give of a value, each counted as often as it is there.
 
     A list that holds one list ten times, which holds one ten times, is as large as it says.
+
+    Args:
+        value: What the machine made.
+        known: Identity of a value to its count.
+        depth: Of the value.
     """
+    if id(value) in known:
+        return known[id(value)]
+    _require_shallow(depth)
+    count = 1
+    if isinstance(value, Array):
+        array = _numbers(value)
+        count = array.size * (1 + array.dtype.itemsize // 64) if array.dtype.kind == "U" else 1
+    elif isinstance(value, dict | list | tuple):
+        inside = value.values() if isinstance(value, dict) else value
+        count += sum(_items(part, known, depth + 1) for part in inside)
+        known[id(value)] = count
+    elif isinstance(value, range):
+        count = len(value)
+    return count
 
-    def __init__(self) -> None:
-        self.left = ITEMS
 
-    def of(self, value: Any, depth: int = 0) -> Any:
-        """Return what a value stands for."""
-        if depth > 20:
-            raise ValueError("nested too deeply")
-        if isinstance(value, dict | list | tuple | range):
-            self._take(len(value))
-        if isinstance(value, Array):
-            array = _numbers(value)
-            if array.dtype.kind != "U":
-                return array
-            self._take(array.size * (1 + array.dtype.itemsize // 64))
-            return array.tolist()
-        if isinstance(value, dict):
-            return {str(k): self.of(v, depth + 1) for k, v in value.items()}
-        if isinstance(value, list | tuple):
-            return [self.of(v, depth + 1) for v in value]
-        if isinstance(value, str | int | float | bool | range | type(None)):
-            return value
-        raise ValueError(f"holds a {type(value).__name__}")
-
-    def _take(self, count: int) -> None:
-        """Count items."""
-        self.left -= count
-        if self.left < 0:
-            raise ValueError(f"holds more than {ITEMS} items")
+def _require_shallow(depth: int) -> None:
+    """Raise a `ValueError` if a value is nested more than 20 deep."""
+    if depth > 20:
+        raise ValueError("nested too deeply")
 
 
 def _numbers(array: Array) -> NDArray[Any]:
