@@ -9,6 +9,7 @@
 # make bench-pipeline   time `make repro` in a fresh clone, .bench/clone (fifteen minutes more)
 # make mutants   change one thing of metrics, losses, rules at a time, see a test fail (ten minutes)
 # make check   lint, format, types, layers
+# make audit   is what is installed what the lock says; known weaknesses, where a network is [OFFLINE=1]
 
 PYTHON ?= python3.11
 PROFILE ?= default
@@ -17,7 +18,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: setup repro pipeline paper test golden bench bench-pipeline mutants check
+.PHONY: setup repro pipeline paper test golden bench bench-pipeline mutants check audit
 
 setup: .venv/.installed
 
@@ -87,3 +88,11 @@ check: setup
 	ruff format --check
 	mypy
 	lint-imports
+
+# pip-audit stays out of the environment: it wants other versions of what is in it.
+audit: setup
+	$(BIN)/python .ci/audit.py
+	@if [ -n "$(OFFLINE)" ]; then echo "offline: no advisories were asked for"; \
+	elif $(BIN)/python -m pip install --quiet --disable-pip-version-check --target .audit pip-audit; \
+	then PYTHONPATH=.audit $(BIN)/python -m pip_audit --no-deps --disable-pip -r requirements.lock; \
+	else echo "pip-audit cannot be had here: no advisories were asked for"; exit 3; fi

@@ -12,6 +12,7 @@ from mmengine.registry import MODELS
 from torch import Tensor
 
 from clear_bench.config.method import Method
+from clear_bench.config.options import SHARE, Declared
 from clear_bench.models.base import RetrievalModel
 
 
@@ -42,6 +43,13 @@ METHOD = Method(
     cite="rule of Li et al., ACPR 2015",
     family="recognition scores",
     papers="deepmar",
+    options={
+        "retrieval": Declared(
+            {
+                "threshold": SHARE,
+            }
+        )
+    },
     retrieval={
         "parent": "clear",
         "model": {"type": "Agreement", "threshold": 0.5},

@@ -33,6 +33,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clear_bench.config.method import Method
+from clear_bench.config.options import COUNT, DROPOUT, POSITIVE, WEIGHT, WIDTH, Declared
 from clear_bench.models.joint_space import JointSpace
 
 
@@ -158,6 +159,18 @@ METHOD = Method(
             "read": "openaccess.thecvf.com; mlanthology.org",
         },
     ],
+    options={
+        "retrieval": Declared(
+            {
+                "feature_dropout": DROPOUT,
+                "dim": WIDTH,
+                "local_dim": WIDTH,
+                "scale": POSITIVE,
+                "negatives": COUNT,
+                "local_weight": WEIGHT,
+            }
+        )
+    },
     retrieval={
         "parent": "clear",
         "model": {

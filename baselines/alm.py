@@ -47,9 +47,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clear_bench.config.method import Method
+from clear_bench.config.options import WIDTH, Declared, Switch, below
 from clear_bench.models.base import PerAttributeModel
 from clear_bench.models.layers import AttributeLinear
 from clear_bench.models.losses import cell_mean_bce, check_loss_weighting
+from clear_bench.models.options import CELL_WEIGHTING, RESNET
 from clear_bench.models.residual import RESNET50, SMALL, ResidualNetwork, pooled
 
 
@@ -206,6 +208,18 @@ METHOD = Method(
             "read": "README of chufengt/ALM-pedestrian-attribute",
         },
     ],
+    options={
+        "recognition": Declared(
+            {
+                **below("resnet", RESNET),
+                "pretrained": Switch(),
+                "lateral": WIDTH,
+                "reduction": WIDTH,
+                "align_corners": Switch(),
+                "loss_weighting": CELL_WEIGHTING,
+            }
+        )
+    },
     recognition={
         "model": {
             "type": "Alm",

@@ -38,6 +38,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clear_bench.config.method import Method
+from clear_bench.config.options import DROPOUT, POSITIVE, WEIGHT, WIDTH, Declared, Range
 from clear_bench.models.joint_space import JointSpace, mlp
 from clear_bench.models.losses import margin_softmax
 
@@ -172,6 +173,20 @@ METHOD = Method(
             "read": "README of BoseungJeong/ASMR",
         },
     ],
+    options={
+        "retrieval": Declared(
+            {
+                "feature_dropout": DROPOUT,
+                "dim": WIDTH,
+                "scale": POSITIVE,
+                "margin": WEIGHT,
+                "weight": WEIGHT,
+                "divisor": WEIGHT,
+                "weight_start": Range(),
+                "pairs_of": Range(2, 1 << 20, whole=True),
+            }
+        )
+    },
     retrieval={
         "parent": "clear",
         "model": {

@@ -16,6 +16,7 @@ Cost: as CLEAR.
 
 from clear_bench.config.method import Method
 from clear_bench.models.clear import METHOD as CLEAR
+from clear_bench.models.options import CLEAR as CLEAR_OPTIONS
 
 RELEASED = {"channel_attention": "released"}
 
@@ -39,6 +40,7 @@ METHOD = Method(
         },
     ],
     numbers={"recognition": 3},
+    options={"recognition": CLEAR_OPTIONS},
     recognition={"model": {**NANO, "swin": {**NANO["swin"], **RELEASED}}},
     profiles={
         profile: {

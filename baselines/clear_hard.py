@@ -8,6 +8,7 @@ from typing import Any
 
 from clear_bench.config.method import Method
 from clear_bench.models.clear import METHOD as CLEAR
+from clear_bench.models.options import CLEAR_RETRIEVAL
 
 RECIPE: dict[str, Any] = {k: v for k, v in (CLEAR.retrieval or {}).items() if k != "text"}
 NO_WORDS = {"embedding": "hard", "whiten": 0, "align": 0.0, "made": 0}
@@ -17,6 +18,7 @@ METHOD = Method(
     family="ours",
     backbone={"default": "nano ViT+Swin", "paper": "EVA-L+Swin-B"},
     papers="clear",
+    options={"retrieval": CLEAR_RETRIEVAL},
     retrieval={**RECIPE, "model": {**RECIPE["model"], **NO_WORDS}},
     neutral={
         "retrieval.model.whiten": 0,

@@ -8,6 +8,7 @@ from typing import Any
 
 from clear_bench.config.method import Method
 from clear_bench.models.clear import METHOD as CLEAR
+from clear_bench.models.options import CLEAR_RETRIEVAL
 
 RECIPE: dict[str, Any] = dict(CLEAR.retrieval or {})
 METHOD = Method(
@@ -16,6 +17,7 @@ METHOD = Method(
     family="ours",
     backbone={"default": "nano ViT+Swin", "paper": "EVA-L+Swin-B"},
     papers="clear",
+    options={"retrieval": CLEAR_RETRIEVAL},
     retrieval={**RECIPE, "model": {**RECIPE["model"], "embedding": "soft"}},
     numbers={"retrieval": 2},
     neutral={

@@ -23,6 +23,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from clear_bench.config.method import Method
+from clear_bench.config.options import NAME, Declared
 from clear_bench.models.base import RecognitionModel, RetrievalModel
 from clear_bench.text.clip import pretrained
 from clear_bench.utils.errors import UserError
@@ -124,6 +125,13 @@ METHOD = Method(
             "read": "BibTeX in lucidrains/x-clip and mlfoundations/open_clip",
         },
     ],
+    options={
+        "recognition": Declared(
+            {
+                "source": NAME,
+            }
+        )
+    },
     recognition={"model": {"type": "ClipImages", "source": SOURCE}, "train": {"epochs": 0}},
     retrieval={
         "parent": "clip_zero_shot",

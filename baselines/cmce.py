@@ -26,6 +26,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from clear_bench.config.method import Method
+from clear_bench.config.options import DROPOUT, POSITIVE, WIDTH, Declared
 from clear_bench.models.joint_space import JointSpace, mlp
 
 
@@ -106,6 +107,16 @@ METHOD = Method(
             "read": "reference lists that name arXiv 1708.01988 and the pages",
         },
     ],
+    options={
+        "retrieval": Declared(
+            {
+                "feature_dropout": DROPOUT,
+                "dim": WIDTH,
+                "width": WIDTH,
+                "scale": POSITIVE,
+            }
+        )
+    },
     retrieval={
         "parent": "clear",
         "model": {

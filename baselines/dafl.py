@@ -40,8 +40,10 @@ from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 from clear_bench.config.method import Method
+from clear_bench.config.options import SHARE, WEIGHT, WIDTH, Declared, Filled, Switch, below
 from clear_bench.models.base import PerAttributeModel
 from clear_bench.models.losses import told_apart, weighted_bce
+from clear_bench.models.options import AT_LEAST_ONE, RESNET
 from clear_bench.models.residual import RESNET50, RETHINKING, SMALL, ResidualNetwork, pooled
 from clear_bench.utils.errors import UserError
 
@@ -217,6 +219,19 @@ METHOD = Method(
             "read": "mlanthology.org; repository of the authors' institute (ir.ia.ac.cn)",
         },
     ],
+    options={
+        "recognition": Declared(
+            {
+                **below("resnet", RESNET),
+                "pretrained": Switch(),
+                "dim": WIDTH,
+                "layers": AT_LEAST_ONE,
+                "merge": WEIGHT,
+                "fresh": SHARE,
+                "groups": Filled(),
+            }
+        )
+    },
     recognition={
         "model": {
             "type": "Dafl",

@@ -28,6 +28,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from clear_bench.config.method import Method
+from clear_bench.config.options import DROPOUT, POSITIVE, WIDTH, Declared, Range
 from clear_bench.models.joint_space import JointSpace, mlp
 
 
@@ -141,6 +142,17 @@ METHOD = Method(
             "read": "BibTeX in public implementations; link to its page of PMLR",
         },
     ],
+    options={
+        "retrieval": Declared(
+            {
+                "feature_dropout": DROPOUT,
+                "dim": WIDTH,
+                "width": WIDTH,
+                "ridge": POSITIVE,
+                "decay": Range(0, 1, below=True),
+            }
+        )
+    },
     retrieval={
         "parent": "clear",
         "model": {

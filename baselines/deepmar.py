@@ -24,7 +24,9 @@ from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 from clear_bench.config.method import Method
+from clear_bench.config.options import DROPOUT, Declared, Switch, below
 from clear_bench.models.base import RecognitionModel
+from clear_bench.models.options import RESNET
 from clear_bench.models.residual import RESNET50, SMALL, ResidualNetwork, pooled
 
 
@@ -81,6 +83,15 @@ METHOD = Method(
             "read": "README of dangweili/pedestrian-attribute-recognition-pytorch",
         },
     ],
+    options={
+        "recognition": Declared(
+            {
+                **below("resnet", RESNET),
+                "pretrained": Switch(),
+                "dropout": DROPOUT,
+            }
+        )
+    },
     recognition={
         "model": {"type": "DeepMar", "resnet": SMALL, "pretrained": False, "dropout": 0.5},
         "train": {"lr": 8e-3},

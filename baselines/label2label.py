@@ -39,9 +39,11 @@ from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 from clear_bench.config.method import Method
+from clear_bench.config.options import DROPOUT, SHARE, WIDTH, Declared, Divides, Switch, below
 from clear_bench.models.base import PerAttributeModel
 from clear_bench.models.layers import AttributeLinear, logit_norm
 from clear_bench.models.losses import weighted_bce
+from clear_bench.models.options import AT_LEAST_ONE, RESNET
 from clear_bench.models.residual import RESNET50, SMALL, ResidualNetwork, pooled
 from clear_bench.utils.errors import UserError
 
@@ -244,6 +246,24 @@ METHOD = Method(
             " arXiv 2207.08677",
         },
     ],
+    options={
+        "recognition": Declared(
+            {
+                **below("resnet", RESNET),
+                "pretrained": Switch(),
+                "dim": WIDTH,
+                "layers": AT_LEAST_ONE,
+                "heads": AT_LEAST_ONE,
+                "query_dropout": DROPOUT,
+                "label_dropout": DROPOUT,
+                "mask": SHARE,
+            },
+            (
+                Divides("heads", "dim"),
+                Divides(4, "dim"),
+            ),
+        )
+    },
     recognition={
         "model": {
             "type": "Label2Label",

@@ -42,9 +42,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clear_bench.config.method import Method
+from clear_bench.config.options import POSITIVE, SHARE, WEIGHT, Declared, Filled, Switch, below
 from clear_bench.models.base import RecognitionModel
 from clear_bench.models.branches import SwinBranch
 from clear_bench.models.losses import all_to_known, asymmetric_bce, told_apart
+from clear_bench.models.options import ASYMMETRIC, SWIN, heads_fit, stages_fit
 
 
 def batch_random_mask(tokens: Tensor, share: float) -> Tensor:
@@ -210,6 +212,25 @@ METHOD = Method(
             "issue under 2024)",
         },
     ],
+    options={
+        "recognition": Declared(
+            {
+                **below("swin", SWIN),
+                "pretrained": Switch(),
+                "mask": SHARE,
+                **ASYMMETRIC,
+                "center": WEIGHT,
+                "center_rate": WEIGHT,
+                "contrast": WEIGHT,
+                "temperature": POSITIVE,
+                "views": Filled(),
+            },
+            (
+                stages_fit,
+                heads_fit,
+            ),
+        )
+    },
     recognition={
         "model": {
             "type": "ParFormer",

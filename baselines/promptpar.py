@@ -48,10 +48,22 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clear_bench.config.method import Method
+from clear_bench.config.options import (
+    COUNT,
+    POSITIVE,
+    WEIGHT,
+    WIDTH,
+    Declared,
+    Range,
+    Switch,
+    below,
+)
 from clear_bench.models.base import PerAttributeModel
 from clear_bench.models.branches import ViTBranch, backbone
 from clear_bench.models.layers import AttributeLinear, logit_norm, read_phrases
 from clear_bench.models.losses import weighted_bce
+from clear_bench.models.options import AT_LEAST_ONE, prompts_fit
+from clear_bench.models.options import VIT as VIT_OPTIONS
 from clear_bench.models.region_tokens import bands, sight
 from clear_bench.utils.errors import UserError
 
@@ -121,11 +133,8 @@ class PromptPar(PerAttributeModel):
         **common: Any,
     ) -> None:
         super().__init__(**common)
-        if prompts % (regions + 1):
-            raise UserError(
-                f"promptpar: prompts={prompts} must be a multiple of {regions + 1}, "
-                "the whole image and its regions"
-            )
+        if wrong := prompts_fit({"prompts": prompts, "regions": regions}):
+            raise UserError(f"promptpar: {wrong}")
         self.register_buffer("phrases", read_phrases(phrases, self.attributes))
         text = read_phrases(phrases, self.attributes, centred=False)
         self.register_buffer("text", F.normalize(text))
@@ -226,6 +235,22 @@ METHOD = Method(
             "read": "page of arXiv 2312.10692; README of Event-AHU/OpenPAR",
         },
     ],
+    options={
+        "recognition": Declared(
+            {
+                **below("vit", VIT_OPTIONS),
+                **below("fusion", VIT_OPTIONS),
+                "pretrained": Switch(),
+                "prompts": WIDTH,
+                "regions": AT_LEAST_ONE,
+                "margin": COUNT,
+                "scale": POSITIVE,
+                "threshold": Range(-1, 1),
+                "similarity": WEIGHT,
+            },
+            (prompts_fit,),
+        )
+    },
     recognition={
         "model": {
             "type": "PromptPar",

@@ -43,6 +43,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clear_bench.config.method import Method
+from clear_bench.config.options import DROPOUT, SHARE, WIDTH, Declared, Several
 from clear_bench.models.adversarial import (
     SMOOTHING,
     Bounded,
@@ -266,6 +267,18 @@ METHOD = Method(
             "read": "README of ycao5602/SAL",
         },
     ],
+    options={
+        "retrieval": Declared(
+            {
+                "feature_dropout": DROPOUT,
+                "width": WIDTH,
+                "dim": WIDTH,
+                "noise": WIDTH,
+                "fakes": WIDTH,
+                "stages": Several(SHARE, 2, 2),
+            }
+        )
+    },
     retrieval={
         "parent": "clear",
         "model": {

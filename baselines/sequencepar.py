@@ -44,10 +44,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clear_bench.config.method import Method
+from clear_bench.config.options import Declared, Divides, Switch, below
 from clear_bench.models.base import PerAttributeModel
 from clear_bench.models.branches import ViTBranch
 from clear_bench.models.caption_decoder import CaptionDecoder
 from clear_bench.models.layers import read_phrases
+from clear_bench.models.options import AT_LEAST_ONE, DECODER, VIT
 from clear_bench.utils.errors import UserError
 
 IGNORED = -100  # target of a place behind a caption's end
@@ -156,6 +158,17 @@ METHOD = Method(
             "read": "README of Event-AHU/OpenPAR, SequencePAR; page of arXiv 2312.01640",
         },
     ],
+    options={
+        "recognition": Declared(
+            {
+                **below("vit", VIT),
+                "pretrained": Switch(),
+                **below("decoder", DECODER),
+                "beams": AT_LEAST_ONE,
+            },
+            (Divides("vit.num_heads", "vit.embed_dim"),),
+        )
+    },
     recognition={
         "model": {
             "type": "SequencePar",

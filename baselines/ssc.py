@@ -44,8 +44,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clear_bench.config.method import Method
+from clear_bench.config.options import COUNT, SHARE, WEIGHT, Declared, Range, Switch, below
 from clear_bench.models.base import RecognitionModel
 from clear_bench.models.losses import cell_mean_bce, check_loss_weighting, told_apart
+from clear_bench.models.options import CELL_WEIGHTING, RESNET
 from clear_bench.models.residual import RESNET50, RETHINKING, SMALL, ResidualNetwork
 
 
@@ -206,6 +208,20 @@ METHOD = Method(
             "read": "pages of arXiv 2109.05686 (ar5iv, paperswithcode)",
         },
     ],
+    options={
+        "recognition": Declared(
+            {
+                **below("resnet", RESNET),
+                "pretrained": Switch(),
+                "confidence": Range(),
+                "fresh": SHARE,
+                "start": COUNT,
+                "spatial": WEIGHT,
+                "semantic": WEIGHT,
+                "loss_weighting": CELL_WEIGHTING,
+            }
+        )
+    },
     recognition={
         "model": {
             "type": "Ssc",

@@ -30,8 +30,10 @@ from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 from clear_bench.config.method import Method
+from clear_bench.config.options import Declared, Switch, below
 from clear_bench.models.base import RecognitionModel
 from clear_bench.models.layers import logit_norm as normed
+from clear_bench.models.options import RESNET
 from clear_bench.models.residual import RESNET50, RETHINKING, SMALL, ResidualNetwork, pooled
 
 
@@ -85,6 +87,15 @@ METHOD = Method(
             "read": "README of valencebond/Rethinking_of_PAR",
         },
     ],
+    options={
+        "recognition": Declared(
+            {
+                **below("resnet", RESNET),
+                "pretrained": Switch(),
+                "logit_norm": Switch(),
+            }
+        )
+    },
     recognition={
         "model": {
             "type": "StrongBaseline",

@@ -16,6 +16,7 @@ Cost: 1.4 M parameters and 72 MFLOPs an image of 128x64 in ``default``.
 
 from clear_bench.config.method import Method
 from clear_bench.models.clear import METHOD as CLEAR
+from clear_bench.models.options import CLEAR as CLEAR_OPTIONS
 
 assert CLEAR.recognition is not None  # noqa: S101 - for the type checker
 METHOD = Method(
@@ -34,6 +35,7 @@ METHOD = Method(
             "read": "README of microsoft/Swin-Transformer's detection and segmentation code",
         },
     ],
+    options={"recognition": CLEAR_OPTIONS},
     numbers={"recognition": 2},  # shifted windows: paper size
     recognition={
         "model": {**CLEAR.recognition["model"], "branches": ["swin"], "fusion": "none"},

@@ -19,6 +19,7 @@ from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 from clear_bench.config.method import Method
+from clear_bench.config.options import NAME, Declared, Switch
 from clear_bench.models.base import RecognitionModel
 from clear_bench.models.branches import backbone as timm_model
 from clear_bench.models.residual import RETHINKING
@@ -74,6 +75,14 @@ METHOD = Method(
     cite="Wightman, timm",
     family="convolutional",
     backbone={"default": "ConvNeXt", "paper": "ResNet-50"},
+    options={
+        "recognition": Declared(
+            {
+                "backbone": NAME,
+                "pretrained": Switch(),
+            }
+        )
+    },
     recognition={
         "model": {
             "type": "TimmBackbone",

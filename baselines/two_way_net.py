@@ -35,6 +35,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clear_bench.config.method import Method
+from clear_bench.config.options import DROPOUT, WEIGHT, WIDTH, Declared, Several
 from clear_bench.models.joint_space import BatchNorm, JointSpace
 
 
@@ -192,6 +193,20 @@ METHOD = Method(
             "read": "programme of CVPR 2017; reference lists that name arXiv 1608.07973",
         },
     ],
+    options={
+        "retrieval": Declared(
+            {
+                "feature_dropout": DROPOUT,
+                "widths": Several(WIDTH, 1, 99),
+                "dropout": DROPOUT,
+                "leak": WEIGHT,
+                "middle_weight": WEIGHT,
+                "decorrelation": WEIGHT,
+                "scale_weight": WEIGHT,
+                "weight_decay": WEIGHT,
+            }
+        )
+    },
     retrieval={
         "parent": "clear",
         "model": {

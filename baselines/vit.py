@@ -9,6 +9,7 @@ Cost: 0.9 M parameters and 60 MFLOPs an image of 128x64 in ``default``.
 
 from clear_bench.config.method import Method
 from clear_bench.models.clear import METHOD as CLEAR
+from clear_bench.models.options import CLEAR as CLEAR_OPTIONS
 
 assert CLEAR.recognition is not None  # noqa: S101 - for the type checker
 METHOD = Method(
@@ -30,6 +31,7 @@ METHOD = Method(
             "lucidrains/vit-pytorch",
         },
     ],
+    options={"recognition": CLEAR_OPTIONS},
     recognition={"model": {**CLEAR.recognition["model"], "branches": ["vit"], "fusion": "none"}},
     numbers={"recognition": 2},
     profiles={k: {"recognition": CLEAR.profiles[k]["recognition"]} for k in ("base", "paper")},

@@ -26,9 +26,11 @@ from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 from clear_bench.config.method import Method
+from clear_bench.config.options import Declared, Divides, Switch, below
 from clear_bench.models.base import PerAttributeModel
 from clear_bench.models.branches import ViTBranch
 from clear_bench.models.layers import AttributeLinear, logit_norm, read_phrases
+from clear_bench.models.options import VIT
 
 
 @MODELS.register_module()
@@ -87,6 +89,15 @@ METHOD = Method(
             "read": "README of cxh0519/VTB",
         },
     ],
+    options={
+        "recognition": Declared(
+            {
+                **below("vit", VIT),
+                "pretrained": Switch(),
+            },
+            (Divides("vit.num_heads", "vit.embed_dim"),),
+        )
+    },
     recognition={
         "model": {
             "type": "Vtb",

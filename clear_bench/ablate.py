@@ -29,7 +29,9 @@ def ablate(
         str, typer.Option(help="see: clear_bench.data list; csv:NAME for your own")
     ] = "synthped",
     profile: Annotated[str, typer.Option(help="smoke, default or paper")] = "default",
-    seeds: Annotated[int, typer.Option(min=0, help="seeds 0 to N-1; 0 takes the study's own")] = 0,
+    seeds: Annotated[
+        int, typer.Option(min=0, max=40_000, help="seeds 0 to N-1; 0 takes the study's own")
+    ] = 0,
     only: Annotated[
         list[str] | None, typer.Option(help="KEY=VALUE[,VALUE]: these levels beside the reference")
     ] = None,
@@ -40,12 +42,12 @@ def ablate(
         list[str] | None, typer.Option("--set", help="KEY=VALUE, of every variant")
     ] = None,
     search: Annotated[bool, typer.Option(help="search the study's numeric factors on val")] = False,
-    trials: Annotated[int, typer.Option(min=1, help="budget of --search")] = 20,
+    trials: Annotated[int, typer.Option(min=1, max=100_000, help="budget of --search")] = 20,
     workers: Annotated[
-        int, typer.Option(min=0, help="processes here; 0 is one a GPU, else one a core")
+        int, typer.Option(min=0, max=1024, help="processes here; 0 is one a GPU, else one a core")
     ] = 0,
     processes: Annotated[
-        int, typer.Option(min=1, help="GPUs of one run, through torchrun; 1 does without")
+        int, typer.Option(min=1, max=1024, help="GPUs of one run, through torchrun; 1 does without")
     ] = 1,
     storage: Annotated[
         str, typer.Option(help="Optuna storage, shared by machines; a file below --runs if empty")

@@ -27,7 +27,9 @@ def train(
     seed: Annotated[
         list[int] | None, typer.Option(help="of everything random; 0 if not given")
     ] = None,
-    seeds: Annotated[int, typer.Option(min=0, help="train seeds 0 to N-1 (instead of --seed)")] = 0,
+    seeds: Annotated[
+        int, typer.Option(min=0, max=40_000, help="train seeds 0 to N-1 (instead of --seed)")
+    ] = 0,
     data_root: Annotated[
         Path | None, typer.Option(help="folder of the official release; none for synthped")
     ] = None,
@@ -38,7 +40,7 @@ def train(
     show_config: Annotated[bool, typer.Option(help="print the configuration and leave")] = False,
     dry_run: Annotated[bool, typer.Option(help="print what would run and leave")] = False,
     workers: Annotated[
-        int, typer.Option(min=0, help="runs side by side; 0 chooses by cores and threads")
+        int, typer.Option(min=0, max=1024, help="runs side by side; 0 chooses by cores and threads")
     ] = 0,
     task: Annotated[
         str, typer.Option(help="recognition: leave a method's retrieval half out; empty: all")

@@ -17,10 +17,12 @@ from clear_bench.config.dataset_name import source_of
 from clear_bench.config.declared import declared
 from clear_bench.config.dotted import merge, set_value
 from clear_bench.config.method import TASKS, Method
+from clear_bench.config.options import Declared, Range, checked
 from clear_bench.config.protocol import DATA_OF, OF_QUERIES, Protocol, named
 from clear_bench.config.sections import TYPED, Augment, Config, Data, Text, Train
 from clear_bench.utils.errors import UserError, unknown
 
+THREADS = Range(1, 1024, whole=True)
 SEEDS = 40_000  # an epoch's generator takes seed and epoch in 32 bits
 HELD_IN = {"select": "last", "threshold": "0.5", "watch": "loss"}
 """What a setting may be where no images are held out."""
@@ -93,9 +95,11 @@ def compose(
         rules["select"] = {"val": "last"}.get(rules["select"], rules["select"])
     if not 0 <= seed < SEEDS:
         raise UserError(f"seed={seed}: must be from 0 to {SEEDS - 1}")
-    if config["threads"] < 1:
-        raise UserError(f"threads={config['threads']}: must be at least 1")
+    checked(THREADS, "threads", config["threads"])
     validated = _validated(config)
+    for task in plugin.tasks:
+        declared_for = plugin.options.get(task, Declared({}))
+        declared_for.check(validated[task]["model"], f"{task}.model.")
     _check_held_out(validated)
     return validated
 

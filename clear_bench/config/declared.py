@@ -8,6 +8,7 @@ those top-level statements of a file run that its constant needs.
 import ast
 import importlib
 from collections.abc import Iterator
+from copy import copy
 from typing import Any
 
 from clear_bench.config import plugins
@@ -52,6 +53,7 @@ def _needed(tree: ast.Module, name: str) -> Iterator[ast.stmt]:
         if isinstance(node, DEFINITIONS):
             touched = {node.name}
         elif isinstance(node, ast.Import | ast.ImportFrom):
+            node = copy(node)  # of a tree that others read too
             node.names = [a for a in node.names if _bound(a) in wanted]
             touched = {_bound(a) for a in node.names}
         else:  # an assignment, or something that changes what was assigned

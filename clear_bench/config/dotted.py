@@ -1,17 +1,17 @@
 """Nested settings by dotted key: read them, set them, say what differs."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from copy import deepcopy
 from typing import Any
-
-import yaml
 
 from clear_bench.config.method import TASKS
 from clear_bench.config.sections import TYPED, Config, is_open
 from clear_bench.config.start_files import networks
 from clear_bench.utils.errors import UserError, unknown
+from clear_bench.utils.foreign import parse_yaml
 
+KEY = re.compile(r"[\w.+@-]{1,200}")
 NAMES = ("method", "dataset", "profile", "seed")
 """Keys of a configuration that have arguments of their own and cannot be overridden."""
 
@@ -56,16 +56,12 @@ def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
     overrides: dict[str, Any] = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
-        if not equals or not key:
-            raise UserError(f"--set {pair}: must be KEY=VALUE")
+        if not equals or not KEY.fullmatch(key):
+            raise UserError(f"--set {pair[:80]}: must be KEY=VALUE")
         try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise UserError(f"--set {pair}: the value is not YAML") from None
-        if isinstance(value, str):
-            with suppress(ValueError):  # a word is a word
-                value = float(value)
-        overrides[key] = value
+            overrides[key] = parse_yaml(text)
+        except ValueError as error:
+            raise UserError(f"--set {pair[:80]}: the value is not YAML ({error})") from None
     return overrides
 
 

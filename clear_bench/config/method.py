@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from clear_bench.config.options import Declared
+
 TASKS = ("recognition", "retrieval")
 
 
@@ -35,6 +37,7 @@ class Method:
             that task change, and written out as plain values, see `clear_bench.config.numbers`.
         neutral: Full dotted key of an option that is younger than the numbers to the value at
             which they are as before it; written out as plain values.
+        options: Task to what the settings of its model may be; every one of them is declared.
         profiles: Profile name to what it changes, with the full keys of a configuration
             (``{"paper": {"recognition": {"model": {...}}}}``).
         datasets: The same for a data set that the published code has values of its own for; over
@@ -52,6 +55,7 @@ class Method:
     datasets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     numbers: Mapping[str, int] = field(default_factory=dict)
     neutral: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Declared] = field(default_factory=dict)
 
     @property
     def tasks(self) -> tuple[str, ...]:

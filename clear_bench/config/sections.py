@@ -9,10 +9,10 @@ from clear_bench.config.protocol import Protocol
 
 __all__ = ["TYPED", "Augment", "Config", "Data", "Neutral", "Section", "Text", "Train"]
 
-Positive = Annotated[int, Field(gt=0)]
+Positive = Annotated[int, Field(gt=0, le=1_000_000)]
 
 
-Side = Annotated[int, Field(ge=16)]
+Side = Annotated[int, Field(ge=16, le=4096)]
 
 
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -52,7 +52,7 @@ class Data(Section):
 class Augment(Section):
     """What becomes of an image before a network reads it: shifted and mirrored only in training."""
 
-    pad: Annotated[int, Field(ge=0)] = 2
+    pad: Annotated[int, Field(ge=0, le=4096)] = 2
     flip: bool = True
     mean: Annotated[Colour, Neutral(list(MEAN))] = MEAN  # subtracted, of values in 0..1
     deviation: Annotated[tuple[Factor, Factor, Factor], Neutral(list(DEVIATION))] = DEVIATION
@@ -61,7 +61,7 @@ class Augment(Section):
 class Train(Section):
     """How parameters learn."""
 
-    epochs: Annotated[int, Field(ge=0)] = 12  # 0: the method has nothing to learn
+    epochs: Annotated[int, Field(ge=0, le=1_000_000)] = 12  # 0: the method has nothing to learn
     batch_size: Positive = 64  # of all processes together
     optimizer: Literal["Adam", "AdamW", "SGD"] = "AdamW"
     lr: Annotated[float, Field(gt=0)] = 1e-3
@@ -73,13 +73,15 @@ class Train(Section):
     milestones: Annotated[list[Positive], Neutral([])] = []  # epochs after which "step" lowers lr
     factor: Annotated[float, Field(gt=0, lt=1), Neutral(0.1)] = 0.1  # by which "step" lowers it
     watch: Annotated[Literal["metric", "loss"], Neutral("metric")] = "metric"  # of "plateau"
-    warmup_epochs: Annotated[int, Field(ge=0)] = 2
+    warmup_epochs: Annotated[int, Field(ge=0, le=1_000_000)] = 2
     clip_norm: Annotated[float, Field(ge=0)] = 10.0  # 0: not clipped
     ema: Annotated[float, Field(ge=0, lt=0.5)] = 0.0  # share of the new weights; 0 is off
     precision: Literal["auto", "fp32", "bf16"] = "auto"  # bf16 on a GPU that has it, else fp32
     channels_last: bool = False  # order of convolution weights in memory; slower on a CPU
     compile: bool = False  # torch.compile: wants a C++ compiler and a minute before the first step
-    workers: Annotated[int, Field(ge=0)] = 0  # loader processes; pixels come from a memory map
+    workers: Annotated[int, Field(ge=0, le=1024)] = (
+        0  # loader processes; pixels come from a memory map
+    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Train":

@@ -131,7 +131,7 @@ def sheet(
     out: Annotated[Path, typer.Option(help="picture to write")],
     data_root: Root = None,
     part: Annotated[str, typer.Option(help="train, val or test")] = "train",
-    count: Annotated[int, typer.Option(min=1, help="images on it")] = 96,
+    count: Annotated[int, typer.Option(min=1, max=10_000, help="images on it")] = 96,
     plugins: Plugins = None,
 ) -> None:
     """Write a contact sheet: images spread evenly over a split, in manifest order."""

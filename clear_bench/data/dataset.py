@@ -135,7 +135,8 @@ class Dataset:
         """Sha256 over schema, paths, splits, identities and labels: what the numbers depend on."""
         digest = hashlib.sha256(self.schema.to_json().encode())
         for column in COLUMNS:
-            digest.update("\n".join(self.manifest[column]).encode() + b"\0")
+            names = "\n".join(self.manifest[column])  # of the disk, which may be in no encoding
+            digest.update(names.encode("utf-8", "surrogateescape") + b"\0")
         digest.update(self.labels.tobytes())
         return digest.hexdigest()
 
@@ -175,9 +176,13 @@ class Dataset:
     ) -> "Dataset":
         """Read what `save` wrote."""
         advice = f"run: python -m clear_bench.data prepare {name}"
-        schema_file = require_file(folder / "schema.json", advice)
-        table = pd.read_parquet(require_file(folder / "manifest.parquet", advice))
-        schema = Schema.from_json(schema_file.read_text(encoding="utf-8"))
+        schema = Schema.load(folder / "schema.json", advice)
+        file = require_file(folder / "manifest.parquet", advice)
+        try:
+            table = pd.read_parquet(file)
+        except (ValueError, OSError, KeyError, NotImplementedError, MemoryError) as error:
+            cause = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+            raise UserError(f"{file}: not a manifest ({cause}); {advice}") from None
         return cls(name, split_name, label_set, root, schema, table)
 
 

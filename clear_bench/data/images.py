@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from clear_bench.config.dataset_name import in_files
 from clear_bench.config.numbers import VERSIONS
 from clear_bench.data.dataset import Dataset
+from clear_bench.data.pictures import opened, upright
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.files import empty_array, made_once, write_text
 from clear_bench.utils.progress import track
@@ -63,32 +64,25 @@ def read_image(
     refused, since nothing says what of them is white.
 
     Args:
-        path: A file of any format that Pillow reads.
+        path: A file of one of `clear_bench.data.pictures.FORMATS`.
         size: (height, width) in pixels to resize to, by `RESAMPLING`.
         letterbox: Keep the shape and fill the rest with black, instead of stretching.
         box: Part of the upright picture to take, see `fitted`; None takes all of it.
 
     Raises:
-        UserError: If the file is missing, is no image, is truncated or has 32-bit pixels; if the
-            box lies outside.
+        UserError: If the file is missing, is no image, is truncated, is larger than the bounds of
+            `clear_bench.data.pictures`, or has 32-bit pixels; if the box
+            lies outside.
     """
-    from PIL import Image, ImageOps
-
-    try:
-        with Image.open(path) as image:
-            if image.mode in ("I", "F"):
-                kind = "32-bit float" if image.mode == "F" else "32-bit"
-                raise UserError(
-                    f"{path}: has {kind} pixels, of which nothing says what is white; save it with "
-                    "8 or 16 bits"
-                )
-            negative = getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO
-            upright = ImageOps.exif_transpose(image)  # as phones mean it
-            colours = _rgb(upright, negative)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such image") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path}: not a readable image ({_cause(error)})") from None
+    with opened(path) as image:
+        if image.mode in ("I", "F"):
+            kind = "32-bit float" if image.mode == "F" else "32-bit"
+            raise UserError(
+                f"{path}: has {kind} pixels, of which nothing says what is white; save it with "
+                "8 or 16 bits"
+            )
+        negative = getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO
+        colours = _rgb(upright(image, path), negative)  # as phones mean it
     return fitted(colours, size, letterbox=letterbox, box=box, name=str(path))
 
 
@@ -266,9 +260,3 @@ def _decode(
         (target / "pictures.json").write_text(json.dumps(where), encoding="utf-8")
     np.save(target / "readable.npy", readable)
     return causes
-
-
-def _cause(error: Exception) -> str:
-    """Return the reason of a decoder's error in a few words."""
-    text = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return "unknown format or empty file" if "cannot identify" in text else text[:80]

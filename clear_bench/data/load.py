@@ -41,7 +41,7 @@ def find_root(name: str, data_root: Path | None) -> Path:
     root = data_root or usual_place(name)
     generate = source.generate
     if generate is not None and data_root is None:
-        return made_once(root, lambda folder: generate(folder, SEED))
+        return made_once(root, lambda folder: generate(folder, SEED), derived=False)
     if not root.is_dir():
         raise UserError(
             f"{root}: no such folder; give {source.title} by --data-root DIR. To obtain it: "

@@ -3,13 +3,18 @@
 import json
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Literal
+from pathlib import Path
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from clear_bench.utils.errors import Unavailable, UserError, unknown
+from clear_bench.utils.foreign import read_bytes
 
+AGAIN = "make it again"
+LARGEST, MOST = 16 << 20, 10_000  # bytes and attributes of a schema
 Slot = Literal["age", "person", "with", "wearing", "carrying", "doing"]
 
 
@@ -29,6 +34,8 @@ class Attribute:
         group: Name of the exclusive group it belongs to, or "" if it stands alone.
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
+
     name: str
     slot: Slot
     present: str
@@ -45,6 +52,8 @@ class Schema:
 
     def __post_init__(self) -> None:
         names = [a.name for a in self.attributes]
+        if not all(name and name.isprintable() for name in names):
+            raise UserError("attribute schema: an attribute without a printable name")
         twice = {n for n in names if names.count(n) > 1}
         if twice:
             raise UserError(f"attribute schema: {', '.join(sorted(twice))} named twice")
@@ -118,6 +127,33 @@ class Schema:
         return f"[\n {rows}\n]\n"
 
     @classmethod
-    def from_json(cls, text: str) -> "Schema":
-        """Return the schema that `to_json` wrote."""
-        return cls(tuple(Attribute(**row) for row in json.loads(text)))
+    def from_json(cls, text: str | bytes, label: str = "schema", advice: str = AGAIN) -> "Schema":
+        """Return the schema that `to_json` wrote.
+
+        Args:
+            text: The JSON.
+            label: What to name in an error.
+            advice: What to do about it.
+
+        Raises:
+            UserError: If it is damaged.
+        """
+        try:
+            attributes = TypeAdapter(list[Attribute]).validate_json(text)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            said = " ".join(f"{where} {first['msg']}".split())[:200]
+            raise UserError(f"{label}: not the schema of a data set ({said}); {advice}") from None
+        if not 0 < len(attributes) <= MOST:
+            raise UserError(f"{label}: has {len(attributes)} attributes; {advice}")
+        return cls(tuple(attributes))
+
+    @classmethod
+    def load(cls, file: Path, advice: str = AGAIN) -> "Schema":
+        """Return the schema of a file.
+
+        Raises:
+            UserError: If it is missing or damaged.
+        """
+        return cls.from_json(read_bytes(file, advice, largest=LARGEST), str(file), advice)

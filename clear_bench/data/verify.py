@@ -16,6 +16,7 @@ from clear_bench.data.images import read_image
 from clear_bench.data.near_duplicates import HASHED, near_pairs, small_grey
 from clear_bench.data.unknown_labels import fully_known, undecided
 from clear_bench.utils.errors import UserError
+from clear_bench.utils.foreign import read_bytes
 from clear_bench.utils.progress import track
 
 PARTS = {"train": ("train",), "val": ("val",), "test": ("test",), "train+val": ("train", "val")}
@@ -196,7 +197,7 @@ def _digests(dataset: Dataset) -> tuple[pd.Series, NDArray[np.uint8], list[str]]
     def one(row: int) -> tuple[str, str]:
         try:
             grey[row] = small_grey(read_image(paths[row], HASHED))
-            return hashlib.sha256(paths[row].read_bytes()).hexdigest(), ""
+            return hashlib.sha256(read_bytes(paths[row], "get it again")).hexdigest(), ""
         except UserError as error:
             return "", str(error)
 

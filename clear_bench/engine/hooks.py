@@ -109,7 +109,7 @@ class LossHook(Hook):
         losses = torch.stack([step.loss for step in steps]).tolist()
         for step, loss in zip(steps, losses, strict=True):
             if not math.isfinite(loss):
-                names = Path(self.names).read_text(encoding="utf-8").split("\n")
+                names = Path(self.names).read_text(encoding="utf-8", errors="replace").split("\n")
                 raise Diverged(
                     f"loss is {loss} at step {step.number} (epoch {runner.epoch + 1}, batch "
                     f"{step.batch}), learning rate {step.rate:.3g}, images: "

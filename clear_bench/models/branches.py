@@ -7,10 +7,11 @@ import timm
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from clear_bench.config.options import checked
+from clear_bench.models.options import CHANNEL_ATTENTION
 from clear_bench.models.windows import pad_before_roll
 from clear_bench.utils.errors import Unavailable, UserError, unknown
 
-CHANNEL_ATTENTION = ("off", "paper", "released")
 FAMILIES = {
     "vit": ("vision_transformer", "vision_transformer_hybrid", "deit"),
     "swin": ("swin_transformer", "swin_transformer_v2"),
@@ -194,10 +195,7 @@ class SwinBranch(nn.Module):
         **swin: Any,
     ) -> None:
         super().__init__()
-        if channel_attention not in CHANNEL_ATTENTION:
-            raise UserError(
-                f"channel_attention={channel_attention}: must be one of {CHANNEL_ATTENTION}"
-            )
+        checked(CHANNEL_ATTENTION, "channel_attention", channel_attention)
         require_network(swin["name"], "swin")
         # Full windows at every stage: the bias tables then have the published shapes.
         swin = {"always_partition": True, **swin}

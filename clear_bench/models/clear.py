@@ -15,13 +15,12 @@ from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 from clear_bench.config.method import Method
+from clear_bench.config.options import checked
 from clear_bench.models.base import RecognitionModel
 from clear_bench.models.clear_retrieval import ClearRetrieval  # noqa: F401 - registers it
 from clear_bench.models.cross_transformer import CrossTransformer
 from clear_bench.models.losses import asymmetric_bce, focal_bce, weighted_bce
-from clear_bench.utils.errors import UserError, unknown
-
-LOSS_WEIGHTING = ("none", "exp", "focal", "asymmetric")
+from clear_bench.models.options import CLEAR, CLEAR_RETRIEVAL
 
 
 @MODELS.register_module()
@@ -33,8 +32,9 @@ class Clear(RecognitionModel):
         image_size: See `RecognitionModel`.
         positive_ratio: See `RecognitionModel`.
         augment: See `RecognitionModel`.
-        loss_weighting: One of `LOSS_WEIGHTING`: plain binary cross-entropy (``none``), weighted by
-            how rare an attribute is (``exp``, see `weighted_bce`), ``focal`` or ``asymmetric``.
+        loss_weighting: One of `clear_bench.models.options.LOSS_WEIGHTING`: plain binary
+            cross-entropy (``none``), weighted by how rare an attribute is (``exp``, see
+            `weighted_bce`), ``focal`` or ``asymmetric``.
         weight_strength: Of ``exp``, see `weighted_bce`.
         focal_gamma: Of ``focal``, see `focal_bce`.
         positive_gamma: Of ``asymmetric``, see `asymmetric_bce`.
@@ -61,12 +61,16 @@ class Clear(RecognitionModel):
         **trunk: Any,
     ) -> None:
         super().__init__(attributes, image_size, positive_ratio, augment)
-        if loss_weighting not in LOSS_WEIGHTING:
-            raise unknown("loss_weighting", loss_weighting, LOSS_WEIGHTING)
-        if min(weight_strength, focal_gamma, positive_gamma, negative_gamma) < 0:
-            raise UserError("weight_strength and the gammas of a loss: must be 0 or more")
-        if not 0 <= negative_clip < 1:
-            raise UserError(f"negative_clip={negative_clip}: must be from 0 to below 1")
+        given = {
+            "loss_weighting": loss_weighting,
+            "weight_strength": weight_strength,
+            "focal_gamma": focal_gamma,
+            "positive_gamma": positive_gamma,
+            "negative_gamma": negative_gamma,
+            "negative_clip": negative_clip,
+        }
+        for name, value in given.items():
+            checked(CLEAR.options[name], name, value)
         self.loss_weighting = loss_weighting
         self.weight_strength = weight_strength if loss_weighting == "exp" else 0.0
         self.focal_gamma = focal_gamma
@@ -183,6 +187,7 @@ METHOD = Method(
         },
         "train": {"epochs": 12, "batch_size": 128, "lr": 1e-3, "warmup_epochs": 0},
     },
+    options={"recognition": CLEAR, "retrieval": CLEAR_RETRIEVAL},
     neutral={
         "retrieval.model.whiten": 0,
         "retrieval.model.align": 0.0,

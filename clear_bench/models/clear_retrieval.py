@@ -8,14 +8,13 @@ from mmengine.registry import MODELS
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from clear_bench.config.options import checked
 from clear_bench.models.base import RetrievalModel
 from clear_bench.models.losses import contrastive, hardest_hinge, margin_softmax
+from clear_bench.models.options import CLEAR_RETRIEVAL
 from clear_bench.models.whitening import whitening
 from clear_bench.utils.errors import UserError
 
-EMBEDDINGS = ("both", "soft", "hard")
-COMBINE = ("concat", "sum")
-MARGINS = ("angular", "cosine", "hinge", "softmax", "contrastive")
 ACTIVATIONS: dict[str, type[nn.Module]] = {"gelu": nn.GELU, "relu": nn.ReLU}
 
 
@@ -59,7 +58,7 @@ class ClearRetrieval(RetrievalModel):
         dropout: Before each linear layer of the query adapters.
         feature_dropout: On the image feature; the frozen backbone has seen the training images,
             so their features are sharper than those of new people.
-        margin_loss: One of `MARGINS`.
+        margin_loss: One of `clear_bench.models.options.MARGINS`.
         margin: Of that loss.
         scale: Of its logits.
         center: Subtract the training mean from text embeddings and image features first.  Raw
@@ -104,17 +103,17 @@ class ClearRetrieval(RetrievalModel):
         made: int = 0,
     ) -> None:
         super().__init__(table)
-        _require("embedding", embedding, EMBEDDINGS)
-        _require("combine", combine, COMBINE)
-        _require("margin_loss", margin_loss, MARGINS)
-        _require("activation", activation, tuple(ACTIVATIONS))
+        given = {"embedding": embedding, "combine": combine, "margin_loss": margin_loss,
+                 "activation": activation, "dim": dim, "width": width, "scale": scale,
+                 "margin": margin, "whiten": whiten, "align": align}  # fmt: skip
+        for name, value in given.items():
+            checked(CLEAR_RETRIEVAL.options[name], name, value)
         if margin_loss in ("hinge", "contrastive"):
             self.alone(f"margin_loss={margin_loss}: its negatives are those of a process's batch")
         self.embedding, self.combine, self.center = embedding, combine, center
         self.unit_parts, self.mirror, self.activation = unit_parts, mirror, activation
         self.margin_loss, self.margin, self.scale = margin_loss, margin, scale
         self.feature_dropout = nn.Dropout(feature_dropout)
-        _in_range(dim=dim, width=width, scale=scale, margin=margin, whiten=whiten, align=align)
         asked = ("soft", "hard") if embedding == "both" else (embedding,)
         self._read_text(asked, whiten, align)
         widths_of = {"soft": self.seen_text(self.text).shape[1], "hard": self.one_hot.shape[1]}
@@ -236,22 +235,3 @@ def _fits_together(
         raise UserError("shared=true: there is one query part; it needs embedding=both and a text")
     if shared and depth < 2:
         raise UserError(f"shared=true: all layers but the first are shared; depth={depth} has none")
-
-
-def _in_range(
-    *, dim: int, width: int, scale: float, margin: float, whiten: int, align: float
-) -> None:
-    """Raise a `UserError` for numbers that mean nothing, see `ClearRetrieval`."""
-    if dim < 1 or width < 1:
-        raise UserError(f"dim={dim}, width={width}: must be 1 or more")
-    if scale <= 0:
-        raise UserError(f"scale={scale}: must be greater than 0")
-    for name, value in {"margin": margin, "whiten": whiten, "align": align}.items():
-        if value < 0:
-            raise UserError(f"{name}={value}: must be 0 or more")
-
-
-def _require(name: str, value: str, allowed: Sequence[str]) -> None:
-    """Raise a `UserError` if a word is not among those known."""
-    if value not in allowed:
-        raise UserError(f"{name}={value}: must be one of {', '.join(allowed)}")

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from clear_bench.config.options import checked
 from clear_bench.models.branches import BRANCHES
-from clear_bench.utils.errors import UserError, unknown
-
-FUSION = ("none", "both", "first", "second")
+from clear_bench.models.options import CLEAR, fusion_fits
+from clear_bench.utils.errors import UserError
 
 
 class CrossAttention(nn.Module):
@@ -84,17 +84,11 @@ class CrossTransformer(nn.Module):
         super().__init__()
         if dim % heads:
             raise UserError(f"heads={heads}: must divide dim={dim}")
-        if depth < 0:
-            raise UserError(f"depth={depth}: must be 0 or more layers of cross-fusion")
-        if fusion not in FUSION:
-            raise UserError(f"fusion={fusion}: must be one of {FUSION}")
-        for name in branches:
-            if name not in BRANCHES:
-                raise unknown("branch", name, BRANCHES)
-        if len(branches) not in (1, 2):
-            raise UserError(f"branches={list(branches)}: must be one or two")
-        if len(branches) == 1 and fusion != "none":
-            raise UserError(f"fusion={fusion}: a lone branch has no other to look at; use none")
+        given = {"depth": depth, "fusion": fusion, "branches": list(branches)}
+        for name, value in given.items():
+            checked(CLEAR.options[name], name, value)
+        if wrong := fusion_fits(given):
+            raise UserError(wrong)
         options = {"vit": vit, "swin": swin}
         self.branches = nn.ModuleList(
             BRANCHES[name](image_size, pretrained, **options[name]) for name in branches

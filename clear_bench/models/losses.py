@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from clear_bench.config.options import checked
 from clear_bench.data.unknown_labels import UNKNOWN
-from clear_bench.utils.errors import UserError
+from clear_bench.models.options import CELL_WEIGHTING
 
-LOSS_WEIGHTING = ("positives", "both")
 FLOOR = 1e-8  # of what is raised to a power: the slope of x^gamma is infinite at 0 for gamma < 1
 
 
@@ -95,9 +95,7 @@ def check_loss_weighting(name: str) -> str:
     Raises:
         UserError: If it is neither ``positives`` nor ``both``.
     """
-    if name not in LOSS_WEIGHTING:
-        raise UserError(f"loss_weighting={name}: must be one of {LOSS_WEIGHTING}")
-    return name
+    return str(checked(CELL_WEIGHTING, "loss_weighting", name))
 
 
 def focal_bce(logits: Tensor, labels: Tensor, gamma: float) -> Tensor:

@@ -12,14 +12,13 @@ from multiprocessing import active_children
 from pathlib import Path
 
 from clear_bench.config import plugins
+from clear_bench.report.figure_list import INDEX, figures_of
 from clear_bench.report.figures.material import Material
 from clear_bench.report.figures.picture import FigureSpec, NotDrawn, Picture
 from clear_bench.report.figures.style import style, write
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.files import write_text
 from clear_bench.utils.processes import end_with_parent
-
-INDEX = "figures.json"
 
 
 @dataclass(frozen=True)
@@ -143,10 +142,11 @@ def drawing(
 
 def _finish(material: Material, out: Path, figures: list[list[Drawn]]) -> list[Drawn]:
     """Write the index of figures, remove pictures that it no longer lists, and return its rows."""
+    before = {name for listed in figures_of(out) for name in listed.files}
     rows = [Drawn("", "Runs", "", note=line) for line in material.left_out]
     rows += [drawn for figure in figures for drawn in figure]
     now = {file for drawn in rows for file in drawn.files}
-    for file in _drawn_before(out) - now:
+    for file in before - now:
         (out / file).unlink(missing_ok=True)
     write_text(out / INDEX, json.dumps([asdict(d) for d in rows], indent=1) + "\n")
     return rows
@@ -166,12 +166,3 @@ def _receive(material: Material, out: Path) -> None:
 def _draw_received(name: str) -> list[Drawn]:
     """Draw one figure from what the process was given."""
     return draw(name, *_received[0])
-
-
-def _drawn_before(out: Path) -> set[str]:
-    """Return the names of the pictures that the index of an earlier report lists."""
-    file = out / INDEX
-    if not file.is_file():
-        return set()
-    rows = json.loads(file.read_text(encoding="utf-8"))
-    return {Path(name).name for row in rows for name in row["files"]}

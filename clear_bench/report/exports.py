@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clear_bench.config.method import TASKS
+from clear_bench.report.figure_list import figures_of
 from clear_bench.report.tables.model import Table
 from clear_bench.report.tables.text import escape
-from clear_bench.report.tables.write import csv_text
 from clear_bench.results.load import Results
+from clear_bench.utils.csv_text import csv_text
 from clear_bench.utils.files import write_text
 
 METRICS = {"recognition": ("mA", "f1"), "retrieval": ("mAP", "rank1")}
@@ -86,7 +87,7 @@ def write_inputs(tables: Sequence[Table], folder: Path) -> Path:
     pictures = sorted((folder / FIGURES).glob("*.pdf"))
     if pictures:
         lines += [r"\section{Figures}"]
-    captions = _captions(folder / FIGURES / "figures.json")
+    captions = {f.stem: f.caption for f in figures_of(folder / FIGURES) if f.caption}
     for picture in pictures:
         caption = escape(captions.get(picture.stem, picture.stem))
         lines += [
@@ -97,11 +98,3 @@ def write_inputs(tables: Sequence[Table], folder: Path) -> Path:
             r"\end{figure}",
         ]
     return write_text(folder / "inputs.tex", "\n".join(lines) + "\n")
-
-
-def _captions(index: Path) -> dict[str, str]:
-    """Return a picture's name -> its caption, of the list that the figures come with."""
-    if not index.is_file():
-        return {}
-    rows = json.loads(index.read_text(encoding="utf-8"))
-    return {row["stem"]: row["caption"] for row in rows if row.get("caption")}

@@ -10,6 +10,7 @@ import re
 import shutil
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +30,20 @@ from clear_bench.runs.files import (
 )
 from clear_bench.runs.record import Record
 from clear_bench.runs.study_result import SUFFIX, StudyResult, result_file
+from clear_bench.utils.arrays import BROKEN
 from clear_bench.utils.disk import room, to_disk
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.files import temporary, written_whole
+from clear_bench.utils.foreign import parse_json
 from clear_bench.utils.hashing import file_sha256
 from clear_bench.utils.progress import track
 
 MANIFEST = "manifest.json"
 VERSION = 1
+AGAIN = "make one with python -m clear_bench.record export"
+LARGEST = 64 << 20  # bytes of a JSON file
+UNPACKED, RATIO = 1 << 30, 100  # bytes, or times the archive's own, that its files may have
+FILES = 1_000_000
 LIGHT = (RECORD, PREDICTIONS, SCHEMA)
 HEAVY = (SELECTED, LAST, TABLE, PHRASES)
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@+-]*")
@@ -115,21 +122,39 @@ def import_runs(file: Path, root: Path) -> tuple[int, int]:
         raise UserError(f"{file}: no such file; make it with python -m clear_bench.record export")
     staging = temporary(root / "import")
     try:
-        with zipfile.ZipFile(file) as archive, room(root, _size(archive)):
+        with _opened(file) as archive, room(root, _size(archive, file)):
             names = _unpack(archive, staging, file)
             if names:
                 to_disk(staging)
-            _check_content(staging, names, file)
-            return _settle(staging, root, names, file)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError) as error:
-        raise UserError(f"{file}: not a readable archive ({error}); copy it again") from None
+        _check_content(staging, names, file)
+        return _settle(staging, root, names, file)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _size(archive: zipfile.ZipFile) -> int:
-    """Return how many bytes an archive says that its files have."""
-    return sum(info.file_size for info in archive.infolist())
+@contextmanager
+def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
+    """Yield an archive; whatever zip finds wrong with it while it is read is one error."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            yield archive
+    except BROKEN as error:
+        cause = (" ".join(str(error).split()) or type(error).__name__)[:200]
+        raise UserError(f"{file}: not a readable archive ({cause}); copy it again") from None
+
+
+def _size(archive: zipfile.ZipFile, file: Path) -> int:
+    """Return how many bytes an archive says that its files have, if that can be."""
+    infos = archive.infolist()
+    size, most = sum(info.file_size for info in infos), max(UNPACKED, RATIO * file.stat().st_size)
+    large = [i.filename for i in infos if i.filename.endswith(".json") and i.file_size > LARGEST]
+    if size > most or len(infos) > FILES or large:
+        raise UserError(
+            f"{file}: says that it holds {len(infos)} files of {size} bytes"
+            + (f", {large[0]!r} more than {LARGEST}" if large else "")
+            + ", which no archive of runs does; nothing was taken from it"
+        )
+    return size
 
 
 def _unpack(archive: zipfile.ZipFile, staging: Path, file: Path) -> list[str]:
@@ -157,12 +182,15 @@ def _unpack(archive: zipfile.ZipFile, staging: Path, file: Path) -> list[str]:
 def _manifest(archive: zipfile.ZipFile, file: Path) -> dict[str, str]:
     """Return the checksums of an archive's files."""
     try:
-        manifest = json.loads(archive.read(MANIFEST))
+        info = archive.getinfo(MANIFEST)
+        if info.file_size > LARGEST:
+            raise UserError(f"{file}: its manifest has {info.file_size} bytes; nothing was read")
+        with archive.open(info) as stream:
+            content = stream.read(LARGEST)
+        manifest = parse_json(content, f"{file}: {MANIFEST}", AGAIN)
         version, sums = manifest["version"], {str(k): str(v) for k, v in manifest["files"].items()}
     except (KeyError, ValueError, TypeError, AttributeError):
-        raise UserError(
-            f"{file}: no archive of runs; make one with python -m clear_bench.record export"
-        ) from None
+        raise UserError(f"{file}: no archive of runs; {AGAIN}") from None
     if version != VERSION:
         raise UserError(f"{file}: is version {version}, this reads {VERSION}; use a newer checkout")
     return sums

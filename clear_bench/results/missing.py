@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import yaml
-
+from clear_bench.config.compose import SEEDS
 from clear_bench.config.plugins import tasks_of
 from clear_bench.results.groups import Gap, Group
 from clear_bench.utils.errors import UserError
+from clear_bench.utils.foreign import parse_yaml, read_text
 
 NOT_RUN = "not run"
 
@@ -40,14 +40,17 @@ class Expected:
         Raises:
             UserError: If it is not what `Expected` needs.
         """
+        text = read_text(file, "name the params.yaml of a pipeline")
         try:
-            content = yaml.safe_load(file.read_text(encoding="utf-8"))
+            content = parse_yaml(text)
             bench = content["bench"]
+            seeds = int(bench["seeds"])
+            if not 0 <= seeds <= SEEDS:
+                raise ValueError(f"seeds={seeds}, must be from 0 to {SEEDS}")
             return cls(
-                str(content["profile"]), tuple(content["datasets"]), tuple(bench["method"]),
-                int(bench["seeds"]),
-            )  # fmt: skip
-        except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+                str(content["profile"]), tuple(content["datasets"]), tuple(bench["method"]), seeds
+            )
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             cause = str(error).splitlines()[0]
             raise UserError(
                 f"{file}: not the parameters of a pipeline ({cause}); it needs profile, "

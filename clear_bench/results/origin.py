@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-import yaml
-
 from clear_bench.results.groups import Group, Loaded
+from clear_bench.utils.foreign import parse_yaml
 
 
 @dataclass(frozen=True)
@@ -77,8 +76,11 @@ def _pairs(group: Group) -> Sequence[str]:
 
 def _value(value: Any) -> str:
     """Return a value as YAML on one line; a text that would be read as something else quoted."""
-    if isinstance(value, str) and yaml.safe_load(f"- {value}") == [value]:
-        return value
+    try:
+        if isinstance(value, str) and parse_yaml(value) == value:
+            return value
+    except ValueError:  # it is no YAML as it is
+        pass
     return json.dumps(value)
 
 

@@ -65,6 +65,21 @@ def clean(value: Any, depth: int = 0) -> Any:
     return value
 
 
+def showable(value: Any) -> Any:
+    """Return a plain value that `clean` takes: what cannot be printed is escaped, long text cut.
+
+    The name of a file may be in no encoding, and what an error says may be anything.
+    """
+    if isinstance(value, str):
+        text = value.encode("utf-8", "backslashreplace").decode("utf-8")
+        if not text.isprintable():
+            text = "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
+        return text if len(text) <= LETTERS else f"{text[: LETTERS - 2]}.."
+    if isinstance(value, Mapping):
+        return {showable(k): showable(v) for k, v in value.items()}
+    return [showable(v) for v in value] if isinstance(value, list | tuple) else value
+
+
 def _clean_text(text: str) -> str:
     """Return a text of printable characters, lines and tabs alone."""
     if len(text) > LETTERS:

@@ -30,6 +30,7 @@ from clear_bench.runs.fields import (
     require_history,
     require_metrics,
     require_numbers,
+    showable,
 )
 from clear_bench.runs.files import RECORD, folders_of_runs
 from clear_bench.utils.errors import UserError
@@ -147,7 +148,7 @@ class Record(BaseModel):
     def save(self, folder: Path) -> Path:
         """Write the record into a run directory, whole or not at all."""
         stamped = self.model_copy(update={"finished_at": datetime.now(UTC).isoformat()})
-        text = json.dumps(stamped.model_dump(), indent=1, allow_nan=False)
+        text = json.dumps(showable(stamped.model_dump()), indent=1, allow_nan=False)
         return write_text(folder / RECORD, text + "\n", durable=True)
 
     @classmethod

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from clear_bench.utils.errors import UserError
+from clear_bench.data.pictures import opened, upright
+from clear_bench.utils.csv_text import csv_text
 from clear_bench.utils.files import written_whole
 
 if TYPE_CHECKING:
@@ -42,7 +43,9 @@ def write_ranking(hits: Sequence[Hit], out: Path) -> None:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["rank", "file", "score", "attributes"])
-    writer.writerows([h.rank, h.file, f"{h.score:.6g}", ";".join(h.attributes)] for h in hits)
+    writer.writerows(
+        [h.rank, csv_text(h.file), f"{h.score:.6g}", csv_text(";".join(h.attributes))] for h in hits
+    )
     content = text.getvalue().encode("utf-8", "surrogateescape")  # names as the disk has them
     _replace(out, lambda stream: stream.write(content))
 
@@ -97,14 +100,9 @@ def _thumbnail(path: Path) -> "Image":
     """Return an image of at most `TILE`, with its own proportions; small ones are enlarged."""
     from PIL import Image, ImageOps
 
-    try:
-        with Image.open(path) as image:
-            image.draft("RGB", TILE)  # a large JPEG is then decoded at a fraction of its size
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        cause = str(error).splitlines()[0]
-        raise UserError(f"{path}: not a readable image ({cause}); search again") from None
-    return ImageOps.contain(upright, TILE, Image.Resampling.BICUBIC)
+    with opened(path, draft=TILE) as image:
+        shown = upright(image, path).convert("RGB")
+    return ImageOps.contain(shown, TILE, Image.Resampling.BICUBIC)
 
 
 def _replace(out: Path, write: Callable[[BinaryIO], object]) -> None:

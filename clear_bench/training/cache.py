@@ -40,7 +40,7 @@ class Cache:
         def make(folder: Path) -> None:
             np.save(folder / "labels.npy", dataset.labels)
             names = "\n".join(dataset.manifest["path"])
-            (folder / "names.txt").write_text(names, encoding="utf-8")
+            (folder / "names.txt").write_text(names, encoding="utf-8", errors="surrogateescape")
 
         return self.folder("labels", dataset.checksum, make)
 

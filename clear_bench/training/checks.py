@@ -1,10 +1,11 @@
 """What a configuration's networks, starts and texts may be, before anything is trained."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from clear_bench.config import plugins
-from clear_bench.config.compose import compose
 from clear_bench.config.dataset_name import reader_of
+from clear_bench.config.declared import declared
 from clear_bench.config.method import Method
 from clear_bench.config.sections import Config
 from clear_bench.config.start_files import C2T, networks, start_files
@@ -81,15 +82,26 @@ def check_networks(config: Config) -> None:
                 f"recognition.model.{key}.weights: {config['method']} has no {key} branch; it has "
                 f"{', '.join(used)}"
             )
-    c = config
-    known = compose(c["method"], c["dataset"], c["profile"], c["seed"])["recognition"]["model"]
-    others = {k: n for k, n in used.items() if n.get("name") != known.get(k, {}).get("name")}
-    if not any("name" in network for network in others.values()):
+    names = {key: str(network.get("name")) for key, network in used.items()}
+    if "backbone" in model:
+        names["backbone"] = str(model["backbone"])
+    asked = {key: name for key, name in names.items() if name not in _of_recipes(config, key)}
+    if not asked:  # timm, and torch with it, takes seconds
         return
     from clear_bench.models.branches import require_network  # imports timm: seconds
 
-    for key, network in others.items():
-        require_network(str(network.get("name")), key)
+    for key, name in asked.items():
+        require_network(name, key)
+
+
+def _of_recipes(config: Config, key: str) -> set[str]:
+    """Return the networks of timm that a method's own recipes name in a place; they are right."""
+    module = plugins.module_of("method", config["method"])
+    method: Method = declared(module, "METHOD")
+    layers = [{"recognition": method.recognition}, *method.profiles.values()]
+    models = [(layer.get("recognition") or {}).get("model", {}) for layer in layers]
+    places = [model.get(key) for model in models]
+    return {place["name"] if isinstance(place, Mapping) else str(place) for place in places}
 
 
 def check_hub(config: Config) -> None:

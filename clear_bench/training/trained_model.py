@@ -17,7 +17,7 @@ from clear_bench.runs.files import RECORD, SCHEMA, SELECTED
 from clear_bench.runs.naming import find_run
 from clear_bench.runs.record import Record
 from clear_bench.training.model_config import recognition_config, retrieval_config
-from clear_bench.utils.errors import UserError, require_file
+from clear_bench.utils.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,9 @@ class TrainedModel:
         """What its attributes mean.
 
         Raises:
-            UserError: If the file is not there.
+            UserError: If the file is not there or damaged.
         """
-        file = require_file(self.folder / SCHEMA, "train the run again")
-        return Schema.from_json(file.read_text(encoding="utf-8"))
+        return Schema.load(self.folder / SCHEMA, "train the run again")
 
     @property
     def recogniser(self) -> "TrainedModel":

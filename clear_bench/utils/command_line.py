@@ -8,6 +8,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from types import FrameType, TracebackType
 from typing import NoReturn
 
@@ -52,6 +53,9 @@ def run_command(command: Callable[[], object]) -> NoReturn:
     on Ctrl-C or SIGTERM, which are answered at once.  A bug keeps its traceback.  No secret is
     printed, see `masked`.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a name of the disk may be in no encoding
+            stream.reconfigure(errors="surrogateescape")
     try:
         with _stoppable():
             command()

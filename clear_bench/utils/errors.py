@@ -1,6 +1,7 @@
 """One kind of error for everything a user can put right, and the exit status that goes with it."""
 
 import difflib
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,6 +12,9 @@ class UserError(Exception):
     The message is one line that names the thing, the cause and what to do.  Commands print it
     and leave with status 2; everything else is a bug and keeps its traceback.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(re.sub(r"[\r\n]+", " ", message))  # a name in it may be anything
 
 
 class Unavailable(UserError):  # noqa: N818 - the word says it

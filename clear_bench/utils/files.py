@@ -7,6 +7,7 @@ next command can tell what a dead one left from what a live one is at, see `swee
 import os
 import re
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from clear_bench.utils.disk import reserve, room, to_disk
 from clear_bench.utils.locks import forget_lock, locked
 from clear_bench.utils.processes import is_dead, mark
+from clear_bench.utils.seal import damage, seal
 
 MARKED = re.compile(r"\..*\.(?P<mark>[0-9A-Za-z_]+-\d+-\d+)\.tmp(-journal|-wal|-shm)?")
 OLD = re.compile(r"\.(import-\d+|making-.*|.*\.tmp(\.npz)?)")
@@ -64,26 +66,39 @@ def written_whole(
         _remove(unfinished)
 
 
-def made_once(target: Path, make: Callable[[Path], None]) -> Path:
+def made_once(target: Path, make: Callable[[Path], None], *, derived: bool = True) -> Path:
     """Return ``target``; ``make`` fills it, under another name, if it is not there.
 
     Several processes may ask at once; one makes, the others wait.
+
+    Args:
+        target: The folder.
+        make: Fills it.
+        derived: Whether it is made again where it turns out to be damaged, see `seal`.
 
     Raises:
         DiskFull: If there is no space for it.
     """
     lock = target.with_name(f".{target.name}.lock")
-    if target.is_dir():
+    if target.is_dir() and not (derived and damage(target)):
         if lock.exists():  # its holder may have been killed just before it removed it
             forget_lock(lock)
         return target
     with room(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
         with locked(lock):
+            wrong = damage(target) if derived and target.is_dir() else ""
+            if wrong:
+                print(f"{target}: damaged ({wrong}); it is made again", file=sys.stderr)
+                gone = temporary(target)
+                target.rename(gone)  # at once: nobody takes half of it for an older, unsealed one
+                shutil.rmtree(gone)
             if not target.is_dir():
                 with written_whole(target, durable=True) as unfinished:
                     unfinished.mkdir()
                     make(unfinished)
+                    if derived:
+                        seal(unfinished)
     return target
 
 

@@ -6,6 +6,10 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from clear_bench.utils.errors import UserError
+from clear_bench.utils.foreign import read_bytes
+
+LARGEST = 64 << 20
+"""Bytes; a record of 1,000 epochs has half a million."""
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -22,10 +26,11 @@ def read_model(model: type[Model], file: Path, kind: str, advice: str) -> Model:
     Raises:
         UserError: If the file is missing, is not JSON, or breaks the schema.
     """
+    if not file.exists():
+        raise UserError(f"{file}: no such {kind}; {advice}")
+    content = read_bytes(file, advice, largest=LARGEST)
     try:
-        return model.model_validate_json(file.read_bytes())
-    except FileNotFoundError:
-        raise UserError(f"{file}: no such {kind}; {advice}") from None
+        return model.model_validate_json(content)
     except RecursionError:
         raise UserError(f"{file}: not a {kind}: nested too deep") from None
     except ValidationError as error:

@@ -1,6 +1,7 @@
 """Vectors by key in a SQLite file, which several processes may read and add to at the same time."""
 
 import sqlite3
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -85,19 +86,23 @@ def open_store(file: Path, table: str, key: str, columns: Sequence[str]) -> Iter
         file.parent.mkdir(parents=True, exist_ok=True)
     blobs = ", ".join(f"{column} BLOB" for column in columns)
     create = f"CREATE TABLE IF NOT EXISTS {table} ({key} TEXT PRIMARY KEY, {blobs})"
-    if not _whole(file, create):
+    lengths = ", ".join(f"length({column})" for column in columns)
+    if not _whole(file, create, f"SELECT DISTINCT {lengths} FROM {table} LIMIT 2"):  # noqa: S608
+        print(f"{file}: damaged; it is made again", file=sys.stderr)
         file.unlink(missing_ok=True)
     with closing(sqlite3.connect(file, timeout=600)) as base:
         base.execute(create)
         yield VectorStore(base, file, table, key, columns)
 
 
-def _whole(file: Path, create: str) -> bool:
-    """Return whether a file is, or can become, one of vectors."""
+def _whole(file: Path, create: str, lengths: str) -> bool:
+    """Return whether a file is, or can become, one of vectors, each column's of one length."""
     try:
         with closing(sqlite3.connect(file, timeout=600)) as base:
             base.execute(create)
-        return True
+            sound = base.execute("PRAGMA quick_check(1)").fetchall() == [("ok",)]
+            kinds = base.execute(lengths).fetchall()
+        return sound and len(kinds) < 2 and not any(n is None or n % 4 for k in kinds for n in k)
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode in DAMAGED:
             return False

@@ -9,8 +9,8 @@ from methods import RECIPES, RECOGNITION, batch, build_method
 
 from clear_bench.config.compose import compose
 from clear_bench.config.plugins import available
-from clear_bench.models.clear import LOSS_WEIGHTING
 from clear_bench.models.losses import asymmetric_bce, focal_bce, weighted_bce
+from clear_bench.models.options import LOSS_WEIGHTING
 from clear_bench.utils.errors import UserError
 
 OWN = {"recognition.model.loss_weighting": "focal"}
@@ -125,7 +125,7 @@ def test_half_precision_gives_the_same_loss_in_single():
     )
 
 
-@pytest.mark.parametrize("kind", LOSS_WEIGHTING)
+@pytest.mark.parametrize("kind", LOSS_WEIGHTING.values)
 def test_clear_learns_by_the_loss_that_was_chosen(kind, tmp_path):
     changes = {"weight_strength": 0.5, "focal_gamma": 3.0, "negative_gamma": 2.0,
                "positive_gamma": 1.0, "negative_clip": 0.1}  # fmt: skip

@@ -9,7 +9,8 @@ from retrieval_tables import as_batch, make_model, train, write_table
 
 from clear_bench.config.plugins import load
 from clear_bench.engine.building import build
-from clear_bench.models.clear_retrieval import MARGINS, adapter
+from clear_bench.models.clear_retrieval import adapter
+from clear_bench.models.options import MARGINS
 from clear_bench.training.cost import cost_of
 from clear_bench.utils.errors import UserError
 
@@ -135,7 +136,7 @@ def test_mirrored_features_are_seen_only_if_asked_for(mirror, tmp_path):
 
 
 @pytest.mark.parametrize("change", [
-    {"margin_loss": kind} for kind in MARGINS
+    {"margin_loss": kind} for kind in MARGINS.values
 ] + [{"depth": 0}, {"depth": 1}, {"depth": 3, "shared": True, "activation": "relu"},
      {"combine": "sum"}, {"unit_parts": False}])  # fmt: skip
 def test_every_variant_learns(change, tmp_path):
@@ -195,7 +196,7 @@ def test_words_without_a_text_are_refused(tmp_path):
             model_of(tmp_path, embedding=embedding)
 
 
-@pytest.mark.parametrize("kind", MARGINS)
+@pytest.mark.parametrize("kind", MARGINS.values)
 def test_losses_over_the_batch_refuse_several_processes(kind, tmp_path, monkeypatch):
     write_table(tmp_path)
     monkeypatch.setattr("clear_bench.models.base.get_world_size", lambda: 2)

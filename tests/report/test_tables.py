@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from clear_bench.report.tables.marks import mark, mark_columns, mark_rows
 from clear_bench.report.tables.model import Cell, Column, Row, Table, number
-from clear_bench.report.tables.write import csv_text, escape, latex, markdown, table_csv
+from clear_bench.report.tables.write import escape, latex, markdown, table_csv
+from clear_bench.utils.csv_text import csv_text
 
 GOLDEN = Path(__file__).parent / "golden"
 VALUES = st.one_of(st.just(nan), st.sampled_from([50.0, 50.001, 50.004, 61.2]), st.floats(0, 100))

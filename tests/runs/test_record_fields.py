@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clear_bench.report.tables.model import Cell, Column, Row, Table
-from clear_bench.report.tables.write import csv_text, latex, markdown, show
+from clear_bench.report.tables.write import latex, markdown, show
 from clear_bench.results.load import Results
 from clear_bench.runs.files import RECORD
 from clear_bench.runs.record import Record
 from clear_bench.runs.study_result import StudyResult, result_file
+from clear_bench.utils.csv_text import csv_text
 from clear_bench.utils.errors import UserError
 
 EVIL = ("../../../y", "/etc/passwd", "a/b", "", ".hidden", "x\ny", "x\x1b[2J", "<script>", "=cmd|x",

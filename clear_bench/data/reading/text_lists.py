@@ -1,12 +1,16 @@
 """Lists of pictures and labels as text: ``name 0 1 0 ..`` a line, as ALM's code has them."""
 
 from collections.abc import Sequence
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from clear_bench.utils.errors import UserError
+from clear_bench.utils.foreign import read_text
 
 
 def read_list(
@@ -25,10 +29,7 @@ def read_list(
     pictures: list[str] = []
     labels: list[list[str]] = []
     width, known = len(names), {str(value) for value in range(highest + 1)}
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (UnicodeDecodeError, OSError) as error:
-        raise UserError(f"{path}: not a text list ({error}); get it again") from None
+    lines = read_text(path, "get it again").splitlines()
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -44,3 +45,22 @@ def read_list(
     if not pictures:
         raise UserError(f"{path}: no pictures in it; get the list again")
     return pictures, np.array(labels, np.uint8)
+
+
+def read_table(path: Path, advice: str, **how: Any) -> pd.DataFrame:
+    """Return a table of comma-separated texts.
+
+    Args:
+        path: The file.
+        advice: What to do if it cannot be read.
+        how: More of `pandas.read_csv`.
+
+    Raises:
+        UserError: If it is missing or no such table.
+    """
+    text = read_text(path, advice)
+    try:
+        return pd.read_csv(StringIO(text), dtype=str, keep_default_na=False, **how)
+    except (ValueError, OverflowError, MemoryError) as error:
+        cause = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(f"{path}: not a table ({cause[:120]}); {advice}") from None

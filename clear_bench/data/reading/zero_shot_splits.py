@@ -1,6 +1,5 @@
 """Splits that come in a file of their own: PETA-zs and RAP-zs (Jia et al., arXiv 2107.03576)."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import Any
@@ -12,6 +11,7 @@ from clear_bench.data.reading.plain_pickle import read_data_pickle
 from clear_bench.data.reading.release_files import Tree, pick
 from clear_bench.data.reading.split_rules import from_rows, whole
 from clear_bench.utils.errors import UserError
+from clear_bench.utils.foreign import read_json
 
 FILES = ("zs.json", "dataset_zs_run0.pkl")
 PARTS = ("train", "val", "test")
@@ -49,11 +49,7 @@ def _load(path: Path) -> dict[str, Any]:
     if path.suffix == ".pkl":
         content = read_data_pickle(path)
     else:
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-            content = json.loads(text, object_pairs_hook=_once)
-        except ValueError as error:
-            raise UserError(f"{path}: not JSON ({error}); {FORM}") from None
+        content = read_json(path, FORM, pairs=_once)
     if not isinstance(content, dict):
         raise UserError(f"{path}: not a mapping; {FORM}")
     return content

@@ -16,7 +16,7 @@ from clear_bench.data.dataset import COLUMNS
 from clear_bench.data.reading.field_pickles import FILE, read_field_pickle
 from clear_bench.data.reading.matfile import check_labels, load_variables, texts
 from clear_bench.data.reading.release_files import Tree, pick
-from clear_bench.data.reading.text_lists import read_list
+from clear_bench.data.reading.text_lists import read_list, read_table
 from clear_bench.utils.errors import UserError
 
 AGAIN = "get the official PA-100K release again"
@@ -100,10 +100,7 @@ def _from_tables(tree: Tree, names: Sequence[str]) -> tuple[Path, Found]:
 
 def _table(path: Path, names: Sequence[str]) -> tuple[list[str], np.ndarray]:
     """Return pictures and labels of a table; its columns are found by name."""
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (ValueError, OSError) as error:
-        raise UserError(f"{path}: not a table ({str(error).splitlines()[0]}); {AGAIN}") from None
+    table = read_table(path, AGAIN)
     missing = [name for name in ("Image", *names) if name not in table.columns]
     if missing:
         raise UserError(

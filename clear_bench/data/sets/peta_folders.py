@@ -21,6 +21,7 @@ from clear_bench.data.reading.picture_files import is_picture
 from clear_bench.data.reading.release_files import Tree, plain
 from clear_bench.data.sets.peta_labels import NAMES
 from clear_bench.utils.errors import UserError, require_file
+from clear_bench.utils.foreign import read_bytes
 
 SOURCES = ("3DPeS", "CAVIAR4REID", "CUHK", "GRID", "i-LID", "MIT", "PRID", "SARC3D", "TownCentre",
            "VIPeR")  # fmt: skip
@@ -116,7 +117,7 @@ def read_labels(tree: Tree, homes: dict[str, str], pictures: list[Picture]) -> N
 
 def _lines(path: Path) -> list[str]:
     """Return the lines that are not empty."""
-    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    text = read_bytes(path, AGAIN).decode("utf-8-sig", errors="replace")
     return [line for line in text.splitlines() if line.strip()]
 
 

@@ -37,11 +37,13 @@ from clear_bench.data.dataset import COLUMNS, Dataset, Source
 from clear_bench.data.reading.picture_files import find_pictures
 from clear_bench.data.reading.release_files import Tree, look_through, pick, pick_of
 from clear_bench.data.reading.split_rules import hold_out
+from clear_bench.data.reading.text_lists import read_table
 from clear_bench.data.sets import peta, peta_folders
 from clear_bench.data.sets.peta_annotation import persons_of as peta_persons
 from clear_bench.data.sets.upar_labels import SCHEMA
 from clear_bench.data.sets.upar_release import PARTITIONS, read_partition
 from clear_bench.utils.errors import UserError, unknown
+from clear_bench.utils.foreign import read_text
 
 DOMAINS = {"market1501": "Market1501", "pa100k": "PA100k", "peta": "PETA", "rapv2": "RAP2"}
 """Name of a domain in a split to the folder that the tables name."""
@@ -118,11 +120,8 @@ def _read_table(tree: Tree, part: str) -> pd.DataFrame:
 
 def _table(path: Path) -> pd.DataFrame:
     """Return path and labels of each row of a table."""
-    try:
-        text = pd.read_csv(path, header=None, dtype=str, keep_default_na=False, skiprows=1)
-        head = path.open(encoding="utf-8-sig").readline().lstrip("# ").rstrip("\r\n").split(",")
-    except (ValueError, OSError) as error:
-        raise UserError(f"{path}: not a table ({str(error).splitlines()[0]}); {AGAIN}") from None
+    text = read_table(path, AGAIN, header=None, skiprows=1)
+    head = read_text(path, AGAIN).partition("\n")[0].lstrip("# ").rstrip("\r").split(",")
     if head[-len(SCHEMA) :] != SCHEMA.names or text.shape[1] != len(SCHEMA) + 1:
         raise UserError(
             f"{path}: {text.shape[1]} columns and header {', '.join(head[:3])}.., must be a "

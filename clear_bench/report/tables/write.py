@@ -10,12 +10,12 @@ from clear_bench.report.tables import layout
 from clear_bench.report.tables.as_json import table_json
 from clear_bench.report.tables.model import Cell, Column, Table, number
 from clear_bench.report.tables.text import escape, numbered
+from clear_bench.utils.csv_text import csv_text
 from clear_bench.utils.files import write_text
 from clear_bench.utils.terminal import print_table
 
 CSS = {"best": "textbf:--rwrap;", "second": "underline:--rwrap;", "": ""}
 STYLE_OF = {"best": "bold", "second": "underline", "": ""}
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 MANY = 8  # columns that stand closer together
 
 
@@ -152,20 +152,6 @@ def table_csv(table: Table) -> str:
             writer.writerow([csv_text(row.label), csv_text(column.name), *numbers, cell.n or "",
                              *rest, ids, csv_text(notes)])  # fmt: skip
     return stream.getvalue()
-
-
-def csv_text(text: str) -> str:
-    """Return text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in FORMULA and not _is_number(text) else text
-
-
-def _is_number(text: str) -> bool:
-    """Return whether a text is a number, which may begin with a sign."""
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _digits(value: float) -> str:

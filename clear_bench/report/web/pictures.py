@@ -2,17 +2,15 @@
 
 import base64
 import io
-import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from clear_bench.report.figure_list import Listed, figures_of
 from clear_bench.report.web.model import PagePicture
 from clear_bench.utils.errors import UserError
 
-INDEX = "figures.json"
 QUALITATIVE = ("qualitative", "attention")
 """How the keys of figures that show images begin."""
 WIDE = 4.0
@@ -63,39 +61,31 @@ def pictures(folder: Path) -> Pictures:
     Raises:
         UserError: If the list cannot be read, or names a picture that is not there.
     """
-    file = folder / INDEX
-    if not file.is_file():
-        return Pictures()
-    try:
-        rows = json.loads(file.read_text(encoding="utf-8"))
-        drawn = [_picture(row, folder) for row in rows if row["files"]]
-        notes = [_note(row) for row in rows if row["note"]]
-    except (ValueError, KeyError, TypeError, StopIteration) as error:
-        cause = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise UserError(f"{file}: not a list of figures ({cause}); draw them again") from None
-    return Pictures(drawn, notes)
+    rows = figures_of(folder)
+    drawn = [_picture(row, folder) for row in rows if row.files]
+    return Pictures(drawn, [_note(row) for row in rows if row.note])
 
 
-def _note(row: Mapping[str, Any]) -> str:
+def _note(row: Listed) -> str:
     """Return why a figure is not there."""
-    return ": ".join(filter(None, [row["title"], row["stem"], row["note"]]))
+    return ": ".join(filter(None, [row.title, row.stem, row.note]))
 
 
-def _picture(row: Mapping[str, Any], folder: Path) -> PagePicture:
+def _picture(row: Listed, folder: Path) -> PagePicture:
     """Return one figure with its picture."""
-    file = folder / next(name for name in row["files"] if name.endswith(".svg"))
+    file = folder / str(row.svg)
     try:
         text = file.read_text(encoding="utf-8")
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         raise UserError(f"{file}: no such picture; draw the figures again") from None
     return PagePicture(
-        title=row["title"],
-        stem=row["stem"],
-        caption=row["caption"],
-        source=address(text, persons=row["persons"]),
-        size=(round(PIXELS * row["width"]), round(PIXELS * row["height"])),
-        wide=row["width"] > WIDE,
-        qualitative=row["figure"].startswith(QUALITATIVE),
+        title=row.title,
+        stem=row.stem,
+        caption=row.caption,
+        source=address(text, persons=row.persons),
+        size=(round(PIXELS * row.width), round(PIXELS * row.height)),
+        wide=row.width > WIDE,
+        qualitative=row.figure.startswith(QUALITATIVE),
     )
 
 
