@@ -218,6 +218,7 @@ METHOD = Method(
     },
     numbers={"recognition": 2},
     profiles={
+        "base": {"recognition": {"train": {"milestones": [7, 13]}}},
         "paper": {
             "recognition": {
                 "model": {"resnet": RESNET50, "pretrained": True, "lateral": 256},
@@ -235,6 +236,6 @@ METHOD = Method(
                 },
                 "augment": {"pad": 0},
             }
-        }
+        },
     },
 )

@@ -9,7 +9,7 @@ One thing differs here: the channel attention is the ``released`` one, as the co
 challenge computes it, with its result's memory re-read in another shape; CLEAR has the formula of
 the paper.  So a difference between the two rows is the worth of that one line.
 
-Departures from the common budget: none; both profiles are CLEAR's own.
+Departures from the common budget: none; its profiles are CLEAR's own.
 
 Cost: as CLEAR.
 """
@@ -22,19 +22,23 @@ RELEASED = {"channel_attention": "released"}
 
 assert CLEAR.recognition is not None  # noqa: S101 - for the type checker
 NANO = CLEAR.recognition["model"]
-PAPER = CLEAR.profiles["paper"]["recognition"]
 METHOD = Method(
     title="C2T-Net",
     cite="Bui et al., WACVW 2024",
     options={"recognition": CLEAR_OPTIONS},
-    numbers={"recognition": 2},  # shifted windows: paper size
+    numbers={"recognition": 3},
     recognition={"model": {**NANO, "swin": {**NANO["swin"], **RELEASED}}},
     profiles={
-        "paper": {
+        profile: {
             "recognition": {
-                **PAPER,
-                "model": {**PAPER["model"], "swin": {**PAPER["model"]["swin"], **RELEASED}},
+                **recipe["recognition"],
+                "model": {
+                    **recipe["recognition"]["model"],
+                    "swin": {**recipe["recognition"]["model"]["swin"], **RELEASED},
+                },
             }
         }
+        for profile, recipe in CLEAR.profiles.items()
+        if profile in ("base", "paper")
     },
 )

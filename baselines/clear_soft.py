@@ -22,5 +22,5 @@ METHOD = Method(
         "retrieval.model.align": 0.0,
         "retrieval.model.made": 0,
     },
-    profiles={k: {"retrieval": v["retrieval"]} for k, v in CLEAR.profiles.items()},
+    profiles={k: {"retrieval": v["retrieval"]} for k, v in CLEAR.profiles.items() if k != "base"},
 )

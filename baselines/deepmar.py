@@ -84,6 +84,7 @@ METHOD = Method(
     },
     numbers={"recognition": 2},
     profiles={
+        "base": {"recognition": {"train": {"milestones": [7]}}},
         "paper": {
             "data": {"image_size": [224, 224]},
             "recognition": {
@@ -103,6 +104,6 @@ METHOD = Method(
                 },
                 "augment": {"pad": 0},
             },
-        }
+        },
     },
 )

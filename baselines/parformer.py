@@ -242,6 +242,18 @@ METHOD = Method(
         "train": {"lr": 4e-3},
     },
     profiles={
+        "base": {
+            "recognition": {
+                "model": {
+                    "swin": {
+                        "name": "swin_tiny_patch4_window7_224.ms_in22k_ft_in1k",
+                        "drop_path_rate": 0.1,
+                        "channel_attention": "off",
+                        "always_partition": False,
+                    }
+                }
+            }
+        },
         "paper": {
             "data": {"image_size": [224, 224]},
             "recognition": {
@@ -264,6 +276,6 @@ METHOD = Method(
                     "warmup_epochs": 0,
                 },
             },
-        }
+        },
     },
 )

@@ -216,7 +216,7 @@ class PromptPar(PerAttributeModel):
         }
 
 
-VIT = {"name": "vit_tiny_patch16_224", "embed_dim": 128, "num_heads": 4}
+VIT = {"name": "vit_tiny_patch16_224", "patch_size": 8, "embed_dim": 128, "num_heads": 4}
 METHOD = Method(
     title="PromptPAR",
     cite="Wang et al., TCSVT 2024",
@@ -252,8 +252,20 @@ METHOD = Method(
         },
         "text": {"encoder": "minilm", "template": "person"},
     },
-    numbers={"recognition": 2},
+    numbers={"recognition": 3},
     profiles={
+        "base": {
+            "recognition": {
+                "model": {
+                    "vit": {"name": "vit_base_patch16_clip_quickgelu_224.openai"},
+                    "fusion": {
+                        "name": "vit_small_patch16_224.augreg_in21k_ft_in1k",
+                        "drop_path_rate": 0.1,
+                    },
+                },
+                "text": {"encoder": "openai/clip-vit-base-patch16@clip"},
+            }
+        },
         "paper": {
             "data": {"image_size": [224, 224], "letterbox": True},
             "recognition": {
@@ -288,6 +300,6 @@ METHOD = Method(
                 },
                 "augment": {"mean": [0.5, 0.5, 0.5], "deviation": [0.5, 0.5, 0.5]},
             },
-        }
+        },
     },
 )

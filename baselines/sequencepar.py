@@ -157,6 +157,7 @@ METHOD = Method(
             "type": "SequencePar",
             "vit": {
                 "name": "vit_tiny_patch16_224",
+                "patch_size": 8,
                 "embed_dim": 128,
                 "depth": 4,
                 "num_heads": 4,
@@ -175,7 +176,24 @@ METHOD = Method(
         "text": {"encoder": "minilm", "template": "words"},
         "train": {"lr": 2e-3},
     },
+    numbers={"recognition": 2},
     profiles={
+        "base": {
+            "recognition": {
+                "model": {
+                    "vit": {"name": "vit_base_patch16_clip_quickgelu_224.openai"},
+                    "decoder": {
+                        "dim": 512,
+                        "layers": 3,
+                        "heads": 8,
+                        "head_dim": 64,
+                        "hidden": 2048,
+                        "dropout": 0.1,
+                    },
+                },
+                "text": {"encoder": "openai/clip-vit-base-patch16@clip"},
+            }
+        },
         "paper": {
             "data": {"image_size": [224, 224]},
             "recognition": {
@@ -203,6 +221,6 @@ METHOD = Method(
                     "clip_norm": 1.0,
                 },
             },
-        }
+        },
     },
 )

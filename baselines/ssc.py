@@ -25,7 +25,7 @@ the re-implementation repeats an expression of ALM's code that loses the weight 
 (``loss_weighting=positives``).  Its mean over all cells is kept, since the weights of the
 regularisers are made for it.
 
-Departures: ``start`` is 1 of 6 epochs in ``default``, about the share of 4 of 30.
+Departures: ``start`` is 2 of 12 epochs in ``default``, about the share of 4 of 30.
 
 Learning rate 8e-3 in ``default``, from the search that every method had
 (docs/learning_rates.md); the common one is 1e-3.
@@ -213,7 +213,7 @@ METHOD = Method(
             "pretrained": False,
             "confidence": 0.9,
             "fresh": 0.9,
-            "start": 1,
+            "start": 2,
             "spatial": 1.0,
             "semantic": 0.1,
             "loss_weighting": "both",

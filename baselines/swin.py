@@ -5,7 +5,7 @@ Liu et al.: "Swin Transformer: Hierarchical Vision Transformer using Shifted Win
 that it differs from CLEAR in nothing but the other branch;
 ``recognition.model.swin.channel_attention=off`` gives a plain Swin.
 
-Departures from the common budget: the rate; both profiles are CLEAR's own but for
+Departures from the common budget: the rate; its profiles are CLEAR's own but for
 the ViT branch.
 
 Learning rate 2e-3 in ``default``, from the search that every method had
@@ -28,5 +28,5 @@ METHOD = Method(
         "model": {**CLEAR.recognition["model"], "branches": ["swin"], "fusion": "none"},
         "train": {"lr": 2e-3},
     },
-    profiles={"paper": {"recognition": CLEAR.profiles["paper"]["recognition"]}},
+    profiles={k: {"recognition": CLEAR.profiles[k]["recognition"]} for k in ("base", "paper")},
 )

@@ -2,7 +2,7 @@
 
 Dosovitskiy et al.: "An Image is Worth 16x16 Words", ICLR 2021.  ``logits = W LN(class token)``.
 
-Departures from the common budget: none; both profiles are CLEAR's own without the Swin branch.
+Departures from the common budget: none; its profiles are CLEAR's own without the Swin branch.
 
 Cost: 0.9 M parameters and 60 MFLOPs an image of 128x64 in ``default``.
 """
@@ -17,5 +17,6 @@ METHOD = Method(
     cite="Dosovitskiy et al., ICLR 2021",
     options={"recognition": CLEAR_OPTIONS},
     recognition={"model": {**CLEAR.recognition["model"], "branches": ["vit"], "fusion": "none"}},
-    profiles={"paper": {"recognition": CLEAR.profiles["paper"]["recognition"]}},
+    numbers={"recognition": 2},
+    profiles={k: {"recognition": CLEAR.profiles[k]["recognition"]} for k in ("base", "paper")},
 )

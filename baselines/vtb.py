@@ -91,6 +91,7 @@ METHOD = Method(
             "type": "Vtb",
             "vit": {
                 "name": "vit_tiny_patch16_224",
+                "patch_size": 8,
                 "embed_dim": 128,
                 "depth": 4,
                 "num_heads": 4,
@@ -100,8 +101,19 @@ METHOD = Method(
         },
         "text": {"encoder": "minilm", "template": "words"},
     },
-    numbers={"recognition": 2},
+    numbers={"recognition": 3},
     profiles={
+        "base": {
+            "recognition": {
+                "model": {
+                    "vit": {
+                        "name": "vit_small_patch16_224.augreg_in21k_ft_in1k",
+                        "drop_path_rate": 0.1,
+                    }
+                },
+                "text": {"encoder": "minilm"},
+            }
+        },
         "paper": {
             "recognition": {
                 "model": {
@@ -127,6 +139,6 @@ METHOD = Method(
                 },
                 "augment": {"mean": [0.5, 0.5, 0.5], "deviation": [0.5, 0.5, 0.5]},
             }
-        }
+        },
     },
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from clear_bench.config.plugins_option import Plugins
 from clear_bench.utils.command_line import main
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def ablate(
         list[str] | None, typer.Option(help="a file name of ablations/, or all; see --list")
     ] = None,
     dataset: Annotated[
-        str, typer.Option(help="a file name of clear_bench/data/sets/")
+        str, typer.Option(help="see: clear_bench.data list; csv:NAME for your own")
     ] = "synthped",
     profile: Annotated[str, typer.Option(help="smoke, default or paper")] = "default",
     seeds: Annotated[
@@ -55,6 +56,7 @@ def ablate(
     dry_run: Annotated[bool, typer.Option(help="print what would run and leave")] = False,
     runs_root: Annotated[Path, typer.Option("--runs", help="folder of runs")] = Path("runs"),
     cache: Annotated[Path, typer.Option(help="folder of derived files")] = Path(".cache"),
+    plugins: Plugins = None,
     out: Annotated[Path, typer.Option(help="where tables and figures go")] = Path(
         "reports/studies"
     ),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from clear_bench.config.plugins_option import Plugins
 from clear_bench.utils.command_line import main
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def evaluate(
     out: Annotated[Path | None, typer.Option(help="write the test metrics there as JSON")] = None,
     runs_root: Annotated[Path, typer.Option("--runs", help="folder of runs")] = Path("runs"),
     cache: Annotated[Path, typer.Option(help="folder of derived files")] = Path(".cache"),
+    plugins: Plugins = None,
 ) -> None:
     """Predict again with the stored checkpoints and compare with the record.
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from clear_bench.config.plugins_option import Plugins
 from clear_bench.utils.command_line import main
 
 app = typer.Typer(add_completion=False)
@@ -20,6 +21,7 @@ def predict(
     form: Annotated[str, typer.Option("--format", help="table, csv or json")] = "table",
     everything: Annotated[bool, typer.Option("--all", help="absent attributes too")] = False,
     runs_root: Annotated[Path, typer.Option("--runs", help="folder of runs")] = Path("runs"),
+    plugins: Plugins = None,
 ) -> None:
     """Print the attributes of images with their probabilities under a trained run."""
     from clear_bench.utils.csv_text import csv_text

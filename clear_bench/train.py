@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from clear_bench.config.plugins_option import Plugins
 from clear_bench.utils.command_line import main
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def train(
         list[str] | None, typer.Option(help="clear (if not given) or a file name of baselines/")
     ] = None,
     dataset: Annotated[
-        str, typer.Option(help="a file name of clear_bench/data/sets/")
+        str, typer.Option(help="see: clear_bench.data list; csv:NAME for your own")
     ] = "synthped",
     profile: Annotated[str, typer.Option(help="smoke, default or paper")] = "default",
     seed: Annotated[
@@ -49,6 +50,7 @@ def train(
     launcher: Annotated[str, typer.Option(help="none, pytorch (torchrun) or slurm")] = "none",
     runs_root: Annotated[Path, typer.Option("--runs", help="folder of runs")] = Path("runs"),
     cache: Annotated[Path, typer.Option(help="folder of derived files")] = Path(".cache"),
+    plugins: Plugins = None,
 ) -> None:
     """Train, evaluate and record methods on a data set; what has finished is not run again.
 

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from clear_bench.config import plugins
+from clear_bench.config.dataset_name import source_of
 from clear_bench.config.declared import declared
 from clear_bench.config.dotted import merge, set_value
 from clear_bench.config.method import TASKS, Method
@@ -37,7 +38,14 @@ PROFILES: dict[str, Config] = {
         "data": {"image_size": [256, 128]},
         "recognition": {"augment": {"pad": 10}},
     },
+    "base": {
+        "data": {"image_size": [256, 128], "letterbox": False},
+        "recognition": {"train": {"epochs": 20}},
+    },
 }
+BELOW = {"base": ("paper", "base")}
+"""Profile to the profiles it is made of, where it is more than one: ``base`` has each method's
+published recipe, at one image size and length, on networks that one consumer card trains."""
 
 
 def compose(
@@ -51,8 +59,8 @@ def compose(
 
     Args:
         method: File name of a method.
-        dataset: File name of a data set.
-        profile: ``smoke``, ``default`` or ``paper``.
+        dataset: Name of a data set.
+        profile: ``smoke``, ``default``, ``base`` or ``paper``.
         seed: Of initialisation, order and augmentation.
         overrides: Dotted keys to values.  The task may be left out where only one task has the
             key (``text.encoder`` for ``retrieval.text.encoder``).
@@ -61,7 +69,7 @@ def compose(
         UserError: Unknown method, data set, profile or key; a value of the wrong type or range.
     """
     plugin: Method = declared(plugins.module_of("method", method), "METHOD")
-    source = plugins.load("data set", dataset).SOURCE
+    source = source_of(dataset)
     if profile not in PROFILES:
         raise unknown("profile", profile, PROFILES)
     config: Config = {"method": method, "dataset": dataset, "profile": profile, "seed": seed}
@@ -73,8 +81,9 @@ def compose(
     for task in plugin.tasks:
         recipe = getattr(plugin, task)
         merge(config[task], {k: v for k, v in recipe.items() if k != "model"}, task)
-    merge(config, _fitting(PROFILES[profile], config))
-    merge(config, plugin.profiles.get(profile, {}))
+    for layer in BELOW.get(profile, (profile,)):
+        merge(config, _fitting(PROFILES[layer], config))
+        merge(config, plugin.profiles.get(layer, {}))
     merge(config, plugin.datasets.get(dataset, {}))
     for key, value in (overrides or {}).items():
         set_value(config, key, value)

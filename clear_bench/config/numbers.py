@@ -13,6 +13,7 @@ from copy import deepcopy
 from typing import Any
 
 from clear_bench.config import plugins
+from clear_bench.config.dataset_name import reader_of
 from clear_bench.config.sections import TYPED, Config, Neutral
 from clear_bench.config.start_files import by_content
 
@@ -39,13 +40,13 @@ def versions_of(method: str, task: str, dataset: str, *, text: bool) -> dict[str
     Args:
         method: File name of the method.
         task: ``recognition`` or ``retrieval``.
-        dataset: File name of the data set.
+        dataset: Name of the data set; the version is its reader's.
         text: Whether the run reads text.
 
     Raises:
         UserError: If there is no such method or data set.
     """
-    names = [f"method.{method}.{task}", f"data.{dataset}", "images"]
+    names = [f"method.{method}.{task}", f"data.{reader_of(dataset)}", "images"]
     names += [f"engine.{task}", f"protocol.{task}", *(["text"] if text else [])]
     versions = {name: current(name) for name in names}
     return {name: version for name, version in versions.items() if version is not None}

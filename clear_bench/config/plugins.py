@@ -1,7 +1,15 @@
-"""Find a plugin by its file name.  The file name is the key; there is no registration."""
+"""Find a plugin by its file name.  The file name is the key; there is no registration.
+
+Plugins lie in packages of the project, and in folders of one's own that ``--plugins`` or the
+variable ``CLEAR_BENCH_PLUGINS`` names (several stand as in ``PATH``), files of all kinds together.
+"""
 
 import ast
 import importlib
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,12 +19,19 @@ from typing import Any
 from clear_bench.config.method import TASKS
 from clear_bench.utils.errors import UserError, unknown
 
+VARIABLE = "CLEAR_BENCH_PLUGINS"
+USER = "clear_bench.user_plugins"
+"""Package whose modules are the files of one's own folders."""
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,60}")
+"""Of a plugin of one's own: it becomes part of names of runs and files."""
+
 PACKAGES = {
-    "method": ("clear_bench.models", "baselines"),
-    "study": ("ablations",),
-    "data set": ("clear_bench.data.sets",),
-    "figure": ("reports.specs",),
-    "table": ("reports.specs",),
+    "method": ("clear_bench.models", "baselines", USER),
+    "study": ("ablations", USER),
+    "data set": ("clear_bench.data.sets", USER),
+    "figure": ("reports.specs", USER),
+    "table": ("reports.specs", USER),
 }
 CONSTANTS = {
     "method": "METHOD",
@@ -34,13 +49,64 @@ def available(kind: str) -> dict[str, str]:
     """Return key -> module name of every plugin of a kind; none of them is imported.
 
     A module is a plugin if it assigns the kind's constant at top level.
+
+    Raises:
+        UserError: If two files are one plugin, or a file of one's own folders is none by its name
+            or no Python.
     """
-    modules = {}
+    modules: dict[str, str] = {}
     for package in PACKAGES[kind]:
-        for file in sorted(_folder(package).glob("*.py")) if source(package) else ():
-            if _assigned(file, CONSTANTS[kind]) is not None:
-                modules[file.stem] = f"{package}.{file.stem}"
+        for file in _files(package):
+            if _assigned(file, CONSTANTS[kind]) is None:
+                continue
+            if file.stem in modules:
+                raise UserError(f"{file}: there is a {kind} '{file.stem}' already; rename the file")
+            if not NAME.fullmatch(file.stem):
+                raise UserError(
+                    f"{file}: a {kind} is called as its file, in letters (a to z), digits and _"
+                )
+            modules[file.stem] = f"{package}.{file.stem}"
     return modules
+
+
+def user_folders() -> list[Path]:
+    """Return one's own folders of plugins, the first one first.
+
+    Raises:
+        UserError: If one is not there.
+    """
+    names = os.environ.get(VARIABLE, "").split(os.pathsep)
+    folders = [Path(name).absolute() for name in names if name]
+    for folder in folders:
+        if not folder.is_dir():
+            raise UserError(f"{folder}: no such folder of plugins (--plugins, {VARIABLE})")
+    return folders
+
+
+def use_folders(folders: Iterable[Path]) -> None:
+    """Take these as one's own folders of plugins, here and in processes that start from here.
+
+    Raises:
+        UserError: If one is not there, or has a name that the variable cannot hold.
+    """
+    places = [str(folder.absolute()) for folder in folders]
+    for place in places:
+        if os.pathsep in place:
+            raise UserError(f"{place}: a folder of plugins may have no '{os.pathsep}' in its name")
+    os.environ[VARIABLE] = os.pathsep.join(places)
+    forget()
+    found = [str(folder) for folder in user_folders()]
+    if USER in sys.modules:
+        sys.modules[USER].__path__ = found
+        importlib.invalidate_caches()
+
+
+def _files(package: str) -> Iterator[Path]:
+    """Yield the files of a package, those of each folder in order of name."""
+    own = [_folder(package)] if package != USER and source(package) else []
+    folders = user_folders() if package == USER else own
+    for folder in folders:
+        yield from sorted(f for f in folder.glob("*.py") if not f.name.startswith("."))
 
 
 def load(kind: str, key: str) -> ModuleType:
@@ -65,8 +131,8 @@ def module_of(kind: str, key: str) -> str:
 
 
 def folder(kind: str) -> Path:
-    """Return the folder of a kind's plugins; of several packages the last, which users add to."""
-    return _folder(PACKAGES[kind][-1])
+    """Return the project's folder of a kind's plugins; of several the last, which users add to."""
+    return _folder([package for package in PACKAGES[kind] if package != USER][-1])
 
 
 def summary(kind: str, key: str) -> str:
@@ -124,12 +190,17 @@ def source(name: str) -> Path | None:
 
     ``find_spec`` would import the name's parents, and with a method's file all of torch.
     """
-    package, *inside = name.split(".")
-    spec = find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        return None
-    path = Path(spec.submodule_search_locations[0], *inside)
-    return next((f for f in (path / "__init__.py", path.with_suffix(".py")) if f.is_file()), None)
+    if name.startswith(f"{USER}."):
+        inside = name.removeprefix(f"{USER}.").split(".")
+        paths = [Path(folder, *inside) for folder in user_folders()]
+    else:
+        package, *inside = name.split(".")
+        spec = find_spec(package)
+        if spec is None or not spec.submodule_search_locations:
+            return None
+        paths = [Path(spec.submodule_search_locations[0], *inside)]
+    files = [f for path in paths for f in (path / "__init__.py", path.with_suffix(".py"))]
+    return next((file for file in files if file.is_file()), None)
 
 
 def _folder(package: str) -> Path:
@@ -153,8 +224,15 @@ def _file(kind: str, key: str) -> Path:
 
 @cache
 def parsed(file: Path) -> ast.Module:
-    """Return the tree of a source file."""
-    return ast.parse(file.read_text(encoding="utf-8"))
+    """Return the tree of a source file.
+
+    Raises:
+        UserError: If it is no Python.
+    """
+    try:
+        return ast.parse(file.read_text(encoding="utf-8"))
+    except (SyntaxError, ValueError) as error:  # the second: no UTF-8, or a NUL
+        raise UserError(f"{file}: not Python: {error}") from None
 
 
 def _assigned(file: Path, name: str) -> ast.expr | None:

@@ -5,7 +5,7 @@ A protocol holds the rules that can be chosen; the signature adds what the run i
 column of a table, only if their signatures are equal.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -199,6 +199,7 @@ def signature(
     resampling: str,
     version: int,
     partial: int = 0,
+    more: Sequence[str] = (),
 ) -> str:
     """Return the one line that says how the numbers of a run are made.
 
@@ -210,6 +211,7 @@ def signature(
         data: Section ``data`` of the configuration.
         resampling: Name of the rule by which images are resized.
         partial: How many images there are if they are a part of the release, else 0.
+        more: What else tells the data apart, see `Dataset.signed`.
         version: Numbers version of the protocol's rules, see `clear_bench.config.numbers`.
     """
     height, width = data["image_size"]
@@ -222,6 +224,7 @@ def signature(
     ]
     if partial:
         parts.append(f"partial:{partial}")
+    parts += more
     if data.get("letterbox"):
         parts.append("letterbox")
     if data.get("train_on", "train") != "train":

@@ -61,7 +61,7 @@ class Augment(Section):
 class Train(Section):
     """How parameters learn."""
 
-    epochs: Annotated[int, Field(ge=0, le=1_000_000)] = 6  # 0: the method has nothing to learn
+    epochs: Annotated[int, Field(ge=0, le=1_000_000)] = 12  # 0: the method has nothing to learn
     batch_size: Positive = 64  # of all processes together
     optimizer: Literal["Adam", "AdamW", "SGD"] = "AdamW"
     lr: Annotated[float, Field(gt=0)] = 1e-3

@@ -67,7 +67,7 @@ def attribute_sheet(
     page = Image.new("RGB", shape[::-1], "white")
     pen = ImageDraw.Draw(page)
     for column, name in enumerate(dataset.schema.names):
-        rows = np.flatnonzero(dataset.labels[:, column])
+        rows = np.flatnonzero(dataset.labels[:, column] == 1)
         chosen = rows[_spread(len(rows), each)]
         pen.text((4, column * height + 8), f"{name}\n{len(rows)} of {len(dataset.labels)}", "black")
         for place, row in enumerate(chosen):

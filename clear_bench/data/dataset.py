@@ -17,6 +17,8 @@ from clear_bench.utils.errors import UserError, require_file
 
 SPLITS = ("train", "val", "test")
 COLUMNS = ("path", "split", "person", "camera")
+UNKNOWN = 255
+"""The label of what nobody has said."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,13 @@ class Dataset:
         schema: What the labels mean.
         manifest: One row an image: ``path`` (posix, relative to ``root``), ``split`` (train, val
             or test), ``person`` (identity, as text), ``camera`` (as text, "" if unknown), then one
-            uint8 column an attribute, in schema order, of 0 and 1.
+            uint8 column an attribute, in schema order, of 0, 1 and `UNKNOWN`.
         query_folder: Folder of the release's own query images, which are part of the test split;
             "" if the release has none.
         missing: Split to the number of its pictures that the annotation names and the copy lacks;
             only a copy that is read in part has such.
         partial: Whether this is a part of the release, so that its numbers meet no full one's.
+        signed: Parts of the protocol's signature that tell it from others of its name.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Dataset:
     query_folder: str = ""
     missing: dict[str, int] = field(default_factory=dict)
     partial: bool = False
+    signed: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -75,7 +79,7 @@ class Dataset:
         if strange:
             raise UserError(f"{self.name}: unknown split {sorted(strange)}; known: {SPLITS}")
         labels = self.labels
-        bad = np.argwhere(labels > 1)
+        bad = np.argwhere((labels > 1) & (labels != UNKNOWN))
         if len(bad):
             row, column = bad[0]
             raise UserError(
@@ -193,6 +197,8 @@ class Source:
         files: Name of an official annotation file to its sha256, where a copy was at hand.
         digests: ``"split/label set"`` to `clear_bench.data.known_files.label_digest` of that copy.
         publish_images: Whether the terms allow its pictures in a report.
+        own: Whether everybody's is another: it may have a name (``csv:shop``), and signatures tell
+            its content.
         generate: For an embedded data set: ``(root, seed) -> None`` writes the official layout.
         numbers: Its numbers version; raised when the reader gives other labels, splits or
             pictures, and written out, see `clear_bench.config.numbers`.
@@ -210,6 +216,7 @@ class Source:
     files: dict[str, str] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
     publish_images: bool = False
+    own: bool = False
     generate: Callable[[Path, int], None] | None = None
     numbers: int = 1
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clear_bench.config.dataset_name import in_files
 from clear_bench.config.numbers import VERSIONS
 from clear_bench.data.dataset import Dataset
 from clear_bench.data.pictures import opened, upright
@@ -164,7 +165,7 @@ def image_store(
     def make(target: Path) -> None:
         causes = _decode(dataset, size, target, keep=keep, letterbox=letterbox)
         if causes and not skip_unreadable:
-            listing = folder / f"{dataset.name}-unreadable.txt"
+            listing = folder / f"{in_files(dataset.name)}-unreadable.txt"
             write_text(listing, "\n".join(causes) + "\n")
             raise UserError(
                 f"{len(causes)} image files of {dataset.name} cannot be read, listed in {listing}: "

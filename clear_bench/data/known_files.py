@@ -59,7 +59,7 @@ def never_meet(dataset: Dataset) -> pd.DataFrame:
         Columns ``one``, ``other`` and ``expected``: on how many images they would meet if they
         were independent; the most surprising pair comes first.
     """
-    labels = dataset.labels.astype("int64")
+    labels = (dataset.labels == 1).astype("int64")
     together, count = labels.T @ labels, labels.sum(axis=0)
     names = dataset.schema.names
     group_of = {k: g for g, members in enumerate(dataset.schema.groups) for k in members}

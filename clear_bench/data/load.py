@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from clear_bench.config import plugins
+from clear_bench.config.dataset_name import source_of
 from clear_bench.data.dataset import Dataset, Source
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.files import made_once
@@ -18,7 +18,13 @@ def find_source(name: str) -> Source:
     Raises:
         UserError: If there is none; the nearest names are said.
     """
-    return plugins.load("data set", name).SOURCE
+    source: Source = source_of(name)
+    return source
+
+
+def usual_place(name: str, home: Path = HOME) -> Path:
+    """Return where a data set is looked for: ``data/peta``, ``data/csv/shop``."""
+    return home.joinpath(*name.split(":"))
 
 
 def find_root(name: str, data_root: Path | None) -> Path:
@@ -26,13 +32,13 @@ def find_root(name: str, data_root: Path | None) -> Path:
 
     Args:
         name: Key of the data set.
-        data_root: Where the user has it; None looks in ``data/<name>``.
+        data_root: Where the user has it; None looks at its `usual_place`.
 
     Raises:
         UserError: If it is not there; the message says how to obtain it.
     """
     source = find_source(name)
-    root = data_root or HOME / name
+    root = data_root or usual_place(name)
     generate = source.generate
     if generate is not None and data_root is None:
         return made_once(root, lambda folder: generate(folder, SEED), derived=False)
@@ -77,6 +83,9 @@ def load_dataset(
             raise UserError(f"{name}: is not read in part; leave out data.partial=true")
     dataset = read(root, split or source.splits[0], label_set or source.label_sets[0])
     official = source.official.get(f"{dataset.split_name}/{dataset.label_set}", {})
+    if source.own:
+        signed = (*dataset.signed, f"data:{dataset.checksum[:8]}")
+        dataset = replace(dataset, name=name, signed=signed)
     count = len(dataset.manifest)
     if partial or (images and official.get("images", count) != count):
         return replace(dataset, partial=True)

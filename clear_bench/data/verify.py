@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clear_bench.data.dataset import SPLITS, Dataset, categories
+from clear_bench.data.dataset import SPLITS, UNKNOWN, Dataset, categories
 from clear_bench.data.images import read_image
 from clear_bench.data.near_duplicates import HASHED, near_pairs, small_grey
 from clear_bench.utils.errors import UserError
@@ -87,12 +87,13 @@ def verify(
         if counts[name] != count
     ]
     wrong = [] if partial else differing
-    labels = pd.DataFrame(dataset.labels, columns=dataset.schema.names)
+    labels = pd.DataFrame(dataset.labels == 1, columns=dataset.schema.names)
     positives = labels.groupby(dataset.manifest["split"]).sum().reindex(SPLITS, fill_value=0).T
     notes = [
         *_part_of(dataset, differing if partial else []),
         *_overlaps(dataset, counts),
         *_constant(dataset, positives),
+        *_unknown(dataset),
     ]
     if images:
         digests, grey, unreadable = _digests(dataset)
@@ -139,6 +140,16 @@ def _constant(dataset: Dataset, positives: pd.DataFrame) -> list[str]:
             if count and len(names):
                 lines.append(f"{split}: {what} {', '.join(names)}; their mA is undefined there")
     return lines
+
+
+def _unknown(dataset: Dataset) -> list[str]:
+    """Return a line for each attribute that is unknown of some images."""
+    counts = (dataset.labels == UNKNOWN).sum(axis=0)
+    return [
+        f"{name} is unknown of {count} images of {len(dataset.labels)}"
+        for name, count in zip(dataset.schema.names, counts, strict=True)
+        if count
+    ]
 
 
 def _digests(dataset: Dataset) -> tuple[pd.Series, NDArray[np.uint8], list[str]]:

@@ -39,9 +39,14 @@ def answer(dataset: Dataset, source: Source, *, images: bool, partial: bool, lon
         notes.append(f"{len(pairs)} pairs of attributes never meet, first of all {named}")
     notes += findings.notes
     counts = f"{len(wrong) or 'nothing'} wrong, {len(notes)} to know"
-    print(f"{source.title}, split {dataset.split_name}, label set {dataset.label_set}: {counts}")
+    name = f"{dataset.name}, {source.title}" if source.own else source.title
+    said = [f"split {dataset.split_name}", f"label set {dataset.label_set}", *dataset.signed]
+    print(f"{name}, {', '.join(said)}: {counts}")
     console = Console()
     same = [f"{n} {c}" for n, c in findings.facts.items() if official.get(n) == c]
+    if not official:
+        here = [f"{n} {c}" for n, c in findings.facts.items() if n.split(" ")[0] != "categories"]
+        console.print(f"here: {', '.join(here)}", highlight=False, soft_wrap=True)
     if same:
         console.print(f"as official: {', '.join(same)}", highlight=False, soft_wrap=True)
     for title, lines in (("wrong", wrong), ("to know", notes)):

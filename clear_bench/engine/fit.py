@@ -96,7 +96,7 @@ def fit(
     train = run.section["train"]
     last = run.folder / LAST
     if main_process():
-        mend(run, model)
+        mend(run, model, start.rates if start else None)
     wait_for_all()
     begin = start and str(start.weights)
     config = {

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.optim import build_optim_wrapper
+from torch.optim import Optimizer
 
 from clear_bench.engine.building import build
 from clear_bench.engine.checkpoint_file import (
@@ -22,6 +24,7 @@ from clear_bench.engine.checkpoint_file import (
     require_history,
     require_weights,
 )
+from clear_bench.engine.optimizer import optimizer
 from clear_bench.engine.schedules import schedule
 from clear_bench.runs.files import EPOCH, LAST, SELECTED
 from clear_bench.runs.run import Run
@@ -33,6 +36,7 @@ META = {"epoch", "iter", "cfg", "seed", "experiment_name", "time", "mmengine_ver
         "dataset_meta"}  # fmt: skip
 """What our checkpoints say of themselves.  mmengine would run the text of a key ``config``."""
 
+Rates = Mapping[str, Mapping[str, float]]
 HUB: dict[str, Any] = {"log_scalars": {}, "runtime_info": {}, "resumed_keys": {}}
 
 
@@ -47,18 +51,20 @@ class _Point:
     best: int
 
 
-def mend(run: Run, model: Mapping[str, Any]) -> None:
+def mend(run: Run, model: Mapping[str, Any], rates: Rates | None = None) -> None:
     """Leave checkpoints in a run's folder that a training can go on from, or none.
 
     Args:
         run: The run.
         model: Full configuration of its model.
+        rates: See `optimizer`.
     """
     files = {name: run.folder / name for name in (LAST, SELECTED)}
     if not files[LAST].exists():  # killed before the first epoch ended: it is run again
         return
     built = build(dict(model))
-    points = {name: _point(run, built, file) for name, file in files.items() if file.exists()}
+    learner = build_optim_wrapper(built, optimizer(run.section["train"], rates)).optimizer
+    points = {n: _point(run, built, learner, file) for n, file in files.items() if file.exists()}
     last, selected = points.get(LAST), points.get(SELECTED)
     ahead = last and (last.best > last.epoch or (selected and selected.epoch == last.epoch + 1))
     if last and (ahead or (selected and selected.epoch == last.best)):
@@ -72,7 +78,7 @@ def mend(run: Run, model: Mapping[str, Any]) -> None:
     else:
         good = None
     kept = sorted(run.folder.glob(EPOCH.replace("{:04d}", "*")))
-    if good and (not run.rules.oracle or _epochs_there(run, built, good.epoch)):
+    if good and (not run.rules.keeps_oracle or _epochs_there(run, built, good.epoch)):
         return
     for file in [*files.values(), *kept]:
         if file.exists():
@@ -80,16 +86,16 @@ def mend(run: Run, model: Mapping[str, Any]) -> None:
     say(f"{run.id}: starts from the beginning")
 
 
-def _point(run: Run, built: Any, file: Path) -> _Point | None:
+def _point(run: Run, built: Any, learner: Optimizer, file: Path) -> _Point | None:
     """Return what a checkpoint is of; None, after setting it aside, if it is not usable."""
     try:
-        return _checked(run, built, file)
+        return _checked(run, built, learner, file)
     except UserError as error:
         _set_aside(file, str(error).removeprefix(f"{file}: "))
         return None
 
 
-def _checked(run: Run, built: Any, file: Path) -> _Point:
+def _checked(run: Run, built: Any, learner: Optimizer, file: Path) -> _Point:
     """Return what a checkpoint is of.
 
     Raises:
@@ -110,7 +116,7 @@ def _checked(run: Run, built: Any, file: Path) -> _Point:
     selects = run.metric if run.rules.select == "val" else ""
     require_history(content.get("history"), epoch, selects, file)
     schedulers = schedule(train, run.metric, held_out="val" in run.measured)
-    _require_state(built, content, file, len(schedulers))
+    _require_state(learner, content, file, len(schedulers))
     if train["ema"]:
         averaged: Any = content.get("ema_state_dict")
         steps = averaged.pop("steps", None) if isinstance(averaged, dict) else None
@@ -124,15 +130,24 @@ def _checked(run: Run, built: Any, file: Path) -> _Point:
     return _Point(epoch, 1 + values.index(max(values)))
 
 
-def _require_state(built: Any, content: Mapping[str, Any], file: Path, schedulers: int) -> None:
+def _require_state(
+    learner: Optimizer, content: Mapping[str, Any], file: Path, schedulers: int
+) -> None:
     """Raise a `UserError` unless optimiser and schedules can go on where they were."""
-    parameters, rates = list(built.parameters()), content.get("param_schedulers")
+    rates = content.get("param_schedulers")
+    parameters = [p for group in learner.param_groups for p in group["params"]]
     try:
         state: Any = content["optimizer"]
-        groups = [place for group in state["param_groups"] for place in group["params"]]
+        sizes = [len(group["params"]) for group in state["param_groups"]]
+        places = [place for group in state["param_groups"] for place in group["params"]]
         moments = [moment for each in state["state"].values() for moment in each.values()]
-        fits = sorted(groups) == list(range(len(parameters))) and set(state["state"]) <= set(groups)
-    except (AttributeError, KeyError, TypeError):
+        fits = sizes == [len(group["params"]) for group in learner.param_groups]
+        fits &= places == list(range(len(parameters))) and all(
+            not torch.is_tensor(moment) or moment.dim() == 0 or moment.shape == parameters[k].shape
+            for k, each in state["state"].items()
+            for moment in each.values()
+        )
+    except (AttributeError, IndexError, KeyError, TypeError):
         fits, moments = False, []
     fits &= isinstance(rates, list) and len(rates) == schedulers
     fits &= content.get("message_hub") == HUB

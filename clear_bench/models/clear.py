@@ -106,13 +106,14 @@ class Clear(RecognitionModel):
 METHOD = Method(
     title="CLEAR",
     cite="Bui et al., Pattern Recognition 2025",
-    numbers={"recognition": 2, "retrieval": 2},  # shifted windows: paper size
+    numbers={"recognition": 3, "retrieval": 2},
     recognition={
         "model": {
             "type": "Clear",
             "branches": ["swin", "vit"],
             "vit": {
                 "name": "vit_tiny_patch16_224",
+                "patch_size": 8,
                 "embed_dim": 128,
                 "depth": 4,
                 "num_heads": 4,
@@ -178,6 +179,21 @@ METHOD = Method(
     },
     profiles={
         "smoke": {"retrieval": {"model": {"made": 100}}},
+        "base": {
+            "recognition": {
+                "model": {
+                    "vit": {"name": "vit_small_patch16_224.augreg_in21k_ft_in1k"},
+                    "swin": {
+                        "name": "swin_tiny_patch4_window7_224.ms_in22k_ft_in1k",
+                        "drop_path_rate": 0.0,
+                        "channel_attention": "paper",
+                        "channel_stages": [0, 1, 2, 3],
+                        "channel_dropout": 0.1,
+                    },
+                    "dim": 768,
+                },
+            },
+        },
         "paper": {
             "recognition": {
                 "model": {

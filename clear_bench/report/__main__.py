@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from clear_bench.config.plugins_option import Plugins
 from clear_bench.utils.command_line import main
 
 app = typer.Typer(add_completion=False)
@@ -52,6 +53,7 @@ def report(
     params: Annotated[Path, typer.Option(help="says which runs there should be")] = Path(
         "params.yaml"
     ),
+    plugins: Plugins = None,
     exports: Annotated[
         Path | None, typer.Option(help="write DVC's metrics and curves here; none if not given")
     ] = None,

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from clear_bench.config.dataset_name import in_files
 from clear_bench.runs.study_result import StudyResult, result_file
 
 
@@ -20,7 +21,7 @@ def write(result: StudyResult, root: Path, out: Path) -> None:
     from clear_bench.results.load import Results
 
     of_this_study = Results.load(root, result.profile).of_study(result)
-    folder = out / result.profile / f"{result.dataset}-{result.study}"
+    folder = out / result.profile / f"{in_files(result.dataset)}-{result.study}"
     files = []
     for table in build(of_this_study, "ablation"):
         files += write_forms(table, folder)

@@ -56,7 +56,7 @@ def parsed(module: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return a module's statements as plain text, and this project's modules that it imports."""
     tree = _without_docstrings(ast.parse(file_of(module).read_text(encoding="utf-8")))
     kept = [node for node in tree.body if not isinstance(node, ast.Import | ast.ImportFrom)]
-    imports = tuple(_own_imports(tree))
+    imports = tuple(_own_imports(tree, module))
     rest = [node for node in map(_without_imports, kept) if getattr(node, "body", True)]
     return tuple(ast.dump(node) for node in rest), imports
 
@@ -90,13 +90,15 @@ def _without_imports(tree: ast.stmt) -> ast.stmt:
     return tree
 
 
-def _own_imports(tree: ast.Module) -> list[str]:
+def _own_imports(tree: ast.Module, module: str) -> list[str]:
     """Return the modules of this project that a module imports, inside functions too."""
     modules: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             modules |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            modules.add(node.module)
-            modules |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            above = [module.rsplit(".", node.level)[0]] if node.level else []  # ``from .x import``
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            modules.add(base)
+            modules |= {f"{base}.{alias.name}" for alias in node.names}
     return sorted(n for n in modules if n.split(".")[0] in OWN and source(n))

@@ -17,6 +17,11 @@ COUNTS = ("queries",)
 Name = Annotated[str, StringConstraints(pattern=PATTERN, max_length=200)]
 """Of a method, data set, profile, run or study: never a path, nor anything that means something."""
 
+DatasetName = Annotated[
+    str, StringConstraints(pattern=rf"{PATTERN[:-1]}(:[A-Za-z0-9_]+)?$", max_length=200)
+]
+"""Of a data set: the name of one's own stands behind a colon, which no file name has."""
+
 OptionalName = Annotated[str, StringConstraints(pattern=rf"{PATTERN}|^$", max_length=200)]
 Signature = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:%@+,| -]*$", max_length=1000)]
 Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.@+ -]+$", max_length=300)]

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from clear_bench.config.dataset_name import in_files
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.hashing import file_sha256
 
@@ -50,7 +51,7 @@ KEPT = (SELECTED, LAST, ORACLE, PREDICTIONS, SCHEMA, TABLE, PHRASES)
 
 def place(profile: str, dataset: str, method: str, run_id: str) -> Path:
     """Return where a run lies, below the folder of all runs or of those of studies."""
-    return Path(profile) / dataset / method / run_id
+    return Path(profile) / in_files(dataset) / method / run_id
 
 
 def find_folder(root: Path, below: Path, under: str = "") -> Path:

@@ -17,6 +17,7 @@ from clear_bench.config.sections import Data
 from clear_bench.runs.fields import (
     WIDEST,
     Count,
+    DatasetName,
     Hex,
     Key,
     Name,
@@ -67,7 +68,7 @@ class Record(BaseModel):
     reason: str = ""
     method: Name
     task: Literal["recognition", "retrieval"]
-    dataset: Name
+    dataset: DatasetName
     profile: Name
     seed: Count
     parent: OptionalName = ""
@@ -165,7 +166,8 @@ def _require_sections(record: Record) -> None:
             raise TypeError(name)
     if not isinstance(section["model"], dict):
         raise TypeError("model")
-    if record.status == "finished" and not {"val", "test"} <= set(record.metrics["selected"]):
+    held_out = {"val"} if config["data"].get("train_on", "train") == "train" else set()
+    if record.status == "finished" and not {"test", *held_out} <= set(record.metrics["selected"]):
         raise KeyError("selected")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from clear_bench.config.compose import compose, for_task
+from clear_bench.config.dataset_name import in_files
 from clear_bench.config.dotted import changes
 from clear_bench.config.numbers import VERSIONS, identity, versions_of
 from clear_bench.config.protocol import Protocol, signature
@@ -80,7 +81,7 @@ class Run:
             "data": self.dataset.fingerprint,
             "parent": self.parent.id if self.parent else "",
         }
-        name = [c["method"], self.task, c["dataset"], c["profile"], f"s{c['seed']}"]
+        name = [c["method"], self.task, in_files(c["dataset"]), c["profile"], f"s{c['seed']}"]
         return "-".join([*name, digest(key)[:8]])
 
     @property
@@ -150,6 +151,7 @@ class Run:
             data=self.config["data"],
             resampling=RESAMPLING,
             partial=len(self.dataset.manifest) if self.dataset.partial else 0,
+            more=self.dataset.signed,
             version=VERSIONS[f"protocol.{self.task}"],
         )
 

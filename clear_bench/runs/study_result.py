@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from clear_bench.runs.fields import Count, Key, Name, OptionalName, clean
+from clear_bench.config.dataset_name import in_files
+from clear_bench.runs.fields import Count, DatasetName, Key, Name, OptionalName, clean
 from clear_bench.runs.files import STUDIES, find_folder, place
 from clear_bench.runs.record import Record
 from clear_bench.utils.files import write_text
@@ -75,7 +76,7 @@ class StudyResult(BaseModel):
     question: str
     method: Name
     task: Literal["recognition", "retrieval"]
-    dataset: Name
+    dataset: DatasetName
     profile: Name
     metrics: list[Name]
     factors: list[Key]
@@ -138,7 +139,7 @@ class StudyResult(BaseModel):
 
 def result_file(root: Path, study: str, profile: str, dataset: str) -> Path:
     """Return where a study's result lies below the folder of all runs."""
-    return root / STUDIES / profile / dataset / f"{study}{SUFFIX}"
+    return root / STUDIES / profile / in_files(dataset) / f"{study}{SUFFIX}"
 
 
 def all_results(root: Path) -> list[StudyResult]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from clear_bench.config.plugins_option import Plugins
 from clear_bench.utils.command_line import main
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def search(
     ] = False,
     runs_root: Annotated[Path, typer.Option("--runs", help="folder of runs")] = Path("runs"),
     cache: Annotated[Path, typer.Option(help="folder of derived files")] = Path(".cache"),
+    plugins: Plugins = None,
 ) -> None:
     """Rank a folder of images by attributes or a sentence under a trained retrieval run.
 

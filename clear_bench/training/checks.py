@@ -1,13 +1,17 @@
 """What a configuration's networks, starts and texts may be, before anything is trained."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from clear_bench.config import plugins
+from clear_bench.config.dataset_name import reader_of
 from clear_bench.config.declared import declared
 from clear_bench.config.method import Method
 from clear_bench.config.sections import Config
 from clear_bench.config.start_files import C2T, networks, start_files
+from clear_bench.data.dataset import UNKNOWN, Dataset
 from clear_bench.runs.run import Run
 from clear_bench.utils.errors import Unavailable, UserError, unknown
 
@@ -23,7 +27,7 @@ def check_start(config: Config) -> None:
     """
     init, datasets = config["recognition"]["init"], plugins.available("data set")
     checkpoint = init.startswith(C2T)
-    if init and not checkpoint and init not in (*datasets, *PACKAGED_STARTS):
+    if init and not checkpoint and not (init in PACKAGED_STARTS or reader_of(init) in datasets):
         raise unknown("start", init, [*datasets, *PACKAGED_STARTS, f"{C2T}FILE"])
     if init == config["dataset"]:
         raise Unavailable(
@@ -42,6 +46,18 @@ def check_start(config: Config) -> None:
         from clear_bench.models.imgfocus import weights_file
 
         weights_file()  # says now what is not installed
+
+
+def require_known(dataset: Dataset) -> None:
+    """Raise a `UserError` for labels that nobody has said, until losses and metrics mask them."""
+    unknown_labels = dataset.labels == UNKNOWN
+    if unknown_labels.any():
+        row, column = np.argwhere(unknown_labels)[0]
+        raise UserError(
+            f"{dataset.root}: {int(unknown_labels.sum())} labels are unknown, such as "
+            f"{dataset.schema.names[column]} of {dataset.manifest['path'].iloc[row]}; training "
+            "needs them all: fill them in, or take those columns or lines out"
+        )
 
 
 def _check_c2t(init: str, model: Config) -> None:
@@ -80,26 +96,32 @@ def check_networks(config: Config) -> None:
                 f"recognition.model.{key}.weights: {config['method']} has no {key} branch; it has "
                 f"{', '.join(used)}"
             )
-    names = {key: str(network.get("name")) for key, network in used.items()}
-    if "backbone" in model:
-        names["backbone"] = str(model["backbone"])
-    asked = {key: name for key, name in names.items() if name not in _of_recipes(config, key)}
-    if not asked:  # timm, and torch with it, takes seconds
+    plugin: Method = declared(plugins.module_of("method", config["method"]), "METHOD")
+    own = set(_named(plugin.recognition)) | set(_named(plugin.profiles))
+    other = {(key, str(n.get("name"))) for key, n in used.items() if n.get("name")} - own
+    if "backbone" in model and model["backbone"] not in _backbones(plugin):
+        other.add(("backbone", str(model["backbone"])))
+    if not other:  # timm, and torch with it, takes seconds to import
         return
     from clear_bench.models.branches import require_network
 
-    for key, name in asked.items():
+    for key, name in sorted(other):
         require_network(name, key)
 
 
-def _of_recipes(config: Config, key: str) -> set[str]:
-    """Return the networks of timm that a method's own recipes name in a place; they are right."""
-    module = plugins.module_of("method", config["method"])
-    method: Method = declared(module, "METHOD")
+def _backbones(method: Method) -> set[str]:
+    """Return the networks that a method's recipes name without a section of their own."""
     layers = [{"recognition": method.recognition}, *method.profiles.values()]
     models = [(layer.get("recognition") or {}).get("model", {}) for layer in layers]
-    places = [model.get(key) for model in models]
-    return {place["name"] if isinstance(place, Mapping) else str(place) for place in places}
+    return {str(model["backbone"]) for model in models if "backbone" in model}
+
+
+def _named(recipe: Any) -> Iterator[tuple[str, str]]:
+    """Yield branch and name of every network in a recipe, however deep."""
+    for key, value in recipe.items() if isinstance(recipe, Mapping) else ():
+        if isinstance(value, Mapping) and isinstance(value.get("name"), str):
+            yield key, value["name"]
+        yield from _named(value)
 
 
 def check_hub(config: Config) -> None:

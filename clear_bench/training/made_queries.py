@@ -33,7 +33,7 @@ def made_queries(
         settings: Encoder and template of the text; None for a method that reads none.
 
     Returns:
-        ``made_one_hot`` ``(M, H)`` and ``made_text`` ``(M, T)``, ``M <= drawn``; or no array.
+        ``made_one_hot`` ``(M, H)`` and ``made_text`` ``(M, T)``, ``0 < M <= drawn``; or no array.
     """
     if not drawn or settings is None or settings["encoder"] == "none":
         return {}
@@ -41,6 +41,8 @@ def made_queries(
     vectors = made_vectors(dataset.labels[rows], dataset.schema.groups, drawn)
     known = {vector.tobytes() for vector in dataset.labels[taken]}
     vectors = vectors[[vector.tobytes() not in known for vector in vectors]]
+    if not len(vectors):  # of few attributes every combination is there
+        return {}
     text = cache.text(dataset.schema, vectors, settings)
     return {"made_one_hot": dataset.schema.one_hot(vectors), "made_text": text}
 

@@ -24,6 +24,7 @@ from clear_bench.training.checks import (
     check_networks,
     check_start,
     check_text,
+    require_known,
 )
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.hashing import file_sha256
@@ -163,6 +164,7 @@ class _Choice(NamedTuple):
 def _read(dataset: str, root: Path, choice: _Choice) -> Dataset:
     """Return a data set, read once a process: all methods and seeds share it."""
     found = load_dataset(dataset, root, choice.split, choice.label_set, partial=choice.partial)
+    require_known(found)
     if found.doubles:
         more = f"{len(found.doubles)} pictures are listed more than once, such as"
         print(f"{root}: {more} {found.doubles[0]}; see verify", file=sys.stderr)

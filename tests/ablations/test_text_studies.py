@@ -168,7 +168,13 @@ def test_a_finished_run_needs_no_encoder(world, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(hub, "unavailable", lambda source: "")
         _, run = planned(**{"retrieval.text.encoder": "some/model"})
-    record = {"status": "finished", "data": {}, "metrics": {}, "cost": {}, "provenance": {}}
+    record = {
+        "status": "finished",
+        "data": {},
+        "metrics": {"selected": {"val": {}, "test": {}}},
+        "cost": {},
+        "provenance": {},
+    }
     run.folder.mkdir(parents=True)
     run.record(**record).save(run.folder)
     assert Record.load(run.folder).status == "finished"

@@ -186,6 +186,7 @@ COMMANDS = sorted(
     file.parent.name if file.stem == "__main__" else file.stem
     for file in Path(clear_bench.__file__).parent.rglob("*.py")
     if "\n    main(app)" in file.read_text(encoding="utf-8")
+    and file.parent.name + "/" + file.name != "clear_bench/__main__.py"  # all of them
 )
 
 

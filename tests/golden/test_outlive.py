@@ -14,6 +14,7 @@ import pytest
 from fresh import Fresh
 from layouts import write_market
 
+from clear_bench.config.plugins import load
 from clear_bench.training.plan import plan
 
 ROOT = Path(__file__).parents[2]
@@ -66,6 +67,11 @@ def edit(file, pattern, new, count=1):
     file.write_text(changed, encoding="utf-8")
 
 
+def numbers_of(method):
+    """Return the numbers versions of a method as committed."""
+    return load("method", method).METHOD.numbers
+
+
 def test_moving_and_splitting_modules_changes_no_run(copy, before):
     (copy / "clear_bench/models/residual.py").rename(copy / "clear_bench/models/resnets.py")
     losses = copy / "clear_bench/models/losses.py"
@@ -105,15 +111,16 @@ def test_a_changed_constant_names_the_version_to_raise(copy, before):
     versions = ("method.clear.recognition", "method.clear.retrieval")
     after, (own, others) = said(copy, elsewhere.ask, copy / "market", METHODS, versions)
     assert after == before  # nothing but a version decides
-    assert "raise it to 2 in clear_bench/models/clear.py" in own
+    version = numbers_of("clear")["recognition"]
+    assert f"raise it to {version + 1} in clear_bench/models/clear.py" in own
     assert others == ""
-    raised = r"METHOD = Method(numbers={'recognition': 2},"
-    edit(clear, r"METHOD = Method\(", raised)
-    edit(copy / "baselines/vtb.py", r"METHOD = Method\(", raised)
+    for method, file in (("clear", clear), ("vtb", copy / "baselines/vtb.py")):
+        raised = {**numbers_of(method), "recognition": numbers_of(method)["recognition"] + 1}
+        edit(file, r"numbers=\{.*?\}", f"numbers={raised}")
     names = (versions[0], "method.vtb.recognition")
     after, (needed, needless) = said(copy, elsewhere.ask, copy / "market", METHODS, names)
     assert needed == ""  # now `make golden` takes the new numbers
-    assert "put it back to 1 in baselines/vtb.py" in needless
+    assert f"put it back to {numbers_of('vtb')['recognition']} in baselines/vtb.py" in needless
     touched = {n for n, (_, numbers) in before.items() if "method.clear.recognition" in numbers}
     assert changed(before, after) == touched | {"vtb.recognition"}
     assert touched == {

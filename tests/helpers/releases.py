@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from layouts import cells, draw, person_labels, write_market, write_peta
+from own_data import write_csv
 from scipy.io import loadmat, savemat
 
 from clear_bench.data.sets import pa100k, peta, peta_folders, rapv1, rapv2
@@ -292,5 +293,6 @@ RELEASES = {
     "rapv2": Release(write_rapv2, "RAP_annotation/RAP_annotation.mat",
                      ((rapv2, "IMAGES", RAP_COUNT),)),
     "upar": Release(write_upar, "annotations/task1/train/gt.csv"),
+    "csv": Release(write_csv, "labels.csv"),
 }  # fmt: skip
 """Data set to its small release.  A new data set needs a line here: the contract test says so."""

@@ -16,7 +16,8 @@ from clear_bench.utils.errors import UserError
 
 
 def model_of(folder, **changes):
-    return make_model("clear", folder, **{"dim": 8, "width": 16, **changes})
+    plain = {"whiten": 0, "align": 0.0, "made": 0}
+    return make_model("clear", folder, **{"dim": 8, "width": 16, **plain, **changes})
 
 
 def unit(vector):

@@ -60,7 +60,7 @@ def column(driver, place, table=LEADERBOARD):
 
 
 def numbers(texts):
-    return [float(t.split()[0].rstrip("%")) for t in texts if t[0].isdigit()]
+    return [float(t.split()[0].rstrip("%†")) for t in texts if t[0].isdigit()]
 
 
 def order_of(driver, place, table=LEADERBOARD):

@@ -5,7 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from layouts import write_market
+from own_data import write_csv
 
+from clear_bench.data.load import load_dataset
 from clear_bench.training.cache import Cache
 from clear_bench.training.gallery import gallery_of
 from clear_bench.training.made_queries import made_queries, made_vectors
@@ -143,3 +145,16 @@ def test_who_reads_no_text_makes_nothing_up(planned):
     rows = dataset.rows("train")
     for drawn, settings in ((0, WORDS), (5, None), (5, {**WORDS, "encoder": "none"})):
         assert made_queries(dataset, nowhere, rows, drawn, settings) == {}
+
+
+def test_where_every_combination_is_known_none_is_made(tmp_path):
+    """Three attributes have eight combinations: one's own data often show them all."""
+    write_csv(tmp_path / "own", 80)
+    for file in ("labels.csv", "attributes.yaml"):  # path, person, camera and three attributes
+        lines = (tmp_path / "own" / file).read_text("utf-8").splitlines()
+        kept = (
+            [",".join(line.split(",")[:6]) for line in lines] if file[-3:] == "csv" else lines[:3]
+        )
+        (tmp_path / "own" / file).write_text("\n".join(kept), "utf-8")
+    dataset = load_dataset("csv", tmp_path / "own")
+    assert made_queries(dataset, Cache(tmp_path), dataset.rows("train"), 100, WORDS) == {}

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from clear_bench.data.dataset import Dataset
 from clear_bench.data.images import read_image
-from clear_bench.data.load import find_source, load_dataset
+from clear_bench.data.load import find_source, load_dataset, usual_place
 from clear_bench.report.figures.material import Material
 from clear_bench.results.groups import Loaded
 from clear_bench.utils.errors import UserError
@@ -29,7 +29,7 @@ def dataset_of(material: Material, run: Loaded) -> Dataset:
         UserError: If the data are not there, or are not those of the run; nothing is generated.
     """
     record = run.record
-    root = material.data / record.dataset
+    root = usual_place(record.dataset, material.data)
     if not root.is_dir():
         raise UserError(f"{root}: no such folder, so no pictures of {record.dataset} can be shown")
     data = record.config["data"]

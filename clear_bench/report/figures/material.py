@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from clear_bench.config.dataset_name import in_files
 from clear_bench.config.plugins import title_of
 from clear_bench.config.protocol import is_oracle
 from clear_bench.results.groups import MARK_OF_ORACLE, Group, Loaded
@@ -134,7 +135,7 @@ class Material:
         for (dataset, task), protocols in sorted(by_task.items()):
             order = sorted(protocols, key=lambda p: (is_oracle(p), -len(protocols[p]), p))
             for number, protocol in enumerate(order):
-                stem = f"{dataset}-{task}" + (f"-{number + 1}" if number else "")
+                stem = f"{in_files(dataset)}-{task}" + (f"-{number + 1}" if number else "")
                 shown = _own_recipes(protocols[protocol])
                 others = len(protocols[protocol]) - len(shown)
                 leaderboards.append(Leaderboard(stem, dataset, task, protocol, shown, others))

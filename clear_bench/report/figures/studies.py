@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from clear_bench.config.dataset_name import in_files
 from clear_bench.config.plugins import title_of
 from clear_bench.config.study import word
 from clear_bench.report.figures.material import Material, seeds_of
@@ -199,7 +200,7 @@ def _line(axis: Axes, points: list[tuple[float, Any]], color: str, number: int, 
 
 def stem_of(study: StudyResult) -> str:
     """Return the name of a study's picture."""
-    return f"{study.dataset}-{study.study}"
+    return f"{in_files(study.dataset)}-{study.study}"
 
 
 def about(study: StudyResult) -> str:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from clear_bench.config.method import TASKS
+from clear_bench.report.tables.methods import stem
 from clear_bench.report.tables.model import Cell, Column, Row, Table, TableSpec
 from clear_bench.results.groups import Loaded
 from clear_bench.results.load import Results
@@ -37,7 +38,7 @@ def by_rule(results: Results, spec: TableSpec, name: str, caption: str) -> list[
         )
         heads = _heads([task for task, _ in signatures])
         tables.append(
-            Table(name, f"{dataset}-{name}", dataset, f"{caption} {dataset}.", "rule", heads, rows)
+            Table(name, stem(dataset, name), dataset, f"{caption} {dataset}.", "rule", heads, rows)
         )
     return tables
 
@@ -88,7 +89,7 @@ def by_environment(results: Results, spec: TableSpec, name: str, caption: str) -
         columns = (Column("value", better=0), Column("runs", better=0))
         if rows:
             tables.append(
-                Table(name, f"{dataset}-{name}", dataset, f"{caption} {dataset}, {len(runs)} runs.",
+                Table(name, stem(dataset, name), dataset, f"{caption} {dataset}, {len(runs)} runs.",
                       "fact", columns, rows)
             )  # fmt: skip
     return tables

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import isnan
 
+from clear_bench.config.dataset_name import in_files
 from clear_bench.report.tables.marks import mark_columns
 from clear_bench.report.tables.model import Column, Row, Table, TableSpec, cell
 from clear_bench.results.groups import Group
@@ -63,9 +64,9 @@ def falling(rows: Sequence[Row], values: Sequence[float]) -> tuple[Row, ...]:
     return tuple(row for row, _ in order)
 
 
-def stem(dataset: str, name: str, place: int) -> str:
+def stem(dataset: str, name: str, place: int = 0) -> str:
     """Return a table's file name; the second and later protocols have a number."""
-    return f"{dataset}-{name}" + (f"-{place + 1}" if place else "")
+    return f"{in_files(dataset)}-{name}" + (f"-{place + 1}" if place else "")
 
 
 def notes_of(group: Group) -> tuple[str, ...]:

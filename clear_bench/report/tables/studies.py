@@ -60,7 +60,7 @@ def _study_table(results: Results, study: StudyResult, name: str, caption: str) 
     ]
     sentences += [protocol_words(base.protocol)]
     return Table(
-        name, f"{study.dataset}-{name}-{study.study}", study.dataset, " ".join(sentences),
+        name, stem(study.dataset, f"{name}-{study.study}"), study.dataset, " ".join(sentences),
         ", ".join(f.rpartition(".")[2] for f in study.factors), tuple(shown),
         mark_columns(rows, shown),
     )  # fmt: skip

@@ -12,7 +12,7 @@ from clear_bench.config.method import TASKS
 from clear_bench.report.explain import recorded
 from clear_bench.report.tables import model
 from clear_bench.report.tables.build import KIND
-from clear_bench.report.tables.methods import by_method
+from clear_bench.report.tables.methods import by_method, stem
 from clear_bench.report.tables.studies import SELF, by_variant
 from clear_bench.report.web.model import GAP, Cell, Column, DialogData, PageTable, Row
 from clear_bench.results.groups import Group
@@ -112,8 +112,8 @@ class _Behind:
         self.results = results
         self.dialog = dialog
         self.table = table
-        named = (s for s in results.studies if table.stem == f"{s.dataset}-{table.spec}-{s.study}")
-        self.study = next(named, None)
+        stems = {stem(s.dataset, f"{table.spec}-{s.study}"): s for s in results.studies}
+        self.study = stems.get(table.stem)
 
     def cell(self, row: model.Row, shown: model.Cell, column: model.Column) -> Cell:
         """Return a cell of the table as one of the page."""

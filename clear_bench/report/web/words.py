@@ -4,6 +4,11 @@ WORDS = {
     "attrs": "number of attributes : name of the label set",
     "img": "images, height x width : how they are resized",
     "train-ids": "share of the training persons that is used",
+    "partial": "not the full release, but so many images",
+    "split:given": "somebody said which images are train, val and test",
+    "split:by-person": "persons were drawn for train, val and test, nobody for two",
+    "split:by-picture": "images were drawn for train, val and test, whoever they show",
+    "data:": "beginning of the checksum of labels, splits and words",
     "skip-unreadable": "images that cannot be read are left out and counted",
     "select:val.": "the epoch is selected on val by this metric, never on test",
     "select:val-new-ids.": "the epoch is selected on val, on persons that train has not, by this "
