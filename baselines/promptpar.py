@@ -217,25 +217,16 @@ class PromptPar(PerAttributeModel):
 
 
 VIT = {"name": "vit_tiny_patch16_224", "patch_size": 8, "embed_dim": 128, "num_heads": 4}
+OPTIONS = Declared(
+    {**below("vit", VIT_OPTIONS), **below("fusion", VIT_OPTIONS), "pretrained": Switch(),
+     "prompts": WIDTH, "regions": AT_LEAST_ONE, "margin": COUNT, "scale": POSITIVE,
+     "threshold": Range(-1, 1), "similarity": WEIGHT},
+    (prompts_fit,),
+)  # fmt: skip
 METHOD = Method(
     title="PromptPAR",
     cite="Wang et al., TCSVT 2024",
-    options={
-        "recognition": Declared(
-            {
-                **below("vit", VIT_OPTIONS),
-                **below("fusion", VIT_OPTIONS),
-                "pretrained": Switch(),
-                "prompts": WIDTH,
-                "regions": AT_LEAST_ONE,
-                "margin": COUNT,
-                "scale": POSITIVE,
-                "threshold": Range(-1, 1),
-                "similarity": WEIGHT,
-            },
-            (prompts_fit,),
-        )
-    },
+    options={"recognition": OPTIONS},
     recognition={
         "model": {
             "type": "PromptPar",

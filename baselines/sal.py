@@ -258,11 +258,8 @@ METHOD = Method(
     options={
         "retrieval": Declared(
             {
+                **dict.fromkeys(("width", "dim", "noise", "fakes"), WIDTH),
                 "feature_dropout": DROPOUT,
-                "width": WIDTH,
-                "dim": WIDTH,
-                "noise": WIDTH,
-                "fakes": WIDTH,
                 "stages": Several(SHARE, 2, 2),
             }
         )
