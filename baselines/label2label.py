@@ -30,7 +30,6 @@ Learning rate 2e-3 in ``default``, from the search that every method had
 Cost: 1.5 M parameters and 155 MFLOPs an image of 128x64 (35 attributes) in ``default``.
 """
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,31 +40,11 @@ from torch import Tensor, nn
 from clear_bench.config.method import Method
 from clear_bench.config.options import DROPOUT, SHARE, WIDTH, Declared, Divides, Switch, below
 from clear_bench.models.base import PerAttributeModel
-from clear_bench.models.layers import AttributeLinear, logit_norm
+from clear_bench.models.layers import AttributeLinear, logit_norm, sine_places
 from clear_bench.models.losses import weighted_bce
 from clear_bench.models.options import AT_LEAST_ONE, RESNET
 from clear_bench.models.residual import RESNET50, SMALL, ResidualNetwork, pooled
 from clear_bench.utils.errors import UserError
-
-
-def sine_places(grid: tuple[int, int], dim: int) -> Tensor:
-    """Return a fixed vector for each position, ``(rows * columns, dim)``.
-
-    The first half says the row, the second the column: sines and cosines, in turn, of the share of
-    the way from 0 (exclusive) to the last one, as an angle up to 2 pi, at falling frequencies.
-    Source: DETR (Carion et al., ECCV 2020), as the code has it.
-
-    Args:
-        grid: Rows and columns.
-        dim: A multiple of 4.
-    """
-    half = dim // 2
-    frequency = 10000.0 ** -(2 * (torch.arange(half) // 2) / half)
-    angles = [2 * math.pi * torch.arange(1, n + 1)[:, None] / n * frequency for n in grid]
-    even = torch.arange(half) % 2 == 0
-    row, column = (torch.where(even, angle.sin(), angle.cos()) for angle in angles)
-    rows, columns = grid
-    return torch.cat([row.repeat_interleave(columns, dim=0), column.repeat(rows, 1)], dim=1)
 
 
 class Layer(nn.Module):

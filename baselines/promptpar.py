@@ -64,17 +64,8 @@ from clear_bench.models.layers import AttributeLinear, logit_norm, read_phrases
 from clear_bench.models.losses import weighted_bce
 from clear_bench.models.options import AT_LEAST_ONE, prompts_fit
 from clear_bench.models.options import VIT as VIT_OPTIONS
-from clear_bench.models.region_tokens import bands, sight
+from clear_bench.models.region_tokens import aggregate, bands, sight
 from clear_bench.utils.errors import UserError
-
-
-def aggregate(similarity: Tensor, threshold: float) -> Tensor:
-    """Return one value of the regions' similarities ``(B, R, A)``: ``(B, A)``.
-
-    The largest if it is above ``threshold``, else the smallest.
-    """
-    largest, smallest = similarity.amax(dim=1), similarity.amin(dim=1)
-    return torch.where(largest > threshold, largest, smallest)
 
 
 def check_towers(name: str, width: int) -> None:
@@ -218,6 +209,12 @@ class PromptPar(PerAttributeModel):
 
 
 VIT = {"name": "vit_tiny_patch16_224", "patch_size": 8, "embed_dim": 128, "num_heads": 4}
+OPTIONS = Declared(
+    {**below("vit", VIT_OPTIONS), **below("fusion", VIT_OPTIONS), "pretrained": Switch(),
+     "prompts": WIDTH, "regions": AT_LEAST_ONE, "margin": COUNT, "scale": POSITIVE,
+     "threshold": Range(-1, 1), "similarity": WEIGHT},
+    (prompts_fit,),
+)  # fmt: skip
 METHOD = Method(
     title="PromptPAR",
     cite="Wang et al., TCSVT 2024",
@@ -235,22 +232,7 @@ METHOD = Method(
             "read": "page of arXiv 2312.10692; README of Event-AHU/OpenPAR",
         },
     ],
-    options={
-        "recognition": Declared(
-            {
-                **below("vit", VIT_OPTIONS),
-                **below("fusion", VIT_OPTIONS),
-                "pretrained": Switch(),
-                "prompts": WIDTH,
-                "regions": AT_LEAST_ONE,
-                "margin": COUNT,
-                "scale": POSITIVE,
-                "threshold": Range(-1, 1),
-                "similarity": WEIGHT,
-            },
-            (prompts_fit,),
-        )
-    },
+    options={"recognition": OPTIONS},
     recognition={
         "model": {
             "type": "PromptPar",

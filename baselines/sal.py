@@ -47,6 +47,7 @@ from clear_bench.config.options import DROPOUT, SHARE, WIDTH, Declared, Several
 from clear_bench.models.adversarial import (
     SMOOTHING,
     Bounded,
+    draw_persons,
     judge,
     judged_by,
     smooth_bce,
@@ -132,20 +133,8 @@ class Sal(JointSpace):
         return F.normalize(self.encode_image(self.image(self.centred(features))), dim=1)
 
     def draw(self, count: int) -> Tensor:
-        """Return ``(count, A)`` attribute vectors of persons that need not exist.
-
-        An exclusive group that nearly every training image fills (`FILLED`) shows one member, drawn
-        by its prior.  Of all other attributes as many are present as are on average in training
-        (rounded), drawn without replacement by their priors.  So does the code: four of nine on
-        Market-1501, where bags fill no group, ten of 57 on PETA.
-        """
-        drawn = torch.zeros(count, self.vectors.shape[1])
-        for columns in self.exclusive:
-            member = torch.multinomial(self.priors[columns], count, replacement=True)
-            drawn[torch.arange(count), columns[member]] = 1
-        if self.present:
-            chosen = torch.multinomial(self.priors[self.lone].expand(count, -1), self.present)
-            drawn.scatter_(1, self.lone[chosen], 1)
+        """Return ``(count, A)`` attribute vectors of persons that need not exist."""
+        drawn = draw_persons(self.priors, self.exclusive, self.lone, self.present, count)
         return drawn.to(self.vectors.device)
 
     def loss(self, features: Tensor, category: Tensor) -> dict[str, Tensor]:
@@ -270,11 +259,8 @@ METHOD = Method(
     options={
         "retrieval": Declared(
             {
+                **dict.fromkeys(("width", "dim", "noise", "fakes"), WIDTH),
                 "feature_dropout": DROPOUT,
-                "width": WIDTH,
-                "dim": WIDTH,
-                "noise": WIDTH,
-                "fakes": WIDTH,
                 "stages": Several(SHARE, 2, 2),
             }
         )

@@ -17,7 +17,7 @@ from clear_bench.config.dataset_name import source_of
 from clear_bench.config.declared import declared
 from clear_bench.config.dotted import merge, set_value
 from clear_bench.config.method import TASKS, Method
-from clear_bench.config.options import Declared, Range, checked
+from clear_bench.config.options import POSITIVE, Declared, Range, checked
 from clear_bench.config.protocol import DATA_OF, OF_QUERIES, Protocol, named
 from clear_bench.config.sections import TYPED, Augment, Config, Data, Text, Train
 from clear_bench.utils.errors import UserError, unknown
@@ -96,6 +96,8 @@ def compose(
     if not 0 <= seed < SEEDS:
         raise UserError(f"seed={seed}: must be from 0 to {SEEDS - 1}")
     checked(THREADS, "threads", config["threads"])
+    if "retrieval" in config:
+        checked(POSITIVE, "retrieval.backbone_lr", config["retrieval"]["backbone_lr"])
     validated = _validated(config)
     for task in plugin.tasks:
         declared_for = plugin.options.get(task, Declared({}))

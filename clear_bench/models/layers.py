@@ -87,3 +87,23 @@ def read_phrases(file: str, attributes: int, *, centred: bool = True) -> Tensor:
         return text
     text = text - text.mean(dim=0)
     return text / text.square().mean().sqrt().clamp(min=1e-6)
+
+
+def sine_places(grid: tuple[int, int], dim: int) -> Tensor:
+    """Return a fixed vector for each position, ``(rows * columns, dim)``.
+
+    The first half says the row, the second the column: sines and cosines, in turn, of the share of
+    the way from 0 (exclusive) to the last one, as an angle up to 2 pi, at falling frequencies.
+    Source: DETR (Carion et al., ECCV 2020), as the code has it.
+
+    Args:
+        grid: Rows and columns.
+        dim: A multiple of 4.
+    """
+    half = dim // 2
+    frequency = 10000.0 ** -(2 * (torch.arange(half) // 2) / half)
+    angles = [2 * math.pi * torch.arange(1, n + 1)[:, None] / n * frequency for n in grid]
+    even = torch.arange(half) % 2 == 0
+    row, column = (torch.where(even, angle.sin(), angle.cos()) for angle in angles)
+    rows, columns = grid
+    return torch.cat([row.repeat_interleave(columns, dim=0), column.repeat(rows, 1)], dim=1)

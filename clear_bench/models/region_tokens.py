@@ -51,3 +51,12 @@ def sight(prefix: int, inside: Tensor, share: int) -> Tensor:
         view[prefix : prefix + patches] = band
         seen[own] = view
     return torch.zeros(seen.shape).masked_fill(~seen, -torch.inf)
+
+
+def aggregate(similarity: Tensor, threshold: float) -> Tensor:
+    """Return one value of the regions' similarities ``(B, R, A)``: ``(B, A)``.
+
+    The largest if it is above ``threshold``, else the smallest.
+    """
+    largest, smallest = similarity.amax(dim=1), similarity.amin(dim=1)
+    return torch.where(largest > threshold, largest, smallest)

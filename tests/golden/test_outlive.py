@@ -97,6 +97,7 @@ def test_an_option_with_a_neutral_value_changes_no_run(copy, before):
     edit(
         method, r"METHOD = Method\(", 'METHOD = Method(neutral={"recognition.model.sharpen": 0.0},'
     )
+    edit(method, r'"merge": WEIGHT,', '"merge": WEIGHT, "sharpen": WEIGHT,')
     assert runs(copy) == before
     assert said(copy, elsewhere.default_of_accumulate) == 1  # the option is there
     edit(method, r'"sharpen": 0.0,', '"sharpen": 0.5,')

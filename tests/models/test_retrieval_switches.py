@@ -160,7 +160,7 @@ def test_every_variant_learns(change, tmp_path):
         ({"visual_depth": 0}, "needs 16 inputs"),
         ({"shared": True, "depth": 1}, "depth=1 has none"),
         ({"shared": True, "embedding": "hard"}, "one query part"),
-        ({"width": 0}, "width=0: must be 1 or more"),
+        ({"width": 0}, "width=0: must be a whole number from 1"),
         ({"activation": "tanh"}, "gelu, relu"),
         ({"margin_loss": "triplet"}, "contrastive"),
         ({"scale": 0.0}, "greater than 0"),

@@ -148,7 +148,7 @@ def test_without_words_both_switches_do_nothing(tmp_path):
 def test_wrong_numbers_are_one_line(tmp_path):
     write_table(tmp_path)
     for name in ("whiten", "align"):
-        with pytest.raises(UserError, match=f"^{name}=-1.*: must be 0 or more$"):
+        with pytest.raises(UserError, match=f"^{name}=-1.*: must be a .*number"):
             model_of(tmp_path, **{name: -1})
     with pytest.raises(UserError, match="depth=0"):
         model_of(tmp_path, align=1.0, depth=0)

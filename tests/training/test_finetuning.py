@@ -176,7 +176,11 @@ def test_killed_and_resumed_is_as_never_interrupted(world, market, epoch):
     ("method", "changed", "message"),
     [
         ("clear", {"retrieval.backbone": "lst"}, "did you mean last"),
-        ("clear", {**LAST, "retrieval.backbone_lr": 0.0}, "backbone_lr=0.0: must be > 0"),
+        (
+            "clear",
+            {**LAST, "retrieval.backbone_lr": 0.0},
+            "backbone_lr=0.0: must be a number greater than 0",
+        ),
         ("likelihood", LAST, "likelihood does not learn on through its features"),
         ("clear", {**LAST, "retrieval.parent": "deepmar"}, "deepmar does not say which its last"),
     ],

@@ -55,8 +55,8 @@ def test_wrong_model_values_fail_before_anything_trains(
     market, monkeypatch, change, message, side_by_side
 ):
     monkeypatch.setattr(module, "_make", lambda *_: pytest.fail("something is made"))
-    runs = planned(market, **(TINY | {"text.encoder": "glove"} | change))
     with pytest.raises(UserError, match=message) as caught:
+        runs = planned(market, **(TINY | {"text.encoder": "glove"} | change))
         if side_by_side:
             execute_all(runs, Cache(Path("cache")), 2)
         else:

@@ -12,6 +12,7 @@ import io
 import pickle
 import re
 import struct
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -179,18 +180,11 @@ def _load_setitem(reader: Any) -> None:
     _STEPS[pickle.SETITEM[0]](reader)
 
 
-def _load_setitems(reader: Any) -> None:
-    """Put items into a mapping."""
+def _load_items(code: bytes, reader: Any) -> None:
+    """Put items into a mapping, or make one of them."""
     for key in reader.stack[::2]:
         _key(key)
-    _STEPS[pickle.SETITEMS[0]](reader)
-
-
-def _load_dict(reader: Any) -> None:
-    """Make a mapping of items."""
-    for key in reader.stack[::2]:
-        _key(key)
-    _STEPS[pickle.DICT[0]](reader)
+    _STEPS[code[0]](reader)
 
 
 class _Counted(dict[int, Any]):
@@ -213,8 +207,8 @@ _SETS = (pickle.EMPTY_SET[0], pickle.ADDITEMS[0], pickle.FROZENSET[0])
 _Reader.dispatch = {
     **{code: step for code, step in _STEPS.items() if code not in _SETS},
     pickle.SETITEM[0]: _load_setitem,
-    pickle.SETITEMS[0]: _load_setitems,
-    pickle.DICT[0]: _load_dict,
+    pickle.SETITEMS[0]: partial(_load_items, pickle.SETITEMS),
+    pickle.DICT[0]: partial(_load_items, pickle.DICT),
     pickle.BUILD[0]: _load_build,
     pickle.REDUCE[0]: _load_reduce,
     pickle.BYTEARRAY8[0]: _load_bytearray,
