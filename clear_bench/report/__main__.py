@@ -28,6 +28,9 @@ def report(
     figure: Annotated[
         list[str] | None, typer.Option(help="draw this one alone: a file name of reports/specs/")
     ] = None,
+    width: Annotated[
+        str, typer.Option(help="of all figures: column or text; each has its own if not given")
+    ] = "",
     publish: Annotated[
         bool,
         typer.Option("--publish-images", help="show pictures whose terms forbid to publish them"),
@@ -58,6 +61,7 @@ def report(
 ) -> None:
     """Write every table of every data set; or answer one question about them."""
     from clear_bench.config.choice import parse_choice
+    from clear_bench.report.figures.style import WIDTHS
     from clear_bench.report.tables.write import FORMATS
     from clear_bench.report.write import load, strictly, why_stale, write_all
     from clear_bench.utils.errors import unknown
@@ -65,6 +69,8 @@ def report(
 
     if form not in FORMATS:
         raise unknown("format", form, FORMATS)
+    if width and width not in WIDTHS:
+        raise unknown("width", width, WIDTHS)
     choice = parse_choice(where or [], "--where")
     sweep(runs_root, out)
     counted = strictly if strict_code else why_stale
@@ -82,7 +88,7 @@ def report(
 
         print("\n".join(FORMATS[form](t) for t in chosen(results, table)), end="")
     else:
-        write_all(results, out, figure, publish, exports)
+        write_all(results, out, figure, publish, exports, width)
 
 
 if __name__ == "__main__":

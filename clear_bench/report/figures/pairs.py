@@ -21,22 +21,25 @@ UNITS = {"recognition": "images", "retrieval": "queries"}
 Floats = NDArray[np.float64]
 
 
-def wins(material: Material, most: int = 20) -> Iterator[Picture | NotDrawn]:
+def wins(
+    material: Material, most: int = 20, most_in_column: int = 10
+) -> Iterator[Picture | NotDrawn]:
     """Draw on what share of images or queries each method beats each other.
 
     Args:
         material: What is drawn.
         most: How many methods are shown, the best.
+        most_in_column: The same where the picture must fit a column.
     """
     boards = material.comparable
     for board in boards:
-        shown = board.ranked[:most]
+        shown = board.ranked[: most_in_column if material.width == "column" else most]
         try:
             scores = np.array([_scores(board, method) for method in shown])
         except UserError as error:
             yield NotDrawn(board.stem, str(error))
             continue
-        width = COLUMN if len(shown) <= FEW else WIDE
+        width = material.inches(COLUMN if len(shown) <= FEW else WIDE)
         figure, axes = canvas(width, min(width, 1.2 + 0.34 * len(shown)))
         p_values = corrected(scores)
         _matrix(axes[0, 0], [board.title(m) for m in shown], win_shares(scores), p_values)
