@@ -11,9 +11,9 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from clear_bench.report.figures.labels import place
 from clear_bench.report.figures.looks import mark_of
 from clear_bench.report.figures.material import MAIN, Leaderboard, Material
-from clear_bench.report.figures.methods import legend_columns, nothing
+from clear_bench.report.figures.methods import nothing
 from clear_bench.report.figures.picture import NotDrawn, Picture
-from clear_bench.report.figures.style import COLUMN, WIDE, panels, settle
+from clear_bench.report.figures.style import COLUMN, WIDE, legend_below, panels, settle, wrapped
 
 Points = dict[str, tuple[float, float]]
 
@@ -24,6 +24,7 @@ COSTS = {  # name in the record: axis, scale
 }
 
 
+NAME = 1.4  # inches of a method's name beside its mark
 SAME = 1.05
 """Costs whose greatest is not above this many times the least are no axis."""
 
@@ -87,10 +88,7 @@ def _draw(
         mark_of(board.methods[m].method, board.title(m)) for m in shown
     ]  # fmt: skip
     entries.append(Line2D([], [], color="0.4", linestyle="--", label="Pareto front"))
-    columns = legend_columns(width)
-    figure, axes = panels(width, 3.0, len(table), 2, sharey=True)
-    tall = figure.get_figheight() + 0.14 * -(-len(entries) // columns)
-    figure.set_figheight(tall)
+    figure, axes = panels(width, 2.9, len(table), 2, sharey=True)
     lines = {}
     for axis, (name, points) in zip(axes, table.items(), strict=True):
         lines[name] = _scatter(axis, board, points)
@@ -98,10 +96,10 @@ def _draw(
         axis.set_ylabel(f"{MAIN[board.task]} (%)")
         if width > COLUMN:
             axis.label_outer()
-    figure.legend(handles=entries, loc="outside lower center", ncols=columns)
+    legend_below(figure, entries)
     settle(figure)
     fits = not named or all([
-        place(axis, {board.title(m): p for m, p in points.items()}, lines[name])
+        place(axis, {wrapped(board.title(m), NAME): p for m, p in points.items()}, lines[name])
         for axis, (name, points) in zip(axes, table.items(), strict=True)
     ])  # fmt: skip
     return figure if fits else None
@@ -164,5 +162,5 @@ def _scatter(
         edge = "black" if method in front else "white"
         axis.scatter(x, y, s=26, c=look.color, marker=look.marker, edgecolors=edge,
                      linewidths=0.7, zorder=3)  # fmt: skip
-    axis.margins(0.2, 0.1)
+    axis.margins(0.2, 0.15)
     return corners

@@ -10,6 +10,7 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 SIZE = 7.0  # points
+APART = np.array([6, 0])  # pixels between names that stand side by side
 NEAR, PASSES = 8, 8
 OFFSETS = np.array([
     (5, 0), (-5, 0), (0, 5), (0, -5), (5, 5), (5, -5), (-5, 5), (-5, -5),
@@ -93,7 +94,7 @@ def _size(axis: Axes, name: str) -> NDArray[np.float64]:
     text = axis.text(0, 0, name, fontsize=SIZE, transform=axis.transAxes)
     box = text.get_window_extent()
     text.remove()
-    return np.array([box.width, box.height])
+    return np.array([box.width, box.height]) + APART
 
 
 def _places(point: NDArray[Any], size: NDArray[np.float64], unit: float) -> Boxes:

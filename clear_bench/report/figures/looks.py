@@ -4,6 +4,8 @@ A look depends on which methods there are and not on what is drawn, so a method 
 figure of every report.  Within a family older papers come first: a new method changes no other's.
 """
 
+import colorsys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -32,8 +34,8 @@ HUES: dict[str, tuple[float, float]] = {  # degrees, saturation
 }
 """Family to its hue; what no file names is ``other``."""
 
-SHADES = (0.42, 0.27, 0.55)  # lightness
-MARKERS = ("D", "o", "s", "^", "v", "P", "X", "<", ">", "*")
+SHADES = (0.41, 0.25, 0.52)  # lightness
+MARKERS = ("D", "o", "s", "^", "v", "P", "X", "<", ">", "p")
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
 TITLES = {OWN: "CLEAR and its parts", "floor": "floors, which learn nothing"}
 UNDATED = 9999
@@ -61,19 +63,18 @@ def look_of(method: str) -> Look:
     return _looks().get(method, Look("#000000", "x", "-"))
 
 
-def legend_of(methods: list[str], titles: list[str]) -> list[Artist]:
+def legend_of(titles: Mapping[str, str]) -> list[Artist]:
     """Return a legend's entries: what is CLEAR's each by itself, and the families of the others.
 
     Args:
-        methods: Keys of methods that are drawn.
-        titles: Their names in print.
+        titles: Keys of methods that are drawn to their names in print.
     """
     entries: list[Artist] = []
-    for method, title in dict(zip(methods, titles, strict=True)).items():
+    for method, title in titles.items():
         if family_of(method) == OWN:
             part = "" if method == OURS[0] else " (a part of CLEAR)"
             entries.append(mark_of(method, title + part))
-    present = {family_of(method) for method in methods} - {OWN}
+    present = {family_of(method) for method in titles} - {OWN}
     return entries + [
         Patch(color=_color(family, 0), label=TITLES.get(family, family))
         for family in HUES
@@ -106,8 +107,6 @@ def _looks() -> dict[str, Look]:
 
 def _color(family: str, place: int) -> str:
     """Return the colour of a family's member."""
-    import colorsys
-
     hue, saturation = HUES[family]
     return to_hex(colorsys.hls_to_rgb(hue / 360, SHADES[place % len(SHADES)], saturation))
 

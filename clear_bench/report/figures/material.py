@@ -16,6 +16,7 @@ from clear_bench.report.figures.looks import OWN, Look, family_of, legend_of, lo
 from clear_bench.report.figures.style import WIDTHS
 from clear_bench.results.groups import MARK_OF_ORACLE, Group, Loaded
 from clear_bench.results.load import Results
+from clear_bench.utils.errors import unknown
 
 LONG = 44  # letters of a name in a figure
 MAIN = {"recognition": "mA", "retrieval": "mAP"}
@@ -80,8 +81,8 @@ class Leaderboard:
 
     def legend(self, methods: Iterable[str]) -> list[Artist]:
         """Return a legend's entries for what is CLEAR's and for the families of the others."""
-        shown = sorted(methods, key=lambda m: list(self.methods).index(m))
-        return legend_of([self.methods[m].method for m in shown], [self.title(m) for m in shown])
+        keys = {self.methods[method].method for method in methods}
+        return legend_of({key: title_of(key) for key in sorted(keys)})
 
     def title(self, method: str) -> str:
         """Return a method's name in print, with what tells it from its other settings."""
@@ -130,6 +131,15 @@ class Material:
     publish: bool = False
     attention: Path = Path("reports/attention")
     width: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown width.
+
+        Raises:
+            UserError: If there is none of that name.
+        """
+        if self.width and self.width not in WIDTHS:
+            raise unknown("width", self.width, WIDTHS)
 
     def inches(self, own: float) -> float:
         """Return how wide a picture is whose own width is that."""

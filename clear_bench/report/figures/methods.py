@@ -7,7 +7,17 @@ from matplotlib.axes import Axes
 
 from clear_bench.report.figures.material import Leaderboard, Material
 from clear_bench.report.figures.picture import NotDrawn, Picture
-from clear_bench.report.figures.style import COLUMN, NAMES, WIDE, canvas, interval, only_grid
+from clear_bench.report.figures.style import (
+    COLUMN,
+    LETTER,
+    NAMES,
+    WIDE,
+    canvas,
+    interval,
+    legend_below,
+    only_grid,
+    wrapped,
+)
 from clear_bench.results.groups import Loaded
 from clear_bench.results.statistics import estimate
 
@@ -18,6 +28,7 @@ INTERVAL = (
 )
 ROW = {"text": 30, "column": 20}
 """Attributes that stand side by side, at 7 points or more."""
+NAME = 1.15  # inches of a method's name in a column
 
 
 def comparison(
@@ -33,21 +44,18 @@ def comparison(
         names = metrics[board.task]
         entries = board.legend(board.methods)
         width = material.inches(WIDE)
-        columns = legend_columns(width)
-        height = 0.5 + 0.17 * (len(board.methods) + -(-len(entries) // columns))
+        titles = [wrapped(board.title(m), NAME if width <= COLUMN else 2 * NAME)
+                  for m in board.ranked]  # fmt: skip
+        lines = sum(title.count("\n") for title in titles)
+        height = 0.5 + 0.17 * len(titles) + 0.08 * lines
         figure, axes = canvas(width, height, 1, len(names), sharey=True)
         for axis, metric in zip(axes[0], names, strict=True):
             _dots(axis, board, metric)
-        axes[0, 0].set_yticks(range(len(board.ranked)), [board.title(m) for m in board.ranked])
+        axes[0, 0].set_yticks(range(len(board.ranked)), titles)
         axes[0, 0].set_ylim(len(board.ranked) - 0.35, -0.65)
-        figure.legend(handles=entries, loc="outside lower center", ncols=columns)
+        legend_below(figure, entries)
         yield Picture(board.stem, figure, f"{board.caption}. {INTERVAL}", board.run_ids())
     yield from nothing(material)
-
-
-def legend_columns(width: float) -> int:
-    """Return how many entries of methods and families stand side by side."""
-    return 2 if width <= COLUMN else 4
 
 
 def _dots(axis: Axes, board: Leaderboard, metric: str) -> None:
@@ -91,7 +99,8 @@ def per_attribute(
         width = material.inches(WIDE)
         side_by_side = row["column" if width <= COLUMN else "text"]
         blocks = np.array_split(np.arange(len(names)), -(-len(names) // side_by_side))
-        figure, axes = canvas(width, 2.2 * len(blocks), len(blocks), 1, sharey=True)
+        height = 1.6 + LETTER * max(len(name) + len(" (50)") for name in names)
+        figure, axes = canvas(width, height * len(blocks), len(blocks), 1, sharey=True)
         shares = _shares(board.runs(method)[0])
         tables = [100 * board.methods[name].attributes("mA")[1] for name in pair]
         for axis, block in zip(axes[:, 0], blocks, strict=True):

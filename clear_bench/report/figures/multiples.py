@@ -1,6 +1,5 @@
 """Curves of methods as small multiples: a panel each, the others grey behind, CLEAR in all."""
 
-import textwrap
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -11,13 +10,12 @@ from numpy.typing import NDArray
 
 from clear_bench.report.figures.looks import OURS
 from clear_bench.report.figures.material import Leaderboard
-from clear_bench.report.figures.style import COLUMN, canvas
+from clear_bench.report.figures.style import COLUMN, canvas, wrapped
 
 Curve = tuple[NDArray[np.float64], ...]
 """x, and mean, least and greatest value over seeds, each ``(points,)``."""
 
 ACROSS = {"text": 6, "column": 3}
-HEAD = 15  # letters of a line of a panel's title
 
 
 def small_multiples(
@@ -57,8 +55,8 @@ def small_multiples(
             axis.set_ylim(*_limits([curves[m, name] for m in shown]))
             axis.label_outer()
             if kind == 0:
-                title = "\n".join(textwrap.wrap(board.title(method), HEAD))
-                axis.set_title(title, color=board.look(method).color, fontsize=7.5)
+                title = wrapped(board.title(method), width / columns - 0.2)
+                axis.set_title(title, fontsize=7.5)
         axis_row[0].set_ylabel(name)
         for empty in axis_row[len(mine) :]:
             empty.set_axis_off()

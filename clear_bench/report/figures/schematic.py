@@ -15,7 +15,7 @@ from clear_bench.report.figures.qualitative import sheet
 from clear_bench.report.figures.style import COLUMN, WIDE
 from clear_bench.utils.errors import UserError
 
-HALF, HIGH, LEGEND = 3.2, 3.2, 0.28  # inches: of each half of the picture, and of the legend
+HALF, HIGH, LEGEND = 3.15, 3.05, 0.26  # inches: of each half of the picture, and of the legend
 KINDS = {"data": "data", "published": "published networks", "own": "CLEAR's parts"}
 """What a box stands for, in the legend."""
 
@@ -93,10 +93,9 @@ def sizes(config: Mapping[str, Any]) -> dict[str, str]:
                f"{_grid(height, width, patch)} patches of {patch}",
         "swin": f"Swin, local windows\n{_swin(swin)}\n{channels}\n"
                 f"{_grid(height, width, coarse)} tokens at the end",
-        "vit_cross": f"class token\n{across}\nover Swin's tokens",
-        "swin_cross": f"mean of tokens\n{across}\nover ViT's patches",
+        "vit_cross": f"class token, width {model['dim']}\n{across}\nover Swin's tokens",
+        "swin_cross": f"mean token, width {model['dim']}\n{across}\nover ViT's patches",
         "feature": f"feature: both, normed, side by side, {2 * model['dim']}",
-        "width": f"width {model['dim']}",
         "head": "linear, A attributes",
         "query": "query: A attributes, each yes or no",
         "words": f"pseudo-\ndescription\n({config['retrieval']['text']['template']})",
@@ -105,7 +104,7 @@ def sizes(config: Mapping[str, Any]) -> dict[str, str]:
         "f_text": f"adapter\n{layers[head['depth']]}\nto {head['dim']}",
         "f_attr": f"adapter\n{layers[head['depth']]}\nto {head['dim']}",
         "f_vis": f"adapter\n{layers[head['visual_depth']]}\nto {joined}",
-        "frozen": f"feature,\nfrozen,\n{2 * model['dim']}",
+        "frozen": f"feature of\nan image,\nfrozen, {2 * model['dim']}",
         "joined": f"query, {'side by side' if head['combine'] == 'concat' else 'sum'}, {joined}",
         "similarity": "cosine similarity ranks the images",
     }  # fmt: skip
@@ -138,9 +137,9 @@ def _vit(vit: Mapping[str, Any]) -> str:
 def _swin(swin: Mapping[str, Any]) -> str:
     """Return a Swin's depths and widths, or the name of the published one."""
     if {"depths", "embed_dim"} <= set(swin):
-        depths = " + ".join(map(str, swin["depths"]))
+        depths = "+".join(map(str, swin["depths"]))
         last = swin["embed_dim"] * 2 ** (len(swin["depths"]) - 1)
-        return f"{depths} blocks, width {swin['embed_dim']} to {last}"
+        return f"{depths} blocks, width {swin['embed_dim']}\N{EN DASH}{last}"
     return _name(swin["name"])
 
 
@@ -155,8 +154,8 @@ def _recognition(axis: Axes, corner: Point, config: Mapping[str, Any]) -> None:
     left, right, middle = 0.8, 2.4, 1.6
     place = {
         "image": ((middle, 0.42), (1.5, 0.2), "data"),
-        "vit": ((left, 0.98), (1.5, 0.6), "published"),
-        "swin": ((right, 0.98), (1.5, 0.6), "published"),
+        "vit": ((left, 0.98), (1.54, 0.6), "published"),
+        "swin": ((right, 0.98), (1.54, 0.6), "published"),
         "vit_cross": ((left, 1.83), (1.4, 0.48), "own"),
         "swin_cross": ((right, 1.83), (1.4, 0.48), "own"),
         "feature": ((middle, 2.42), (2.7, 0.2), "data"),
@@ -171,8 +170,6 @@ def _recognition(axis: Axes, corner: Point, config: Mapping[str, Any]) -> None:
         _arrow(axis, at[f"{side}_cross", "below"], (corner[0] + x, at["feature", "above"][1]))
     for start, end in (("vit", "swin_cross"), ("swin", "vit_cross")):
         _arrow(axis, at[start, "below"], at[end, "above"], dashed=True)
-    axis.text(corner[0] + middle, corner[1] + 1.36, words["width"], fontsize=7, ha="center",
-              va="center")  # fmt: skip
     _arrow(axis, at["feature", "below"], at["head", "above"])
 
 

@@ -9,10 +9,17 @@ from numpy.typing import NDArray
 
 from clear_bench.report.figures.looks import Look, look_of
 from clear_bench.report.figures.material import Material
-from clear_bench.report.figures.methods import legend_columns
 from clear_bench.report.figures.picture import NotDrawn, Picture
 from clear_bench.report.figures.studies import about, stem_of
-from clear_bench.report.figures.style import GREY, NAMES, WIDE, only_grid, panels
+from clear_bench.report.figures.style import (
+    GREY,
+    NAMES,
+    WIDE,
+    legend_below,
+    only_grid,
+    panels,
+    wrapped,
+)
 from clear_bench.runs.study_result import SearchResult
 
 
@@ -28,8 +35,7 @@ def search(material: Material) -> Iterator[Picture | NotDrawn]:
         look = look_of(study.method)
         _history(axes[0], result, look)
         _importance(axes[1], result.importance, look)
-        entries = axes[0].get_legend_handles_labels()
-        figure.legend(*entries, loc="outside lower center", ncols=legend_columns(width))
+        legend_below(figure, axes[0].get_legend_handles_labels()[0])
         caption = (
             f"Search of {study.study}: {len(result.trials)} of {result.budget} trials, each judged "
             f"by {result.metric} on val alone. {about(study)}"
@@ -69,7 +75,10 @@ def _importance(axis: Axes, importance: dict[str, float], look: Look) -> None:
     shares: NDArray[np.float64] = np.array([importance[key] for key in order])
     bars = axis.barh(range(len(order)), shares, color=look.color, height=0.5)
     axis.bar_label(bars, fmt="%.2f", padding=2, fontsize=7)
-    axis.set_yticks(range(len(order)), order)
+    axis.set_yticks(
+        range(len(order)),
+        [wrapped(key.replace(".", ". "), 1.1).replace(". ", ".") for key in order],
+    )
     axis.set_xlim(0, 1.15 * max(shares.max(), 1e-9))
-    axis.set_xlabel("importance (share of explained variance)")
+    axis.set_xlabel("share of variance")
     only_grid(axis, "x")

@@ -92,7 +92,8 @@ def _delta(
     if not shared:
         why = variant.status if variant.status != "finished" else "no current run"
         axis.annotate(why, (0.98, row), xycoords=("axes fraction", "data"), va="center",
-                      ha="right", fontsize=7, fontstyle="italic", color="0.3")  # fmt: skip
+                      ha="right", fontsize=7, fontstyle="italic", color="0.3",
+                      bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5})  # fmt: skip
         return
     change = np.array([one[s] - other[s] for s in shared])
     summary = difference([one[s] for s in shared], [other[s] for s in shared])

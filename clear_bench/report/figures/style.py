@@ -5,7 +5,8 @@ marker a method has, `clear_bench.report.figures.looks` says.
 """
 
 import io
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import seaborn as sns
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
@@ -95,6 +97,27 @@ def canvas(
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02)  # type: ignore[union-attr, call-arg]
     axes = figure.subplots(rows, columns, squeeze=False, **layout)
     return figure, np.asarray(axes)
+
+
+LETTER = 0.058  # inches: of a letter of 7.5 points, on the safe side
+
+
+def wrapped(text: str, inches: float) -> str:
+    """Return text in lines of a width; a longer word stays whole."""
+    return textwrap.fill(text, max(int(inches / LETTER), 8), break_long_words=False)
+
+
+def legend_below(figure: Figure, entries: Sequence[Artist]) -> None:
+    """Put a legend below a picture, in as many columns as its names leave, and make room for it."""
+    width = figure.get_figwidth()
+    for entry in entries:
+        entry.set_label(wrapped(str(entry.get_label()), width - 0.6))
+    lines = [line for entry in entries for line in str(entry.get_label()).split("\n")]
+    columns = int(width / (0.5 + LETTER * max(map(len, lines))))
+    columns = min(max(columns, 1), len(entries))
+    tall = max(len(lines), len(entries)) / columns
+    figure.set_figheight(figure.get_figheight() + 0.15 * (int(tall) + 1))
+    figure.legend(handles=entries, loc="outside lower center", ncols=columns)
 
 
 def panels(
