@@ -27,7 +27,7 @@ from clear_bench.report.figures.labels import place, shared_area
 from clear_bench.report.figures.looks import HUES, OURS, family_of, legend_of, look_of
 from clear_bench.report.figures.material import Material
 from clear_bench.report.figures.schematic import sizes
-from clear_bench.report.figures.style import WIDTHS, _print_pdf, settle
+from clear_bench.report.figures.style import DPI, WIDTHS, _print_pdf, settle
 from clear_bench.results.load import Results
 from clear_bench.utils.errors import UserError
 
@@ -81,6 +81,7 @@ def _pdf(figure, file):
 
 def texts_of(figure):
     """Return the texts that are seen, with their boxes ``(T, 4)`` in pixels."""
+    figure.set_dpi(DPI)
     figure.draw_without_rendering()
     ticks = {label for tick in figure.findobj(Tick) for label in (tick.label1, tick.label2)}
     sides = [side for axis in figure.axes if axis.axison for side in (axis.xaxis, axis.yaxis)]
@@ -112,7 +113,8 @@ def test_no_text_covers_another_or_leaves_the_picture(drawn):
         assert not pairs, (name, pairs)
         whole = np.array([-2, -2, figure.bbox.x1 + 2, figure.bbox.y1 + 2])
         outside = shared_area(boxes, boxes) - shared_area(boxes, whole)
-        assert not [t.get_text() for t, o in zip(texts, outside, strict=True) if o > 4], name
+        gone = [(t.get_text(), b) for t, b, o in zip(texts, boxes, outside, strict=True) if o > 4]
+        assert not gone, (name, gone, whole)
 
 
 def test_fonts_are_embedded(drawn):

@@ -60,6 +60,7 @@ def place(
             cost = covered + outside + unit * effort
             chosen[name] = int(np.argmin(cost))
     final = np.array([boxes[name][number] for name, number in chosen.items()]).reshape(-1, 4)
+    final[:, 2:] -= APART
     if not _apart(final, frame):
         return False
     for name, number in chosen.items():

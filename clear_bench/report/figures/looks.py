@@ -72,8 +72,7 @@ def legend_of(titles: Mapping[str, str]) -> list[Artist]:
     entries: list[Artist] = []
     for method, title in titles.items():
         if family_of(method) == OWN:
-            part = "" if method == OURS[0] else " (a part of CLEAR)"
-            entries.append(mark_of(method, title + part))
+            entries.append(mark_of(method, title))
     present = {family_of(method) for method in titles} - {OWN}
     return entries + [
         Patch(color=_color(family, 0), label=TITLES.get(family, family))
@@ -83,9 +82,10 @@ def legend_of(titles: Mapping[str, str]) -> list[Artist]:
 
 
 def mark_of(method: str, label: str) -> Line2D:
-    """Return a legend's entry of one method."""
+    """Return a legend's entry of one method, which says whether it is a part of CLEAR."""
     look = look_of(method)
-    return Line2D([], [], linestyle="", color=look.color, marker=look.marker, label=label)
+    part = " (a part of CLEAR)" if method in OURS[1:] else ""
+    return Line2D([], [], linestyle="", color=look.color, marker=look.marker, label=label + part)
 
 
 @cache

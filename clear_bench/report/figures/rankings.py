@@ -158,7 +158,7 @@ def space(material: Material, method: str, categories: int = 8) -> Iterator[Pict
             axis.scatter(*mine.T, s=11, color=color, marker=marker, linewidths=0, alpha=0.8)
             axis.scatter(*queries[query], s=45, color=color, marker=marker, edgecolors="black",
                          linewidths=0.9, zorder=4,
-                         label=f"query {query} ({len(mine)} image{'s' * (len(mine) != 1)})")  # fmt: skip
+                         label=f"query {query}, images: {len(mine)}")  # fmt: skip
         axis.set_xlabel(f"first component ({100 * share[0]:.0f} % of the variance)")
         axis.set_ylabel(f"second component ({100 * share[1]:.0f} %)")
         axis.set_aspect("equal", adjustable="datalim")
