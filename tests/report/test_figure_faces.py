@@ -12,6 +12,7 @@ import pytest
 from fake_runs import fake_bench
 from figure_world import figure_world
 from matplotlib.axis import Tick
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -81,6 +82,7 @@ def _pdf(figure, file):
 
 def texts_of(figure):
     """Return the texts that are seen, with their boxes ``(T, 4)`` in pixels."""
+    FigureCanvasAgg(figure)
     figure.set_dpi(DPI)
     figure.draw_without_rendering()
     ticks = {label for tick in figure.findobj(Tick) for label in (tick.label1, tick.label2)}

@@ -93,7 +93,7 @@ def canvas(
         columns: Of axes.
         layout: Goes to matplotlib's ``Figure.subplots``.
     """
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")  # laid out as printed
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02)  # type: ignore[union-attr, call-arg]
     axes = figure.subplots(rows, columns, squeeze=False, **layout)
     return figure, np.asarray(axes)
@@ -175,6 +175,7 @@ def settle(figure: Figure) -> None:
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
+        engine.execute(figure)  # other room has other ticks, which need other room
     figure.set_layout_engine("none")
 
 
