@@ -28,7 +28,7 @@ from clear_bench.report.figures.labels import place, shared_area
 from clear_bench.report.figures.looks import HUES, OURS, family_of, legend_of, look_of
 from clear_bench.report.figures.material import Material
 from clear_bench.report.figures.schematic import sizes
-from clear_bench.report.figures.style import DPI, WIDTHS, _print_pdf, settle
+from clear_bench.report.figures.style import DPI, WIDTHS, _print_pdf, settle, style
 from clear_bench.results.load import Results
 from clear_bench.utils.errors import UserError
 
@@ -70,6 +70,13 @@ def drawn(request, world):
         patch.setattr(figures, "write", spy)
         rows = draw_all(made, world / request.param)
     return request.param, rows, canvases, world / request.param
+
+
+@pytest.fixture(autouse=True)
+def _same_fonts():
+    """Measure with the fonts that were drawn with: a family is looked up when text is drawn."""
+    with style():
+        yield
 
 
 def _pdf(figure, file):

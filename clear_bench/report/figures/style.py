@@ -175,7 +175,6 @@ def settle(figure: Figure) -> None:
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
-        engine.execute(figure)  # other room has other ticks, which need other room
     figure.set_layout_engine("none")
 
 
