@@ -46,8 +46,8 @@ def comparison(
         width = material.inches(WIDE)
         titles = [wrapped(board.title(m), NAME if width <= COLUMN else 2 * NAME)
                   for m in board.ranked]  # fmt: skip
-        lines = sum(title.count("\n") for title in titles)
-        height = 0.5 + 0.17 * len(titles) + 0.08 * lines
+        lines = 1 + max(title.count("\n") for title in titles)
+        height = 0.5 + (0.02 + 0.15 * lines) * len(titles)
         figure, axes = canvas(width, height, 1, len(names), sharey=True)
         for axis, metric in zip(axes[0], names, strict=True):
             _dots(axis, board, metric)

@@ -55,8 +55,10 @@ def deltas(material: Material, most: int = 2) -> Iterator[Picture | NotDrawn]:
         others = [v for v in study.variants if not v.reference]
         width = material.inches(WIDE if len(metrics) > 1 else COLUMN)
         labels = [textwrap.fill(v.label, LABEL if width <= COLUMN else 2 * LABEL) for v in others]
-        lines = sum(1 + 0.6 * label.count("\n") for label in labels)
-        figure, axes = canvas(width, 0.6 + 0.19 * lines, 1, len(metrics), sharey=True)
+        lines = 1 + max((label.count("\n") for label in labels), default=0)
+        figure, axes = canvas(
+            width, 0.6 + (0.04 + 0.15 * lines) * len(others), 1, len(metrics), sharey=True
+        )
         color = look_of(study.method).color
         for axis, metric in zip(axes[0], metrics, strict=True):
             for row, variant in enumerate(others):
