@@ -1,5 +1,6 @@
 """Parts that several methods share."""
 
+import math
 from pathlib import Path
 
 import torch

@@ -41,6 +41,9 @@ def report(
     figure: Annotated[
         list[str] | None, typer.Option(help="draw this one alone: a file name of reports/specs/")
     ] = None,
+    width: Annotated[
+        str, typer.Option(help="of all figures: column or text; each has its own if not given")
+    ] = "",
     publish: Annotated[
         bool,
         typer.Option("--publish-images", help="show pictures whose terms forbid to publish them"),
@@ -107,9 +110,12 @@ def report(
         asked = {"datasets": order, "style": style, "floors": floors}
         print("\n".join(FORMATS[form](t) for t in chosen(results, table, **asked)), end="")
     else:
+        from clear_bench.report.figures.style import WIDTHS
         from clear_bench.report.write import write_all
 
-        write_all(results, out, figure, publish, exports)
+        if width and width not in WIDTHS:
+            raise unknown("width", width, WIDTHS)
+        write_all(results, out, figure, publish, exports, width)
 
 
 def _print_comparison(compared: "Comparison") -> None:

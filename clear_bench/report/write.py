@@ -25,6 +25,7 @@ def write_all(
     figures: list[str] | None = None,
     publish: bool = False,
     exports: Path | None = None,
+    width: str = "",
 ) -> None:
     """Write tables, figures, the page and the list of the paper, by profile.
 
@@ -34,12 +35,13 @@ def write_all(
         figures: Draw these alone, and write nothing else; None writes everything.
         publish: See `clear_bench.report.figures.material.Material`.
         exports: Folder of DVC's metrics and curves, for results of one profile; None writes none.
+        width: See `clear_bench.report.figures.material.Material`.
     """
     made: dict[str, list[Table]] = {}
     for profile in sorted({run.record.profile for run in results.runs}):
         of_profile = results.of_profile(profile)
         folder = out / profile
-        material = Material(of_profile, publish=publish)
+        material = Material(of_profile, publish=publish, width=width)
         if figures:
             print("\n".join(map(str, draw_all(material, folder / "figures", figures))))
             continue

@@ -7,7 +7,6 @@ FIGURE = FigureSpec(
     title="Accuracy and cost",
     draw=cost,
     options={
-        "featured": ("clear", "clear_soft", "clear_hard"),
         "costs": ("flops_per_image", "train_seconds"),
     },
 )

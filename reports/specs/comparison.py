@@ -7,7 +7,6 @@ FIGURE = FigureSpec(
     title="Methods",
     draw=comparison,
     options={
-        "featured": ("clear", "clear_soft", "clear_hard"),
         "metrics": {
             "recognition": ("mA", "f1", "accuracy"),
             "retrieval": ("mAP", "rank1", "rank10"),

@@ -6,5 +6,5 @@ from clear_bench.report.figures.picture import FigureSpec
 FIGURE = FigureSpec(
     title="Attributes",
     draw=per_attribute,
-    options={"method": "clear", "featured": ("clear", "clear_soft", "clear_hard")},
+    options={"method": "clear"},
 )

@@ -6,5 +6,5 @@ from clear_bench.report.figures.rankings import precision_recall
 FIGURE = FigureSpec(
     title="Precision and recall",
     draw=precision_recall,
-    options={"featured": ("clear", "clear_soft", "clear_hard")},
+    options={},
 )

@@ -6,6 +6,6 @@ from clear_bench.report.figures.qualitative import queries_and_answers
 FIGURE = FigureSpec(
     title="Queries",
     draw=queries_and_answers,
-    options={"method": "clear", "featured": ("clear", "clear_soft", "clear_hard")},
+    options={"method": "clear"},
     persons=True,
 )

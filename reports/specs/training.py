@@ -6,5 +6,5 @@ from clear_bench.report.figures.picture import FigureSpec
 FIGURE = FigureSpec(
     title="Training",
     draw=training,
-    options={"featured": ("clear", "clear_soft", "clear_hard")},
+    options={},
 )

@@ -8,78 +8,29 @@ import sys
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pytest
-from fake_runs import fake_bench, fake_run, fake_study
+from fake_runs import fake_bench, fake_run
+from figure_world import DATA, figure_world
 from layouts import write_market
 from matplotlib.text import Text
 
 from clear_bench.config import plugins
 from clear_bench.config.plugins import title_of
-from clear_bench.data.load import load_dataset
 from clear_bench.report import draw as figures
 from clear_bench.report.draw import INDEX, draw, draw_all
 from clear_bench.report.figures.images import FLAG
 from clear_bench.report.figures.material import LONG, Material
 from clear_bench.report.figures.style import COLUMN, WIDE, write
 from clear_bench.results.load import Results
-from clear_bench.runs.study_result import SearchResult, SearchTrial
 from clear_bench.utils.errors import UserError
 
 FIGURES = sorted(plugins.available("figure"))
-DATA = "market1501"
 
 
 @pytest.fixture(scope="module")
 def world(market, tmp_path_factory):
     """Runs on a small Market-1501 that is there, three studies, a failed and a stale run."""
-    root = tmp_path_factory.mktemp("figures")
-    (root / "data").mkdir()
-    (root / "data" / DATA).symlink_to(market)
-    dataset = load_dataset(DATA, root / "data" / DATA)
-    rows = dataset.rows("test")
-    common = {"names": dataset.schema.names, "images": len(rows), "dataset": DATA}
-    common["split"] = dataset.split_name
-    bench = {k: v for k, v in common.items() if k != "dataset"}
-    methods = ("clear", "asmr", "clear_soft", "chance")
-    bench |= {"recognition": ("clear", "vtb", "chance"), "retrieval": methods, "epochs": 3}
-    fake_study(root / "runs", "lm_choice", seeds=(0, 1), epochs=3, **common,
-               states={"smollm2": ("unavailable", "no weights")})  # fmt: skip
-    depth = {"retrieval.model.depth": (1, 2, 4), "retrieval.text.template": ("positives", "list")}
-    study = fake_study(
-        root / "runs", "cross_depth", factors=depth, seeds=(0, 1), epochs=3, **common
-    )
-    made = fake_bench(root / "runs", datasets=(DATA,), seeds=(0, 1), **bench)
-    for record in made:
-        _on_real_data(root / "runs", record, dataset, rows)
-    trials = [SearchTrial(number=k, state="complete", values={"lr": 0.1**k}, val=0.2 + 0.03 * k)
-              for k in range(1, 5)]  # fmt: skip
-    trials.append(SearchTrial(number=5, state="pruned", values={"lr": 1.0}, val=0.1))
-    search = SearchResult(metric="mAP", budget=6, trials=trials, best={"lr": 1e-4},
-                         importance={"lr": 0.8, "margin": 0.2})  # fmt: skip
-    study.model_copy(update={"search": search}).save(root / "runs")
-    fake_run(root / "runs", "vit", status="failed", reason="diverged", **common)
-    fake_run(root / "runs", "swin", stale=True, **common)
-    maps = root / "attention/default"
-    maps.mkdir(parents=True)
-    rng = np.random.default_rng(0)
-    pixels = rng.integers(0, 255, (3, 64, 32, 3), np.uint8)
-    looks = {"vit": rng.random((3, 4, 2)), "swin": rng.random((3, 2, 1))}
-    np.savez(maps / f"{made[0].run_id}.npz", rows=rows[:3], pixels=pixels, **looks)
-    return root
-
-
-def _on_real_data(root, record, dataset, rows):
-    """Make a fake run one of data that are there."""
-    folder = root / record.profile / record.dataset / record.method / record.run_id
-    content = json.loads((folder / "record.json").read_text())
-    content["data"]["manifest_checksum"] = dataset.checksum
-    content["config"]["data"]["label_set"] = dataset.label_set
-    (folder / "record.json").write_text(json.dumps(content))
-    with np.load(folder / "predictions.npz") as kept:
-        arrays = dict(kept)
-    if "rows" in arrays:
-        np.savez(folder / "predictions.npz", **{**arrays, "rows": rows})
+    return figure_world(tmp_path_factory.mktemp("figures"), market)
 
 
 def material(world, **options):
@@ -149,12 +100,13 @@ assert not heavy, heavy
         assert b"CreationDate" not in (world / "out" / name).read_bytes()
 
 
-def test_no_letter_is_smaller_than_seven_points(drawn, canvases):
+def test_letters_have_seven_to_nine_points(drawn, canvases):
     assert set(canvases) == {one.stem for one in drawn if one.files}
     for name, figure in canvases.items():
         texts = [t for t in figure.findobj(Text) if t.get_visible() and t.get_text()]
         assert texts, name
         assert min(t.get_fontsize() for t in texts) >= 7, name
+        assert max(t.get_fontsize() for t in texts) <= 9, name
 
 
 def test_what_is_not_shown_is_said(world, drawn):

@@ -1,6 +1,6 @@
 """Figure of attention maps, from the file that `clear_bench.attention` wrote."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from clear_bench.report.figures.images import check_terms
 from clear_bench.report.figures.material import Material
 from clear_bench.report.figures.picture import NotDrawn, Picture
 from clear_bench.report.figures.qualitative import SHOWN, sheet
-from clear_bench.report.figures.style import WIDE
+from clear_bench.report.figures.style import COLUMN, WIDE
 from clear_bench.utils.arrays import read_arrays
 from clear_bench.utils.errors import UserError
 
@@ -25,15 +25,16 @@ ROWS = {
     "vit_cross": "ViT's patches,\nas the mean Swin\ntoken reads them",
 }
 LARGER = 1.5  # than on a qualitative picture, at most
+MOST = {"text": 10, "column": 3}
 ADVICE = "run: python -m clear_bench.attention RUN"
 
 
-def maps(material: Material, most: int = 10) -> Iterator[Picture | NotDrawn]:
+def maps(material: Material, most: Mapping[str, int] = MOST) -> Iterator[Picture | NotDrawn]:
     """Draw where both branches look in some test images.
 
     Args:
         material: What is drawn.
-        most: How many images are shown.
+        most: How many images are shown in text and column.
     """
     profiles = {run.record.profile for run in material.results.runs}
     files = sorted(file for p in profiles for file in (material.attention / p).glob("*.npz"))
@@ -58,7 +59,9 @@ def maps(material: Material, most: int = 10) -> Iterator[Picture | NotDrawn]:
             "Bright is much looked at, each map scaled to its own greatest value and shown on its "
             f"own grid (rows x columns: {grids}). Protocol: {record.protocol}"
         )
-        yield Picture(file.stem, _draw(arrays, most), caption, (record.run_id,))
+        yield Picture(
+            file.stem, _draw(arrays, material.inches(WIDE), most), caption, (record.run_id,)
+        )
     if not files:
         yield NotDrawn("", f"{material.attention}: no attention maps; {ADVICE}")
 
@@ -75,15 +78,16 @@ def _read(file: Path) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def _draw(arrays: dict[str, NDArray[Any]], most: int) -> Figure:
+def _draw(arrays: dict[str, NDArray[Any]], across: float, most: Mapping[str, int]) -> Figure:
     """Draw the images in a row and each kind of map over them in a row below."""
     rows = [key for key in ROWS if key in arrays]
-    shown = arrays["pixels"][:most]
-    larger = min(most / len(shown), LARGER)  # few images fill the width
+    places = most["column" if across <= COLUMN else "text"]
+    shown = arrays["pixels"][:places]
+    larger = min(places / len(shown), LARGER)  # few images fill the width
     width, height = larger * SHOWN[0], larger * SHOWN[1]
     names = 1.15
-    step = larger * (WIDE - names) / most
-    figure, axis = sheet(WIDE, (height + 0.08) * len(rows))
+    step = larger * (across - names) / places
+    figure, axis = sheet(across, (height + 0.08) * len(rows))
     for row, key in enumerate(rows):
         top = 0.04 + row * (height + 0.08)
         axis.text(0.05, top + height / 2, ROWS[key], va="center", fontsize=7.5)

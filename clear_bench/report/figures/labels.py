@@ -10,11 +10,14 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 SIZE = 7.0  # points
-NEAR, PASSES = 8, 4
+APART = np.array([6, 0])  # pixels between names that stand side by side
+NEAR, PASSES = 8, 8
 OFFSETS = np.array([
     (5, 0), (-5, 0), (0, 5), (0, -5), (5, 5), (5, -5), (-5, 5), (-5, -5),
     (14, 9), (14, -9), (-14, 9), (-14, -9), (0, 15), (0, -15), (20, 18), (20, -18), (-20, 18),
-    (-20, -18), (0, 26), (0, -26), (26, 28), (26, -28), (-26, 28), (-26, -28),
+    (-20, -18), (0, 26), (0, -26), (26, 28), (26, -28), (-26, 28), (-26, -28), (0, 38), (0, -38),
+    (34, 9), (34, -9), (-34, 9), (-34, -9), (38, 40), (38, -40), (-38, 40), (-38, -40),
+    (56, 14), (56, -14), (-56, 14), (-56, -14), (0, 52), (0, -52), (54, 54), (-54, -54),
 ])  # fmt: skip
 """Places of a name, in points from its point; the nearest that is free is taken."""
 
@@ -25,8 +28,11 @@ def place(
     axis: Axes,
     points: Mapping[str, tuple[float, float]],
     line: Iterable[tuple[float, float]] = (),
-) -> None:
+) -> bool:
     """Write each name beside its point, with a thin line where it had to go further away.
+
+    Return whether they fit; where two names would cover each other, or one lies outside, none is
+    written.
 
     Args:
         axis: Where the points are drawn already, of a picture whose layout is settled.
@@ -53,8 +59,21 @@ def place(
             outside = shared_area(mine, mine) - shared_area(mine, frame)
             cost = covered + outside + unit * effort
             chosen[name] = int(np.argmin(cost))
+    final = np.array([boxes[name][number] for name, number in chosen.items()]).reshape(-1, 4)
+    final[:, 2:] -= APART
+    if not _apart(final, frame):
+        return False
     for name, number in chosen.items():
         _write(axis, name, points[name], OFFSETS[number])
+    return True
+
+
+def _apart(boxes: Boxes, frame: NDArray[np.float64]) -> bool:
+    """Return whether no two boxes share a square pixel and all lie in a frame."""
+    shared = shared_area(boxes[:, None], boxes[None])
+    own = np.diag(shared).copy()
+    np.fill_diagonal(shared, 0)
+    return bool((shared < 1).all() and (own - shared_area(boxes, frame) < 1).all())
 
 
 def _write(axis: Axes, name: str, point: tuple[float, float], offset: NDArray[Any]) -> None:
@@ -76,7 +95,7 @@ def _size(axis: Axes, name: str) -> NDArray[np.float64]:
     text = axis.text(0, 0, name, fontsize=SIZE, transform=axis.transAxes)
     box = text.get_window_extent()
     text.remove()
-    return np.array([box.width, box.height])
+    return np.array([box.width, box.height]) + APART
 
 
 def _places(point: NDArray[Any], size: NDArray[np.float64], unit: float) -> Boxes:

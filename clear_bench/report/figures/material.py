@@ -1,19 +1,23 @@
 """What figures are made of: the runs that count, by method, where methods may be compared."""
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from matplotlib.artist import Artist
 from numpy.typing import NDArray
 
 from clear_bench.config.dataset_name import in_files
 from clear_bench.config.plugins import title_of
 from clear_bench.config.protocol import is_oracle
+from clear_bench.report.figures.looks import OWN, Look, family_of, legend_of, look_of
+from clear_bench.report.figures.style import WIDTHS
 from clear_bench.results.groups import MARK_OF_ORACLE, Group, Loaded
 from clear_bench.results.load import Results
+from clear_bench.utils.errors import unknown
 
 LONG = 44  # letters of a name in a figure
 MAIN = {"recognition": "mA", "retrieval": "mAP"}
@@ -58,13 +62,28 @@ class Leaderboard:
         """Return the runs of a method, by seed."""
         return self.methods[method].runs
 
-    def kind(self, method: str, featured: tuple[str, ...]) -> str:
-        """Return which of `clear_bench.report.figures.style.KINDS` a method is."""
+    def kind(self, method: str) -> str:
+        """Return ``own`` (CLEAR and its parts), ``floor`` (learns nothing) or ``baseline``."""
         group = self.methods[method]
-        if group.method in featured:
+        if family_of(group.method) == OWN:
             return "own"
         learns = group.runs[0].record.config.get(self.task, {}).get("train", {}).get("epochs", 1)
         return "baseline" if learns else "floor"
+
+    def look(self, method: str) -> Look:
+        """Return a method's colour and marker, the same in every figure."""
+        return look_of(self.methods[method].method)
+
+    def first(self, methods: Sequence[str], count: int) -> list[str]:
+        """Return what is CLEAR's and then the first others, ``count`` if there are not more own."""
+        own = [m for m in methods if self.kind(m) == "own"]
+        rest = [m for m in methods if m not in own]
+        return (own + rest)[: max(count, len(own))]
+
+    def legend(self, methods: Iterable[str]) -> list[Artist]:
+        """Return a legend's entries for what is CLEAR's and for the families of the others."""
+        keys = {self.methods[method].method for method in methods}
+        return legend_of({key: title_of(key) for key in sorted(keys)})
 
     def title(self, method: str) -> str:
         """Return a method's name in print, with what tells it from its other settings."""
@@ -105,12 +124,27 @@ class Material:
         data: Folder in which each data set lies under its own name.
         publish: Whether pictures of data sets whose terms forbid it are shown.
         attention: Folder of what `clear_bench.attention` wrote, a folder a profile.
+        width: ``column`` or ``text``: how wide every picture is; "" leaves each its own.
     """
 
     results: Results
     data: Path = Path("data")
     publish: bool = False
     attention: Path = Path("reports/attention")
+    width: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown width.
+
+        Raises:
+            UserError: If there is none of that name.
+        """
+        if self.width and self.width not in WIDTHS:
+            raise unknown("width", self.width, WIDTHS)
+
+    def inches(self, own: float) -> float:
+        """Return how wide a picture is whose own width is that."""
+        return WIDTHS[self.width] if self.width else own
 
     @cached_property
     def left_out(self) -> list[str]:

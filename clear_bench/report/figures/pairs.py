@@ -11,35 +11,41 @@ from numpy.typing import NDArray
 from clear_bench.report.figures.material import Leaderboard, Material
 from clear_bench.report.figures.methods import NOTHING
 from clear_bench.report.figures.picture import NotDrawn, Picture
-from clear_bench.report.figures.style import COLUMN, WIDE, canvas
+from clear_bench.report.figures.style import COLUMN, LETTER, WIDE, canvas, wrapped
 from clear_bench.results.statistics import LEVEL, holm, paired_tests
 from clear_bench.results.unit_scores import UNIT_METRIC, unit_scores
 from clear_bench.utils.errors import UserError
 
+NAME = 1.1  # inches of a method's name
 FEW = 5  # methods that fit into a column
 UNITS = {"recognition": "images", "retrieval": "queries"}
 Floats = NDArray[np.float64]
 
 
-def wins(material: Material, most: int = 20) -> Iterator[Picture | NotDrawn]:
+def wins(
+    material: Material, most: int = 20, most_in_column: int = 8
+) -> Iterator[Picture | NotDrawn]:
     """Draw on what share of images or queries each method beats each other.
 
     Args:
         material: What is drawn.
         most: How many methods are shown, the best.
+        most_in_column: The same where the picture must fit a column.
     """
     boards = material.comparable
     for board in boards:
-        shown = board.ranked[:most]
+        shown = board.ranked[: most_in_column if material.width == "column" else most]
         try:
             scores = np.array([_scores(board, method) for method in shown])
         except UserError as error:
             yield NotDrawn(board.stem, str(error))
             continue
-        width = COLUMN if len(shown) <= FEW else WIDE
-        figure, axes = canvas(width, min(width, 1.2 + 0.34 * len(shown)))
+        width = material.inches(COLUMN if len(shown) <= FEW else WIDE)
+        titles = [wrapped(board.title(m), NAME) for m in shown]
+        room = 0.3 + LETTER * max(len(line) for title in titles for line in title.split("\n"))
+        figure, axes = canvas(width, min(width, room + 0.34 * len(shown)))
         p_values = corrected(scores)
-        _matrix(axes[0, 0], [board.title(m) for m in shown], win_shares(scores), p_values)
+        _matrix(axes[0, 0], titles, win_shares(scores), p_values)
         caption = (
             f"{board.caption}. Per cent of test {UNITS[board.task]} on which the row beats the "
             f"column by {UNIT_METRIC[board.task]} averaged over seeds; a tie counts half. Framed: "

@@ -17,18 +17,18 @@ from clear_bench.report.figures.images import check_terms, dataset_of, read_rows
 from clear_bench.report.figures.material import Leaderboard, Material
 from clear_bench.report.figures.picture import NotDrawn, Picture
 from clear_bench.report.figures.rankings import EMBEDDED, answers, embedded, order
-from clear_bench.report.figures.style import GREEN, RED, WIDE
+from clear_bench.report.figures.style import COLUMN, GREEN, RED, WIDE
 from clear_bench.results.groups import Loaded
 from clear_bench.results.predictions import Arrays, arrays_of, hidden_of
 from clear_bench.text.descriptions import describe
 from clear_bench.utils.errors import UserError
 
-TOP = 10
+TOP = {"text": 10, "column": 4}
+"""Images of a row."""
 PICTURE = (128, 64)  # height, width in pixels
-LINE = 165  # letters of a line of text across the picture
+LINE = 24  # letters of an inch of text
 SHOWN = (0.47, 0.92)  # width, height of an image in inches
-NAMES, HEAD, ROW = 0.95, 0.4, 1.0  # in inches: of a method's name, a query's words, its images
-STEP = (WIDE - NAMES) / TOP  # from image to image in inches
+NAMES, LEADING, ROW = 0.95, 0.13, 1.0  # inches: of a method's name, a line of text, a row of images
 
 
 @dataclass(frozen=True)
@@ -48,20 +48,19 @@ class Ranked:
 
 
 def queries_and_answers(
-    material: Material, method: str, featured: tuple[str, ...], queries: int = 3
+    material: Material, method: str, queries: int = 3
 ) -> Iterator[Picture | NotDrawn]:
     """Draw the best and the worst queries of a method, beside the best baseline's answer.
 
     Args:
         material: What is drawn.
         method: Whose best and worst they are, at its first seed.
-        featured: Methods that are no baselines.
         queries: On each picture.
     """
     drawn = False
     for board in material.leaderboards:
         methods = embedded(board)
-        rivals = [m for m in methods if board.kind(m, featured) == "baseline"]
+        rivals = [m for m in methods if board.kind(m) == "baseline"]
         if method not in methods or not rivals:
             continue
         drawn = True
@@ -88,7 +87,7 @@ def _best_and_worst(
     count = answers(one)
     for word, key in (("best", -precision), ("worst", precision)):
         chosen = np.lexsort((np.arange(len(key)), -count, key))[:queries]
-        figure = _draw(both, dataset, chosen, count)
+        figure = _draw(both, dataset, chosen, count, material.inches(WIDE))
         caption = (
             f"The {len(chosen)} {word} queries of {both[0].title}, seed "
             f"{both[0].run.record.seed}, by average precision (AP), and what {both[1].title} "
@@ -101,30 +100,53 @@ def _best_and_worst(
 
 
 def _draw(
-    both: Sequence[Ranked], dataset: Dataset, chosen: NDArray[np.intp], count: NDArray[Any]
+    both: Sequence[Ranked],
+    dataset: Dataset,
+    chosen: NDArray[np.intp],
+    count: NDArray[Any],
+    width: float,
 ) -> Figure:
     """Draw a picture: for each query its words, and a row of images for each method."""
-    block = HEAD + ROW * len(both)
-    figure, axis = sheet(WIDE, block * len(chosen))
-    for number, query in enumerate(chosen):
-        top = number * block
-        lines = _words(both[0].run, dataset.schema, both[0].arrays["vectors"][query])
+    texts = []
+    for query in chosen:
         noun = "image" if count[query] == 1 else "images"
-        axis.text(0.05, top + 0.55 * HEAD, f"{lines} ({count[query]} {noun})", fontsize=7,
-                  va="center", linespacing=1.15)  # fmt: skip
+        vector = both[0].arrays["vectors"][query]
+        lines = _words(both[0].run, dataset.schema, vector, int(width * LINE) - 12)
+        texts.append(f"{lines} ({count[query]} {noun})")
+    head = 0.15 + LEADING * max(1 + text.count("\n") for text in texts)
+    block = head + ROW * len(both)
+    figure, axis = sheet(width, block * len(chosen))
+    for number, (query, text) in enumerate(zip(chosen, texts, strict=True)):
+        top = number * block
+        axis.text(0.05, top + 0.5 * head, text, fontsize=7, va="center", linespacing=1.15)
         for row, ranked in enumerate(both):
-            y = top + HEAD + row * ROW
-            precision = 100 * ranked.arrays["average_precision"][query]
-            title = "\n".join(textwrap.wrap(ranked.title, 16))
-            axis.text(0.05, y + 0.45, f"{title}\nAP {precision:.1f}", va="center", fontsize=7.5)
-            images = ranked.first(int(query), TOP)
-            pixels = read_rows(dataset, ranked.arrays["rows"][images], PICTURE)
-            wanted = ranked.arrays["query_category"][query]
-            right = ranked.arrays["category"][images] == wanted
-            strip(axis, pixels, y)
-            for rank, good in enumerate(right):
-                frame(axis, (NAMES + rank * STEP, y), bool(good))
+            _answers(axis, ranked, dataset, int(query), (width, top + head + row * ROW))
     return figure
+
+
+def _answers(
+    axis: Axes, ranked: Ranked, dataset: Dataset, query: int, place: tuple[float, float]
+) -> None:
+    """Draw a method's name and the images that it ranks first.
+
+    Args:
+        axis: Of `sheet`.
+        ranked: The method.
+        dataset: The data.
+        query: What is asked.
+        place: Width of the picture and top of the row, in inches.
+    """
+    width, y = place
+    top = TOP["column" if width <= COLUMN else "text"]
+    step = (width - NAMES) / top
+    precision = 100 * ranked.arrays["average_precision"][query]
+    title = "\n".join(textwrap.wrap(ranked.title, 16))
+    axis.text(0.05, y + 0.45, f"{title}\nAP {precision:.1f}", va="center", fontsize=7.5)
+    images = ranked.first(query, top)
+    strip(axis, read_rows(dataset, ranked.arrays["rows"][images], PICTURE), y, step)
+    right = ranked.arrays["category"][images] == ranked.arrays["query_category"][query]
+    for rank, good in enumerate(right):
+        frame(axis, (NAMES + rank * step, y), bool(good))
 
 
 def sheet(width: float, height: float) -> tuple[Figure, Axes]:
@@ -136,24 +158,25 @@ def sheet(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, axis
 
 
-def _words(run: Loaded, schema: Schema, vector: NDArray[Any]) -> str:
-    """Return a query's attributes and its pseudo-description, in lines of the picture's width."""
+def _words(run: Loaded, schema: Schema, vector: NDArray[Any], line: int) -> str:
+    """Return a query's attributes and its pseudo-description, in lines of so many letters."""
     names = ", ".join(n for n, value in zip(schema.names, vector, strict=True) if value) or "none"
     template = run.record.config["retrieval"].get("text", {}).get("template", "positives")
     sentence = describe(schema, vector, template)[0]
     lines = [f"Attributes: {names}", f"Description: {sentence}"]
-    return "\n".join(part for line in lines for part in textwrap.wrap(line, LINE))
+    return "\n".join(part for each in lines for part in textwrap.wrap(each, line))
 
 
-def strip(axis: Axes, pixels: NDArray[np.uint8], top: float) -> None:
+def strip(axis: Axes, pixels: NDArray[np.uint8], top: float, step: float) -> None:
     """Draw images in a row, as one image: a picture of many images is slow to write.
 
     Args:
         axis: Of `sheet`.
         pixels: ``(R, *PICTURE, 3)``.
         top: Of the row, in inches.
+        step: From image to image, in inches.
     """
-    gap = round(PICTURE[1] * (STEP - SHOWN[0]) / SHOWN[0])
+    gap = round(PICTURE[1] * (step - SHOWN[0]) / SHOWN[0])
     seen = np.full((*pixels.shape[:3], 1), 255, pixels.dtype)
     opaque = np.concatenate([pixels, seen], axis=3)
     padded = np.pad(opaque, ((0, 0), (0, 0), (0, gap), (0, 0)))  # gaps are see-through

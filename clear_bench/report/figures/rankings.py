@@ -1,6 +1,7 @@
 """Rankings out of the embeddings that runs keep, and the figures made of them."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,16 +9,19 @@ from numpy.typing import NDArray
 
 from clear_bench.metrics.ranks import Positives, Ties
 from clear_bench.metrics.retrieval import dot_products
+from clear_bench.report.figures.history import PANELS
+from clear_bench.report.figures.looks import MARKERS
 from clear_bench.report.figures.material import Leaderboard, Material
+from clear_bench.report.figures.multiples import small_multiples
 from clear_bench.report.figures.picture import NotDrawn, Picture
-from clear_bench.report.figures.style import COLUMN, LINES, MARKERS, PALETTE, canvas
+from clear_bench.report.figures.style import COLUMN, PALETTE, WIDE, canvas
 from clear_bench.results.groups import Loaded
 from clear_bench.results.predictions import Arrays, arrays_of, hidden_of
 from clear_bench.runs.files import PREDICTIONS
 from clear_bench.utils.arrays import array_names
 
 CHUNK = 64
-WORDY = 24  # letters of a name that leave no room for a second column
+ACROSS = {"text": 3, "column": 2}
 LEVELS = np.linspace(0, 1, 101)
 EMBEDDED = "the embeddings of a retrieval run (predictions.npz)"
 
@@ -103,14 +107,11 @@ def precision_at_recall(arrays: Arrays, ties: Ties) -> NDArray[np.float64]:
     return total / max(count, 1)
 
 
-def precision_recall(
-    material: Material, featured: tuple[str, ...], top: int = 6
-) -> Iterator[Picture | NotDrawn]:
+def precision_recall(material: Material, top: int = 6) -> Iterator[Picture | NotDrawn]:
     """Draw precision against recall of the methods that embed queries and images.
 
     Args:
         material: What is drawn.
-        featured: Methods that are shown in any case.
         top: How many methods are shown.
     """
     drawn = False
@@ -119,34 +120,28 @@ def precision_recall(
         if not methods:
             continue
         drawn = True
-        first = [m for m in methods if board.kind(m, featured) == "own"]
-        rest = [m for m in methods if m not in first]
-        shown = [m for m in methods if m in (first + rest)[: max(top, len(first))]]
-        figure, axes = canvas(COLUMN, 2.9)
-        axis = axes[0, 0]
-        for number, method in enumerate(shown):
-            curves = np.array([
-                precision_at_recall(arrays_of(r.folder), r.record.config["protocol"]["ties"])
-                for r in board.runs(method)
-            ])  # fmt: skip
-            color = PALETTE[number % len(PALETTE)]
-            axis.plot(100 * LEVELS, 100 * curves.mean(axis=0), color=color, markevery=(number, 12),
-                      linestyle=LINES[number % len(LINES)], marker=MARKERS[number], markersize=3,
-                      label=board.title(method))  # fmt: skip
-            axis.fill_between(100 * LEVELS, 100 * curves.min(axis=0), 100 * curves.max(axis=0),
-                              color=color, alpha=0.12, linewidth=0)  # fmt: skip
-        axis.set(xlabel="recall (%)", ylabel="precision (%)", xlim=(0, 100), ylim=(0, None))
-        handles, names = axis.get_legend_handles_labels()
-        columns = 2 if max(map(len, names)) < WORDY else 1
-        figure.legend(handles, names, loc="outside lower center", ncols=columns)
+        shown = board.first(methods, top)
+        kinds = {"precision (%)": partial(_curve, board)}
+        width = material.inches(WIDE)
+        figure = small_multiples(width, board, shown, shown, kinds, "recall (%)", ACROSS)
         caption = (
-            f"{board.caption}. Interpolated precision, mean over queries and seeds; the band spans "
-            "the seeds. Of the methods with a common space of queries and images."
+            f"{board.caption}. Interpolated precision, mean over queries and seeds, {PANELS}; the "
+            "band spans the seeds. Of the methods with a common space of queries and images."
         )
         runs = board.run_ids(*shown)
         yield Picture(board.stem, figure, caption, runs)
     if not drawn:
         yield NotDrawn("", f"needs {EMBEDDED}, by a protocol that removes no images")
+
+
+def _curve(board: Leaderboard, method: str) -> tuple[NDArray[np.float64], ...]:
+    """Return recall, and mean, least and greatest precision over seeds, in per cent."""
+    curves = np.array([
+        precision_at_recall(arrays_of(r.folder), r.record.config["protocol"]["ties"])
+        for r in board.runs(method)
+    ])  # fmt: skip
+    spread = (curves.mean(axis=0), curves.min(axis=0), curves.max(axis=0))
+    return (100 * LEVELS, *(100 * part for part in spread))
 
 
 def space(material: Material, method: str, categories: int = 8) -> Iterator[Picture | NotDrawn]:
@@ -169,7 +164,7 @@ def space(material: Material, method: str, categories: int = 8) -> Iterator[Pict
         sizes = answers(arrays)
         asked = arrays["query_category"]
         chosen = np.argsort(-sizes, kind="stable")[:categories]
-        figure, axes = canvas(COLUMN, 4.4)
+        figure, axes = canvas(material.inches(COLUMN), 4.4)
         axis = axes[0, 0]
         axis.scatter(*images.T, s=3, color="0.82", linewidths=0, label="images", rasterized=True)
         axis.scatter(*queries.T, s=9, marker="+", color="0.55", linewidths=0.5, label="queries")
@@ -179,7 +174,7 @@ def space(material: Material, method: str, categories: int = 8) -> Iterator[Pict
             axis.scatter(*mine.T, s=11, color=color, marker=marker, linewidths=0, alpha=0.8)
             axis.scatter(*queries[query], s=45, color=color, marker=marker, edgecolors="black",
                          linewidths=0.9, zorder=4,
-                         label=f"query {query} ({len(mine)} images)")  # fmt: skip
+                         label=f"query {query}, images: {len(mine)}")  # fmt: skip
         axis.set_xlabel(f"first component ({100 * share[0]:.0f} % of the variance)")
         axis.set_ylabel(f"second component ({100 * share[1]:.0f} %)")
         axis.set_aspect("equal", adjustable="datalim")

@@ -7,10 +7,19 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from clear_bench.report.figures.looks import Look, look_of
 from clear_bench.report.figures.material import Material
 from clear_bench.report.figures.picture import NotDrawn, Picture
 from clear_bench.report.figures.studies import about, stem_of
-from clear_bench.report.figures.style import BLUE, GREY, NAMES, RED, WIDE, canvas, only_grid
+from clear_bench.report.figures.style import (
+    GREY,
+    NAMES,
+    WIDE,
+    legend_below,
+    only_grid,
+    panels,
+    wrapped,
+)
 from clear_bench.runs.study_result import SearchResult
 
 
@@ -21,11 +30,12 @@ def search(material: Material) -> Iterator[Picture | NotDrawn]:
         if not any(t.val is not None for t in result.trials):
             yield NotDrawn(stem_of(study), f"{study.study}: no trial of its search has a value")
             continue
-        figure, axes = canvas(WIDE, 2.3, 1, 2)
-        _history(axes[0, 0], result)
-        _importance(axes[0, 1], result.importance)
-        entries = axes[0, 0].get_legend_handles_labels()
-        figure.legend(*entries, loc="outside lower center", ncols=4)
+        width = material.inches(WIDE)
+        figure, axes = panels(width, 2.3, 2, 2)
+        look = look_of(study.method)
+        _history(axes[0], result, look)
+        _importance(axes[1], result.importance, look)
+        legend_below(figure, axes[0].get_legend_handles_labels()[0])
         caption = (
             f"Search of {study.study}: {len(result.trials)} of {result.budget} trials, each judged "
             f"by {result.metric} on val alone. {about(study)}"
@@ -35,11 +45,11 @@ def search(material: Material) -> Iterator[Picture | NotDrawn]:
         yield NotDrawn("", "no study was searched; run: python -m clear_bench.ablate --search")
 
 
-def _history(axis: Axes, result: SearchResult) -> None:
+def _history(axis: Axes, result: SearchResult, look: Look) -> None:
     """Draw the trials in order, by state, and the best so far."""
-    looks = {"complete": ("o", BLUE), "pruned": ("x", GREY), "failed": ("v", RED)}
+    states = {"complete": (look.marker, look.color), "pruned": ("x", GREY), "failed": ("1", "0.2")}
     best: dict[int, float] = {}
-    for state, (marker, color) in looks.items():
+    for state, (marker, color) in states.items():
         trials = {t.number: 100 * t.val for t in result.trials
                   if t.state == state and t.val is not None}  # fmt: skip
         axis.scatter(list(trials), list(trials.values()), s=14, marker=marker, color=color,
@@ -54,7 +64,7 @@ def _history(axis: Axes, result: SearchResult) -> None:
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def _importance(axis: Axes, importance: dict[str, float]) -> None:
+def _importance(axis: Axes, importance: dict[str, float], look: Look) -> None:
     """Draw the share of the variance that each factor explains."""
     order = sorted(importance, key=lambda key: (importance[key], key))
     if not order:
@@ -63,9 +73,12 @@ def _importance(axis: Axes, importance: dict[str, float]) -> None:
         axis.set_axis_off()
         return
     shares: NDArray[np.float64] = np.array([importance[key] for key in order])
-    bars = axis.barh(range(len(order)), shares, color=BLUE, height=0.5)
+    bars = axis.barh(range(len(order)), shares, color=look.color, height=0.5)
     axis.bar_label(bars, fmt="%.2f", padding=2, fontsize=7)
-    axis.set_yticks(range(len(order)), order)
+    axis.set_yticks(
+        range(len(order)),
+        [wrapped(key.replace(".", ". "), 1.1).replace(". ", ".") for key in order],
+    )
     axis.set_xlim(0, 1.15 * max(shares.max(), 1e-9))
-    axis.set_xlabel("importance (share of explained variance)")
+    axis.set_xlabel("share of variance")
     only_grid(axis, "x")

@@ -1,34 +1,34 @@
 """Figures of studies: what each change does, curves along a number, and what a search saw."""
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from clear_bench.config.dataset_name import in_files
 from clear_bench.config.plugins import title_of
 from clear_bench.config.study import word
+from clear_bench.report.figures.looks import look_of
 from clear_bench.report.figures.material import Material, seeds_of
 from clear_bench.report.figures.picture import NotDrawn, Picture
 from clear_bench.report.figures.style import (
-    BLUE,
     COLUMN,
     GREY,
-    LINES,
-    MARKERS,
     NAMES,
-    PALETTE,
-    RED,
     WIDE,
     canvas,
     interval,
     only_grid,
+    panels,
 )
 from clear_bench.results.statistics import difference, estimate
 from clear_bench.runs.study_result import StudyResult, VariantResult
 
 Ran = tuple[StudyResult, VariantResult]
+LABEL = 26  # letters of a line of a variant's label in a column
 NO_STUDIES = "no results of studies; run: python -m clear_bench.ablate"
 
 
@@ -39,37 +39,43 @@ def seed_values(material: Material, study: Ran, metric: str) -> dict[int, float]
     return {seed: 100 * value for seed, value in value_by_seed.items()}
 
 
-def deltas(material: Material, panels: int = 2) -> Iterator[Picture | NotDrawn]:
+def deltas(material: Material, most: int = 2) -> Iterator[Picture | NotDrawn]:
     """Draw what each variant of a study changes against its reference, paired by seed.
 
     Args:
         material: What is drawn.
-        panels: How many of the study's metrics are shown.
+        most: How many of the study's metrics are shown.
     """
     for study in material.results.studies:
         reference = next((v for v in study.variants if v.reference), None)
-        metrics = study.metrics[:panels]
+        metrics = study.metrics[:most]
         if reference is None or not seed_values(material, (study, reference), metrics[0]):
             reason = f"{study.study}: no current run of its reference; nothing to compare with"
             yield NotDrawn(stem_of(study), reason)
             continue
         others = [v for v in study.variants if not v.reference]
-        width = WIDE if len(metrics) > 1 else COLUMN
-        figure, axes = canvas(width, 0.6 + 0.19 * len(others), 1, len(metrics), sharey=True)
+        width = material.inches(WIDE if len(metrics) > 1 else COLUMN)
+        labels = [textwrap.fill(v.label, LABEL if width <= COLUMN else 2 * LABEL) for v in others]
+        lines = 1 + max((label.count("\n") for label in labels), default=0)
+        figure, axes = canvas(
+            width, 0.6 + (0.04 + 0.15 * lines) * len(others), 1, len(metrics), sharey=True
+        )
+        color = look_of(study.method).color
         for axis, metric in zip(axes[0], metrics, strict=True):
             for row, variant in enumerate(others):
                 pair = (variant, reference)
                 one, other = (seed_values(material, (study, v), metric) for v in pair)
-                _delta(axis, row, variant, one, other)
+                _delta(axis, row, variant, one, other, color)
             axis.axvline(0, color="0.2", linewidth=0.8)
             axis.set_xlabel(f"change of {NAMES.get(metric, metric)} (points)")
             only_grid(axis, "x")
-        axes[0, 0].set_yticks(range(len(others)), [v.label for v in others])
+        axes[0, 0].set_yticks(range(len(others)), labels)
         axes[0, 0].set_ylim(len(others) - 0.4, -0.6)
         caption = (
             f"{study.question} {about(study)} Each change against {reference.label}, paired by "
-            "seed: hollow marks are seeds, full ones their mean with Student's 95 % interval; a "
-            f"coloured diamond has 0 outside it. {_unrun(others)}"
+            "seed: hollow marks are seeds, full ones their mean with Student's 95 % interval; "
+            f"it excludes 0 where the mark is a diamond in the method's colour, and not where it "
+            f"is a grey disc. {_unrun(others)}"
         )
         yield Picture(stem_of(study), figure, caption, _runs(material, study))
     if not material.results.studies:
@@ -82,18 +88,20 @@ def _delta(
     variant: VariantResult,
     one: dict[int, float],
     other: dict[int, float],
+    own: str,
 ) -> None:
-    """Draw one variant's change, or why there is none."""
+    """Draw one variant's change, or why there is none; in a colour if 0 is outside its interval."""
     shared = sorted(set(one) & set(other))
     if not shared:
         why = variant.status if variant.status != "finished" else "no current run"
         axis.annotate(why, (0.98, row), xycoords=("axes fraction", "data"), va="center",
-                      ha="right", fontsize=7, fontstyle="italic", color="0.3")  # fmt: skip
+                      ha="right", fontsize=7, fontstyle="italic", color="0.3",
+                      bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5})  # fmt: skip
         return
     change = np.array([one[s] - other[s] for s in shared])
     summary = difference([one[s] for s in shared], [other[s] for s in shared])
     away = summary.low > 0 or summary.high < 0
-    color = (BLUE if summary.mean > 0 else RED) if away else GREY
+    color = own if away else GREY
     arms = interval(summary.low, summary.mean, summary.high)
     axis.errorbar(summary.mean, row, xerr=arms, capsize=2,
                   fmt="D" if away else "o", color=color, markersize=3.5)  # fmt: skip
@@ -126,22 +134,59 @@ def curves(material: Material, studies: tuple[str, ...]) -> Iterator[Picture | N
         if factor is None:
             yield NotDrawn(stem_of(study), f"{study.study}: none of its factors is a number")
             continue
-        metrics = study.metrics[:2]
-        width = WIDE if len(metrics) > 1 else COLUMN
-        figure, axes = canvas(width, 2.1, 1, len(metrics))
-        for axis, metric in zip(axes[0], metrics, strict=True):
-            _curve(axis, material, study, factor, metric)
-            axis.set_xlabel(factor.rsplit(".", 1)[-1].replace("_", " "))
-            axis.set_ylabel(f"{NAMES.get(metric, metric)} (%)")
-            low, high = axis.get_ylim()
-            axis.set_ylim(max(low, -3), min(high, 103))  # an interval of few seeds knows no bounds
-        if len(study.factors) > 1:
-            axes[0, -1].legend()
         caption = (
             f"{study.question} {about(study)} Mean over seeds with Student's 95 % interval; "
             "hollow marks are seeds; the reference has a ring."
         )
+        if len(study.factors) > 1:
+            caption += " A panel a line, the other lines grey behind."
+        figure = _curves(material, study, factor)
         yield Picture(stem_of(study), figure, caption, _runs(material, study))
+
+
+def _curves(material: Material, study: StudyResult, factor: str) -> Figure:
+    """Draw a study's metrics along a factor: a column of panels a line, a row a metric.
+
+    A study of one line has a panel a metric, side by side.
+    """
+    lines = _lines_of(study, factor)
+    metrics = study.metrics[:2]
+    alone = len(lines) == 1
+    width = material.inches(WIDE if len(metrics) > 1 or not alone else COLUMN)
+    if alone:
+        figure, axes = panels(width, 2.1, len(metrics), 2)
+        cells = [
+            (axis, metric, next(iter(lines))) for axis, metric in zip(axes, metrics, strict=True)
+        ]
+    else:
+        figure, grid = canvas(width, 0.4 + 1.5 * len(metrics), len(metrics), len(lines),
+                              sharex=True, sharey="row")  # fmt: skip
+        cells = [(axis, metric, line) for row, metric in zip(grid, metrics, strict=True)
+                 for axis, line in zip(row, lines, strict=True)]  # fmt: skip
+    for axis, metric, line in cells:
+        for other in lines:
+            _curve(axis, material, (study, metric), factor, lines[other], shown=other == line)
+        axis.set_xlabel(factor.rsplit(".", 1)[-1].replace("_", " "))
+        axis.set_ylabel(f"{NAMES.get(metric, metric)} (%)")
+        if not alone:
+            axis.label_outer()
+            if metric == metrics[0]:
+                axis.set_title(textwrap.fill(line, LABEL // 2))
+    for axis, _, _ in cells:
+        low, high = axis.get_ylim()
+        axis.set_ylim(max(low, -3), min(high, 103))  # an interval of few seeds knows no bounds
+    return figure
+
+
+def _lines_of(study: StudyResult, factor: str) -> dict[str, list[VariantResult]]:
+    """Return the levels of the other factors -> the variants along a factor."""
+    lines: dict[str, list[VariantResult]] = {}
+    for variant in study.variants:
+        rest = ", ".join(word(v) for f, v in variant.levels.items() if f != factor)
+        lines.setdefault(rest, []).append(variant)
+    for variants in lines.values():
+        variants.sort(key=lambda v: position(v.levels[factor]) or 0.0)
+    return lines
 
 
 def _numeric(study: StudyResult, factor: str) -> bool:
@@ -161,41 +206,42 @@ def position(level: Any) -> float | None:
     return None
 
 
-def _curve(axis: Axes, material: Material, study: StudyResult, factor: str, metric: str) -> None:
-    """Draw one metric along a factor."""
-    lines: dict[str, list[VariantResult]] = {}
-    for variant in study.variants:
-        rest = ", ".join(word(v) for f, v in variant.levels.items() if f != factor)
-        lines.setdefault(rest, []).append(variant)
-    ticks = {position(v.levels[factor]): word(v.levels[factor]) for v in study.variants}
-    for number, (label, variants) in enumerate(lines.items()):
-        points = []
-        color = PALETTE[number % len(PALETTE)]
-        for variant in sorted(variants, key=lambda v: position(v.levels[factor]) or 0.0):
-            values = np.array(list(seed_values(material, (study, variant), metric).values()))
-            x = position(variant.levels[factor])
-            if not len(values) or x is None:
-                continue
-            points.append((x, estimate(values)))
+def _curve(
+    axis: Axes,
+    material: Material,
+    what: tuple[StudyResult, str],
+    factor: str,
+    variants: Sequence[VariantResult],
+    *,
+    shown: bool,
+) -> None:
+    """Draw one metric along a factor: with seeds and interval, or grey behind another line."""
+    study, metric = what
+    look = look_of(study.method)
+    points = []
+    for variant in variants:
+        values = np.array(list(seed_values(material, (study, variant), metric).values()))
+        x = position(variant.levels[factor])
+        if not len(values) or x is None:
+            continue
+        points.append((x, estimate(values)))
+        if shown:
             axis.scatter(np.full(len(values), x), values, s=7, facecolors="none",
-                         edgecolors=color, linewidths=0.5)  # fmt: skip
-            if variant.reference:
-                axis.scatter(x, values.mean(), s=60, facecolors="none", edgecolors="0.2",
-                             linewidths=0.7)  # fmt: skip
-        if points:
-            _line(axis, points, color, number, label)
-    axis.set_xticks([x for x in ticks if x is not None], list(ticks.values()))
-
-
-def _line(axis: Axes, points: list[tuple[float, Any]], color: str, number: int, label: str) -> None:
-    """Draw means with their interval as a band."""
-    x = np.array([p for p, _ in points])
+                         edgecolors=look.color, linewidths=0.5)  # fmt: skip
+        if shown and variant.reference:
+            axis.scatter(x, values.mean(), s=60, facecolors="none", edgecolors="0.2",
+                         linewidths=0.7)  # fmt: skip
+    at = np.array([p for p, _ in points])
     mean, low, high = (
         np.array([getattr(e, part) for _, e in points]) for part in ("mean", "low", "high")
     )
-    axis.plot(x, mean, color=color, linestyle=LINES[number % len(LINES)], label=label or None,
-              marker=MARKERS[number % len(MARKERS)], markersize=3.5)  # fmt: skip
-    axis.fill_between(x, low, high, color=color, alpha=0.15, linewidth=0)
+    if not shown:
+        axis.plot(at, mean, color="0.8", linewidth=0.7, zorder=1)
+        return
+    axis.plot(at, mean, color=look.color, marker=look.marker, markersize=3.5)
+    axis.fill_between(at, low, high, color=look.color, alpha=0.15, linewidth=0)
+    ticks = {position(v.levels[factor]): word(v.levels[factor]) for v in variants}
+    axis.set_xticks([t for t in ticks if t is not None], list(ticks.values()))
 
 
 def stem_of(study: StudyResult) -> str:

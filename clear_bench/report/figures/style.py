@@ -1,10 +1,12 @@
 """One style for all figures: sizes of a two-column paper, colours that the colour-blind tell apart.
 
-Colour never speaks alone: what it says, a marker, a hatch or a line style says too.
+Colour never speaks alone: what it says, a marker, a hatch or a name says too.  What colour and
+marker a method has, `clear_bench.report.figures.looks` says.
 """
 
 import io
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import seaborn as sns
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
@@ -23,19 +26,13 @@ from numpy.typing import NDArray
 
 from clear_bench.utils.files import write_bytes
 
-COLUMN, WIDE = 3.3, 6.9
-"""Widths in inches: of a column, and of both."""
+COLUMN, WIDE = 3.25, 6.69
+"""Widths in inches: of a column, and of both, of the narrowest of CVPR, IEEE and our own paper."""
+
+WIDTHS = {"column": COLUMN, "text": WIDE}
 
 PALETTE: list[str] = list(sns.color_palette("colorblind").as_hex())
-BLUE, ORANGE, GREEN, RED, PURPLE, BROWN, PINK, GREY, YELLOW, CYAN = PALETTE
-LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
-KINDS: dict[str, dict[str, Any]] = {
-    "own": {"color": RED, "marker": "D"},
-    "baseline": {"color": BLUE, "marker": "o"},
-    "floor": {"color": GREY, "marker": "s"},
-}
-"""How the kinds of methods look: CLEAR and its variants, baselines, and what learns nothing."""
+GREEN, RED, GREY = PALETTE[2], PALETTE[3], PALETTE[7]
 
 NAMES = {
     "mA": "mA", "accuracy": "accuracy", "precision": "precision", "recall": "recall", "f1": "F1",
@@ -100,10 +97,51 @@ def canvas(
         columns: Of axes.
         layout: Goes to matplotlib's ``Figure.subplots``.
     """
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")  # laid out as printed
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02)  # type: ignore[union-attr, call-arg]
     axes = figure.subplots(rows, columns, squeeze=False, **layout)
     return figure, np.asarray(axes)
+
+
+LETTER = 0.058  # inches: of a letter of 7.5 points, on the safe side
+
+
+def wrapped(text: str, inches: float) -> str:
+    """Return text in lines of a width; a longer word stays whole."""
+    return textwrap.fill(text, max(int(inches / LETTER), 8), break_long_words=False)
+
+
+def legend_below(figure: Figure, entries: Sequence[Artist]) -> None:
+    """Put a legend below a picture, in as many columns as its names leave, and make room for it."""
+    width = figure.get_figwidth()
+    for entry in entries:
+        entry.set_label(wrapped(str(entry.get_label()), width - 0.6))
+    lines = [line for entry in entries for line in str(entry.get_label()).split("\n")]
+    columns = int(width / (0.5 + LETTER * max(map(len, lines))))
+    columns = min(max(columns, 1), len(entries))
+    tall = max(len(lines), len(entries)) / columns
+    figure.set_figheight(figure.get_figheight() + 0.15 * (int(tall) + 1))
+    figure.legend(handles=entries, loc="outside lower center", ncols=columns)
+
+
+def panels(
+    width: float, height: float, count: int, across: int, **layout: Any
+) -> tuple[Figure, list[Axes]]:
+    """Return a picture of some panels, side by side in the text and below each other in a column.
+
+    Args:
+        width: In inches.
+        height: Of one row of panels.
+        count: Of panels.
+        across: How many stand side by side where there is the width of the text; half in a column.
+        layout: Goes to matplotlib's ``Figure.subplots``.
+    """
+    columns = min(count, across if width > COLUMN else max(across // 2, 1))
+    rows = -(-count // columns)
+    figure, axes = canvas(width, height * rows, rows, columns, **layout)
+    for empty in axes.flat[count:]:
+        empty.set_axis_off()
+    return figure, list(axes.flat[:count])
 
 
 def write(figure: Figure, path: Path) -> list[Path]:
