@@ -142,6 +142,8 @@ class Dafl(PerAttributeModel):
         UserError: If there is not one group an attribute.
     """
 
+    whole_batch = True
+
     def __init__(
         self,
         *,

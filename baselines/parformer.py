@@ -116,6 +116,8 @@ class ParFormer(RecognitionModel):
 
     centers: Tensor
 
+    whole_batch = True
+
     def __init__(
         self,
         *,

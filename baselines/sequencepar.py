@@ -92,6 +92,8 @@ class SequencePar(PerAttributeModel):
 
     phrases: Tensor
 
+    whole_batch = True
+
     def __init__(
         self,
         *,

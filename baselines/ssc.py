@@ -129,6 +129,8 @@ class Ssc(RecognitionModel):
         UserError: If ``loss_weighting`` is neither.
     """
 
+    whole_batch = True
+
     def __init__(
         self,
         *,

@@ -79,6 +79,8 @@ class Train(Section):
     precision: Literal["auto", "fp32", "bf16"] = "auto"  # bf16 on a GPU that has it, else fp32
     channels_last: bool = False  # order of convolution weights in memory; slower on a CPU
     compile: bool = False  # torch.compile: wants a C++ compiler and a minute before the first step
+    accumulate: Annotated[Positive, Neutral(1)] = 1  # pieces of a batch, one in memory at a time
+    checkpointing: Annotated[bool, Neutral(False)] = False  # blocks are computed anew going back
     workers: Annotated[int, Field(ge=0)] = 0  # loader processes; pixels come from a memory map
 
     @model_validator(mode="after")

@@ -27,6 +27,7 @@ class RecognitionModel(BaseModel):
 
     feature_dim: int
     positive_ratio: Tensor
+    whole_batch = False  # whether the loss is no mean over images, so that a part is another loss
 
     def __init__(
         self,

@@ -22,6 +22,7 @@ from clear_bench.training.checks import (
     check_backbone,
     check_hub,
     check_networks,
+    check_pieces,
     check_start,
     check_text,
 )
@@ -85,6 +86,7 @@ def plan(
         if run.dataset is loaded:  # a start's data are others
             check_attributes(run)
         check_text(run)
+        check_pieces(run.config, run.task)
         if run.task == "recognition" and not run.finished:
             check_networks(run.config)
             check_hub(run.config)
