@@ -91,22 +91,26 @@ def split(
         yield share, dict(zip(names, each, strict=True)), number == min(pieces, rows)
 
 
-def checkpoint_blocks(model: nn.Module) -> None:
-    """Make every block of a transformer keep its input alone, and compute the rest anew going back.
-
-    Blocks are the children of what timm calls ``blocks``.  Random draws are repeated, so the
-    gradient is the same.
-
-    Raises:
-        UserError: If the network has no blocks, or such with batch norms, which would count each
-            batch twice.
-    """
-    blocks = [
+def blocks_of(model: nn.Module) -> list[nn.Module]:
+    """Return the transformer blocks of a network: the children of what timm calls ``blocks``."""
+    return [
         block
         for name, part in model.named_modules()
         if name.rpartition(".")[2] == "blocks"
         for block in part.children()
     ]
+
+
+def checkpoint_blocks(model: nn.Module) -> None:
+    """Make every block of a transformer keep its input alone, and compute the rest anew going back.
+
+    Random draws are repeated, so the gradient is the same.
+
+    Raises:
+        UserError: If the network has no blocks, or such with batch norms, which would count each
+            batch twice.
+    """
+    blocks = blocks_of(model)
     if not blocks or any(isinstance(part, _BatchNorm) for b in blocks for part in b.modules()):
         raise UserError(
             f"train.checkpointing: {type(model).__name__} has no transformer blocks; set it to "
