@@ -79,7 +79,8 @@ def memories() -> str:
         seen.add(row["profile"])
         for pieces in (1, 8):
             for anew in (False, True):
-                words = (["checkpointing"] if anew else []) + ([f"accumulate {pieces}"] if pieces > 1 else [])  # fmt: skip
+                words = ["checkpointing"] if anew else []
+                words += [f"accumulate {pieces}"] if pieces > 1 else []
                 size = memory_of(row, 64 // pieces, checkpointing=anew)
                 lines.append([row["profile"], row["precision"], ", ".join(words) or "nothing",
                               f"{size / 1e9:.3g} GB"])  # fmt: skip

@@ -39,8 +39,11 @@ def one(images: int, pieces: int, anew: bool) -> dict[str, float]:
     if anew:
         checkpoint_blocks(model)
     wrapper = build_optim_wrapper(model, optimizer(train))
-    batch = {"images": torch.zeros(images, 256, 128, 3, dtype=torch.uint8),
-             "labels": torch.ones(images, 8, dtype=torch.uint8), "rows": torch.arange(images)}  # fmt: skip
+    batch = {
+        "images": torch.zeros(images, 256, 128, 3, dtype=torch.uint8),
+        "labels": torch.ones(images, 8, dtype=torch.uint8),
+        "rows": torch.arange(images),
+    }
     step(model, {name: values[:1] for name, values in batch.items()}, wrapper, 1)
     forget_peak_memory()
     before, began = peak_memory(), time.process_time()

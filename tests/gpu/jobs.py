@@ -96,7 +96,8 @@ class Job:
         model = build(self.model).to(device()).train()
         parameters, half = list(model.parameters()), half_precision(precision)
         optimizer = torch.optim.Adam(parameters, lr=1e-5, fused=True)
-        pixels, labels = (np.load(self.folder / f"{n}.npy", mmap_mode="r") for n in ("images", "labels"))  # fmt: skip
+        files = (self.folder / "images.npy", self.folder / "labels.npy")
+        pixels, labels = (np.load(file, mmap_mode="r") for file in files)
         seconds = 0.0
         for _ in range(2):
             settle()

@@ -1,7 +1,7 @@
 """What CLEAR costs on this machine's GPU, in one JSON; at most eight minutes, no network.
 
-``python tests/gpu/measure.py FILE [--cpu]``: ``--cpu`` rehearses all of it at nano size, without
-a GPU even where there is one.  See `docs/performance.md`, which shows the JSON.
+``PYTHONPATH=.:tests/helpers python tests/gpu/measure.py FILE [--cpu]``: ``--cpu`` rehearses all of
+it at nano size, without a GPU even where there is one.  docs/performance.md shows the JSON.
 """
 
 import argparse
@@ -10,18 +10,11 @@ import os
 import platform
 import shutil
 import signal
-import sys
 import tempfile
 import time
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
-
-HERE = Path(__file__).parents[2]
-sys.path[:0] = [str(HERE), str(HERE / "tests/helpers"), str(HERE / "tests/gpu")]
-BUDGET = 450.0  # seconds; what is not begun by then says so
-if __name__ == "__main__" and "--cpu" in sys.argv:
-    os.environ["CUDA_VISIBLE_DEVICES"] = ""  # before PyTorch looks
 
 import numpy as np
 import torch
@@ -29,6 +22,8 @@ from jobs import MODES, Job, device, die_in, differing, forget, settle, speed, w
 
 from clear_bench.metrics.retrieval import metrics_of_scores, retrieval_metrics
 from clear_bench.utils import progress
+
+BUDGET = 450.0  # seconds; what is not begun by then says so
 
 
 class Clock:
@@ -174,7 +169,9 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--cpu", action="store_true", help="rehearse at nano size, without a GPU")
     asked = parser.parse_args()
-    if not asked.cpu and not torch.cuda.is_available():
+    if asked.cpu:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # PyTorch has not looked yet
+    elif not torch.cuda.is_available():
         raise SystemExit("no CUDA here: --cpu rehearses without it")
     with tempfile.TemporaryDirectory() as folder:
         found = measure(Path(folder), nano=asked.cpu)
