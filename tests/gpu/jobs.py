@@ -54,7 +54,7 @@ class Job:
             "images": random.integers(0, 256, (images, height, width, 3), dtype=np.uint8),
             "labels": (random.random((images, ATTRIBUTES)) < 0.4).astype(np.uint8),
             "train": np.arange(images),
-            "val": np.arange(min(16, images)),
+            "val": np.arange(min(4, images)),
         }
         for name, array in arrays.items():
             np.save(folder / f"{name}.npy", array)

@@ -53,8 +53,8 @@ def machine() -> dict[str, Any]:
 
 def speeds(folder: Path, profile: str, nano: bool, clock: Clock) -> list[dict[str, Any]]:
     """Return what each mode makes of a profile's network, then the largest batch that fits."""
-    batch = 4 if nano else 64
-    job = Job(folder, profile, 3 * batch if nano else 8 * batch)
+    batch = 2 if nano else 64
+    job = Job(folder, profile, batch if nano else 8 * batch)
     rows = []
     for mode in MODES:
         if nano and "compile" in mode:  # minutes, and a C++ compiler
@@ -87,7 +87,7 @@ def largest(folder: Path, profile: str, nano: bool, clock: Clock) -> dict[str, A
 
 def repeated(folder: Path, profile: str, nano: bool) -> dict[str, Any]:
     """Return whether a run equals itself: run twice, and killed in its second epoch and resumed."""
-    batch = 4 if nano else 32
+    batch = 2 if nano else 32
     job = Job(folder, profile, 3 * batch)
     found: dict[str, Any] = {}
     for precision in ("fp32", "bf16"):
