@@ -4,6 +4,8 @@
 #              git ignores, so that no tracked file changes but tables of that profile
 # make paper   the report's tables and figures as one PDF in reports/paper, see docs/reports.md
 # make test    the default tests                                        [SLOW=1 for the slow ones]
+# make test-lowest   the tests of network, training and results in the oldest versions that are allowed
+# make gpu     measure this machine's GPU into docs/performance/gpu.json (eight minutes, no network)
 # make golden  write the golden numbers anew where a numbers version was raised, see CONTRIBUTING.md
 # make bench   measure speed against peers and write docs/performance.md (ten minutes, quiet machine)
 # make bench-pipeline   time `make repro` in a fresh clone, .bench/clone (fifteen minutes more)
@@ -18,7 +20,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: setup repro pipeline paper test golden bench bench-pipeline mutants check audit
+.PHONY: setup repro pipeline paper test test-lowest gpu golden bench bench-pipeline mutants check audit
 
 setup: .venv/.installed
 
@@ -64,6 +66,27 @@ paper:
 # whatever the environment says: tests start many processes.  The slow ones run one after the other.
 test: setup
 	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 pytest --dist worksteal -n $(if $(SLOW),0 -m slow,3)
+
+# A second environment: requirements.lock, but what requirements-lowest.txt has in other versions.
+# CUDA's libraries come with PyTorch, whose oldest build for a CPU is on no package index.
+LOWEST := .venv-lowest
+$(LOWEST)/.installed: requirements.lock requirements-lowest.txt
+	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
+	names=$$(sed -n 's/^\([A-Za-z0-9_.-]*\)==.*/\1/p' requirements-lowest.txt | paste -sd'|'); \
+	  grep -v -i -E "^(nvidia-|cuda-|($$names)==)" requirements.lock >$(LOWEST)/rest.txt
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-lowest.txt
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $(LOWEST)/rest.txt
+	touch $@
+
+# What these packages can change; the rest of the tests knows none of them, or starts processes.
+test-lowest: $(LOWEST)/.installed
+	PYTHONPATH=$(CURDIR) PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -n 2 \
+	  tests/engine tests/models tests/metrics tests/results tests/baselines tests/gpu
+
+# With the Python that has the machine's PyTorch: make gpu GPU_PYTHON=python3
+GPU_PYTHON ?= $(BIN)/python
+gpu:
+	PYTHONPATH=$(CURDIR) $(GPU_PYTHON) -m pytest -q -rs -n 0 -m gpu tests/gpu
 
 golden: setup
 	PYTHONPATH=tests/helpers:tests/golden OMP_NUM_THREADS=1 $(BIN)/python tests/golden/renew.py

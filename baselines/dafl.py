@@ -145,6 +145,7 @@ class Dafl(PerAttributeModel):
     """
 
     masks_unknown = True
+    whole_batch = True
 
     def __init__(
         self,

@@ -121,6 +121,8 @@ class ParFormer(RecognitionModel):
     masks_unknown = True
     centers: Tensor
 
+    whole_batch = True
+
     def __init__(
         self,
         *,

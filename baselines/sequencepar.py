@@ -97,6 +97,8 @@ class SequencePar(PerAttributeModel):
     masks_unknown = False
     phrases: Tensor
 
+    whole_batch = True
+
     def __init__(
         self,
         *,

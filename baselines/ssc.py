@@ -132,6 +132,7 @@ class Ssc(RecognitionModel):
     """
 
     masks_unknown = True
+    whole_batch = True
 
     def __init__(
         self,

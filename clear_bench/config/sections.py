@@ -79,9 +79,10 @@ class Train(Section):
     precision: Literal["auto", "fp32", "bf16"] = "auto"  # bf16 on a GPU that has it, else fp32
     channels_last: bool = False  # order of convolution weights in memory; slower on a CPU
     compile: bool = False  # torch.compile: wants a C++ compiler and a minute before the first step
-    workers: Annotated[int, Field(ge=0, le=1024)] = (
-        0  # loader processes; pixels come from a memory map
-    )
+    accumulate: Annotated[Positive, Neutral(1)] = 1  # pieces of a batch, one in memory at a time
+    checkpointing: Annotated[bool, Neutral(False)] = False  # blocks are computed anew going back
+    # loader processes; pixels come from a memory map
+    workers: Annotated[int, Field(ge=0, le=1024)] = 0
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Train":

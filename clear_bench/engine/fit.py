@@ -17,6 +17,7 @@ from clear_bench.engine.batches import loader
 from clear_bench.engine.building import building
 from clear_bench.engine.distributed import main_process, share_of_batch, wait_for_all
 from clear_bench.engine.hooks import ListenerHook, SelectionHook, Told
+from clear_bench.engine.memory import checkpoint_blocks
 from clear_bench.engine.optimizer import optimizer
 from clear_bench.engine.resuming import mend
 from clear_bench.engine.schedules import schedule
@@ -104,7 +105,7 @@ def fit(
         "model": model,
         **_loaders(run, feed),
         **(feed.validation or {"val_cfg": {"type": "NothingHeldOut"}, "val_evaluator": []}),
-        "train_cfg": {"by_epoch": True, "max_epochs": train["epochs"], "val_interval": 1},
+        "train_cfg": _loop(train),
         "optim_wrapper": optimizer(train, start.rates if start else None),
         "param_scheduler": schedule(train, run.metric, held_out=feed.validation is not None),
         "custom_hooks": _hooks(run, feed),
@@ -159,6 +160,14 @@ def _loaders(run: Run, feed: Feed) -> dict[str, Any]:
     }
 
 
+def _loop(train: dict[str, Any]) -> dict[str, Any]:
+    """Return the loop over epochs; a batch in one piece needs none but mmengine's."""
+    common = {"max_epochs": train["epochs"], "val_interval": 1}
+    if train["accumulate"] == 1:
+        return {"by_epoch": True, **common}
+    return {"type": "InPieces", "pieces": train["accumulate"], **common}
+
+
 def _hooks(run: Run, feed: Feed) -> list[dict[str, Any]]:
     """Return what happens around each step and epoch."""
     share = run.section["train"]["ema"]
@@ -177,12 +186,14 @@ def _hooks(run: Run, feed: Feed) -> list[dict[str, Any]]:
 
 
 def _speed_up(model: Any, train: dict[str, Any]) -> None:
-    """Set what changes how fast a step is and at most the last digits of its numbers."""
+    """Set what changes what a step takes and at most the last digits of its numbers."""
     # Deterministic algorithms also fill memory that nobody reads: 3 to 7 % of a step.
     deterministic: Any = torch.utils.deterministic
     deterministic.fill_uninitialized_memory = False
     inner = model.module if is_model_wrapper(model) else model
     if train["channels_last"]:
         inner.to(memory_format=torch.channels_last)
+    if train["checkpointing"]:
+        checkpoint_blocks(inner)
     if train["compile"]:
         inner.loss = torch.compile(inner.loss)

@@ -32,6 +32,7 @@ class RecognitionModel(BaseModel):
     feature_dim: int
     masks_unknown = True
     positive_ratio: Tensor
+    whole_batch = False  # whether the loss is no mean over images, so that a part is another loss
 
     def __init_subclass__(cls, **rest: Any) -> None:
         super().__init_subclass__(**rest)

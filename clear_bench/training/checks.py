@@ -160,6 +160,21 @@ def check_backbone(config: Config, parent: Config) -> None:
         raise UserError(f"{where}: {parent['method']} does not say which its last block is")
 
 
+def check_pieces(config: Config, task: str) -> None:
+    """Raise a `UserError` if a run takes its batches in pieces, and its loss wants whole ones."""
+    pieces = config[task]["train"]["accumulate"]
+    if pieces == 1:
+        return
+    from mmengine.registry import MODELS
+
+    if task == "retrieval" or _class(MODELS, config, task).whole_batch:
+        raise UserError(
+            f"{task}.train.accumulate={pieces}: the loss of {config['method']} is no mean over "
+            "images, so that pieces of a batch would learn something else; set it to 1, and "
+            f"{task}.train.checkpointing=true for less memory"
+        )
+
+
 def _class(registry: Any, config: Config, task: str) -> Any:
     """Return the class of a run's model."""
     method: Method = plugins.load("method", config["method"]).METHOD  # registers it

@@ -22,6 +22,7 @@ from clear_bench.training.checks import (
     check_backbone,
     check_hub,
     check_networks,
+    check_pieces,
     check_start,
     check_text,
     check_unknown,
@@ -87,6 +88,7 @@ def plan(
             check_attributes(run)
         check_text(run)
         check_unknown(run)
+        check_pieces(run.config, run.task)
         if run.task == "recognition" and not run.finished:
             check_networks(run.config)
             check_hub(run.config)

@@ -1,7 +1,8 @@
 """The tables and plots of docs/performance.md, from what `make bench` measured.
 
 ``python tests/benchmarks/tables.py [JSON of pytest-benchmark]``: keeps the plain results as
-``docs/performance/measured.json``, and writes every block between markers anew, and the plots.
+``docs/performance/measured.json``, and writes every block between markers anew, and the plots;
+what is about GPUs comes from `cards`.
 """
 
 import json
@@ -10,6 +11,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
+
+from cards import BLOCKS
 
 DOCS = Path(__file__).parents[2] / "docs"
 MEASURED = DOCS / "performance/measured.json"
@@ -121,9 +124,9 @@ def growing(works: dict[str, Any]) -> str:
 
 
 def calculated() -> str:
-    """Return what the paper profile would take; none of it was measured."""
+    """Return what profiles would take; none of it was measured."""
     rows = [
-        [r["data set"], f"{r['training images']:,}", str(r["attributes"]),
+        [r["profile"], r["data set"], f"{r['training images']:,}", str(r["attributes"]),
          f"{r['parameters'] / 1e6:.0f} M", f"{r['flops an image'] / 1e9:.1f} G",
          f"{r['flops of training'] / 1e15:.1f} P", size_of(r["training state bytes"]),
          size_of(r["activation bytes"]), size_of(r["pixel cache bytes"]),
@@ -131,7 +134,7 @@ def calculated() -> str:
         for r in json.loads(CALCULATED.read_text(encoding="utf-8"))
     ]  # fmt: skip
     return markdown(
-        ["data set", "training images", "attributes", "parameters", "FLOPs an image",
+        ["profile", "data set", "training images", "attributes", "parameters", "FLOPs an image",
          "FLOPs of training", "weights, gradients, moments", "activations of a batch",
          "pixels on disk", "features on disk"], rows)  # fmt: skip
 
@@ -168,6 +171,7 @@ def write(results: dict[str, Any]) -> None:
         "profile": profiles(works),
         "growth": growing(works),
         "calculated": calculated(),
+        **{name: block() for name, block in BLOCKS.items()},
     }
     text = PAGE.read_text(encoding="utf-8")
     for name, block in blocks.items():

@@ -26,6 +26,7 @@ def fit_arrays(
         section={"train": train},
         metric="mA",
         rules=Protocol(),
+        measured=("val", "test"),
     )
     rule = {
         "type": "RecognitionMetric",
