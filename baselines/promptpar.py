@@ -30,10 +30,8 @@ Defects of the released code, not copied:
 - its three text prompts stand behind the token that the text is read from, under a causal mask,
   and change nothing (checked): here there are none, and the text tower runs once.
 
-Departures: the norms' shifts start at the training prior (see `prior_logit`), for AdamW's sake;
-fusion reads centred text vectors (see `read_phrases`).  In ``paper`` the prompts warm up in 5
-epochs as the rest does, where the code gives them 10.
-
+Departures: norms' shifts start at the training prior (see `prior_logit`); fusion reads centred text
+vectors (see `read_phrases`).  In ``paper`` prompts warm up in 5 epochs, in the code in 10.
 Cost: 1.1 M parameters and 113 MFLOPs an image of 128x64 (35 attributes) in ``default``.
 """
 

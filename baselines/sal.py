@@ -22,10 +22,9 @@ Stages: image branch alone; both branches; everything.
 How it is optimised: the code takes one optimiser a part and steps them in turn.  Here one backward
 pass gives each parameter the gradient of its own part's objective alone (detached inputs, and
 `fixed` networks for what judges a generator), and Adam, whose state is a parameter's own, steps
-them all at once.  So a run resumes exactly.
-Rates of the code: 3e-5; in the second stage 1e-3 for the image branch and classifiers, 1e-2 for the
-attribute branch and (again) classifiers; in the third 1e-4 (its other script: 5e-5, and 5e-4 for
-GX, GA and D); each halved at steps; Adam with decay 5e-4.
+them all at once.  So a run resumes exactly.  Rates of the code: 3e-5; then 1e-3 for image branch
+and classifiers, 1e-2 for attribute branch and (again) classifiers; in the third stage 1e-4 (its
+other script: 5e-5, and 5e-4 for GX, GA and D); each halved at steps; Adam with decay 5e-4.
 
 Departures: frozen cached features of a shared parent (``retrieval.parent``) instead of a trained
 ResNet-50; the common epochs, shared as the code's 100, 100 and 60 (PETA: 200, 200, 60); one rate
