@@ -40,7 +40,7 @@ from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 from clear_bench.config.method import Method
-from clear_bench.config.options import SHARE, WEIGHT, WIDTH, Declared, Filled, Switch, below
+from clear_bench.config.options import COUNT, SHARE, WEIGHT, WIDTH, Declared, Several, Switch, below
 from clear_bench.models.base import PerAttributeModel
 from clear_bench.models.losses import told_apart, weighted_bce
 from clear_bench.models.options import AT_LEAST_ONE, RESNET
@@ -229,7 +229,7 @@ METHOD = Method(
                 "layers": AT_LEAST_ONE,
                 "merge": WEIGHT,
                 "fresh": SHARE,
-                "groups": Filled(),
+                "groups": Several(COUNT),
             }
         )
     },

@@ -259,6 +259,7 @@ METHOD = Method(
     },
     numbers={"recognition": 2},
     profiles={
+        "base": {"recognition": {"model": {"dim": 512}}},
         "paper": {
             "data": {"image_size": [256, 192]},
             "recognition": {
@@ -277,6 +278,6 @@ METHOD = Method(
                     "precision": "fp32",
                 },
             },
-        }
+        },
     },
 )

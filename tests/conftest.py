@@ -87,3 +87,9 @@ def state(root):
     """Return size and time of every file below a folder."""
     files = (f for f in root.rglob("*") if f.is_file())
     return {f: (f.stat().st_size, f.stat().st_mtime_ns) for f in files}
+
+
+@pytest.fixture(autouse=True)
+def spoken(monkeypatch):
+    """What one test made quiet is not for the next."""
+    monkeypatch.setattr("clear_bench.utils.progress._quiet", False)

@@ -91,7 +91,19 @@ def size_of(path: Path) -> tuple[int, int]:
 
 def _recognised(path: Path) -> "PictureOfPillow":
     """Return a picture of a known format, not decoded yet."""
-    content = read_bytes(path, ADVICE, largest=LARGEST)
+    return recognised(read_bytes(path, ADVICE, largest=LARGEST), path)
+
+
+def recognised(content: bytes, path: Path) -> "PictureOfPillow":
+    """Return the picture that bytes are, of a known format and not decoded yet.
+
+    Args:
+        content: The bytes.
+        path: Where they are from, for the message.
+
+    Raises:
+        UserError: If they are no such picture.
+    """
     try:
         return _pillow().open(BytesIO(content), formats=FORMATS)
     except (*BROKEN, _pillow().DecompressionBombError) as error:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from clear_bench.prediction.predictor import place_of, rows_of
 from clear_bench.prediction.sources import Crop
+from clear_bench.utils.csv_text import csv_text
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.files import written_whole
 
@@ -69,6 +70,11 @@ class Writer(ABC):
                     yield row
 
 
+def _harmless(value: Any) -> Any:
+    """Return a value as a cell that no spreadsheet takes for a formula."""
+    return csv_text(value) if isinstance(value, str) else value
+
+
 class Csv(Writer):
     """One row an attribute of a crop."""
 
@@ -80,7 +86,8 @@ class Csv(Writer):
 
     def add(self, crops: Sequence[Crop], probabilities: Floats) -> None:
         """Write rows."""
-        self.table.writerows(self.rows(crops, probabilities))
+        for row in self.rows(crops, probabilities):
+            self.table.writerow({k: _harmless(v) for k, v in row.items()})
 
 
 class Wide(Writer):
@@ -93,13 +100,13 @@ class Wide(Writer):
 
     def head(self) -> None:
         """Write the names of the columns."""
-        self.table.writerow([*self.wanted.places, *self.wanted.names])
+        self.table.writerow([*self.wanted.places, *map(_harmless, self.wanted.names)])
 
     def add(self, crops: Sequence[Crop], probabilities: Floats) -> None:
         """Write rows."""
         for crop, each in zip(crops, probabilities, strict=True):
             place = place_of(crop)
-            known = [place.get(name, "") for name in self.wanted.places]
+            known = [_harmless(place.get(name, "")) for name in self.wanted.places]
             self.table.writerow([*known, *(f"{value:.4f}" for value in each)])
 
 

@@ -75,10 +75,13 @@ def report(
 ) -> None:
     """Write every table of every data set; or answer one question about them."""
     from clear_bench.config.choice import parse_choice
+    from clear_bench.report.figures.widths import WIDTHS
     from clear_bench.utils.errors import unknown
 
     if form not in FORMS:
         raise unknown("format", form, FORMS)
+    if width and width not in WIDTHS:
+        raise unknown("width", width, WIDTHS)
     choice = parse_choice(where or [], "--where")
     _require_specs(table, explain, figure)
     _require_runs(runs_root)
@@ -110,11 +113,8 @@ def report(
         asked = {"datasets": order, "style": style, "floors": floors}
         print("\n".join(FORMATS[form](t) for t in chosen(results, table, **asked)), end="")
     else:
-        from clear_bench.report.figures.style import WIDTHS
         from clear_bench.report.write import write_all
 
-        if width and width not in WIDTHS:
-            raise unknown("width", width, WIDTHS)
         write_all(results, out, figure, publish, exports, width)
 
 

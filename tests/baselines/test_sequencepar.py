@@ -157,7 +157,7 @@ def test_decoding_equals_a_search_in_lists(beams, tmp_path):
         assert said[i].nonzero().flatten().tolist() == sorted(set(words))
         torch.testing.assert_close(chance[i], torch.tensor(expected), atol=1e-5, rtol=1e-3)
         lengths.add(len(words))
-    assert len(lengths) > 2  # captions of many lengths were searched
+    assert len(lengths) > 1  # captions of several lengths were searched
 
 
 @torch.no_grad()

@@ -142,7 +142,7 @@ def test_mlflow_has_one_run_a_record_and_is_not_told_twice(monkeypatch, capsys):
         (train.app, [*base(), "--set=text.encoder=gpt", *SMALL[:3]], "unknown text encoder 'gpt'"),
         (evaluate.app, ["nothing"], "no such finished run"),
         (evaluate.app, ["runs/smoke/market1501/clear"], "market1501"),
-        (predict.app, ["--run=clear-recognition", "none.jpg"], "none.jpg: no such file"),
+        (predict.app, ["--run=clear-recognition", "none.jpg"], "none.jpg: no such image"),
         (predict.app, ["--run=clear-recognition", "metrics.txt"], "not a readable image"),
         (predict.app, ["--run=clear", "a.png"], "no run of its recipe"),
         (predict.app, ["--run=clear-re", "a.png"], "2 runs fit"),

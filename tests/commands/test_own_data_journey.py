@@ -54,6 +54,6 @@ def test_from_a_folder_of_pictures_to_a_table(shop, monkeypatch, capsys):
         assert len(list(csv.DictReader(stream))) == 200
     table = said(report.app, "--profile=smoke", "--table=retrieval_main")
     assert "csv:shop, test split" in table
-    assert "| clear (" in table
+    assert "| CLEAR (" in table
     assert r"csv:shop\|seed0\|attrs8:all\|" in table
     assert r"\|split:by-person\|data:" in table

@@ -37,7 +37,7 @@ def test_short_names_are_taken_and_all_that_may_be_are_there():
     ("key", "words"),
     [
         ("data.train_on", "train | train+val"),
-        ("data.image_size", "2 of whole number >= 16"),
+        ("data.image_size", "2 of whole number >= 16 <= 4096"),
         ("recognition.train.lr", "number, > 0"),
         ("recognition.train.ema", "number, >= 0, < 0.5"),
         ("recognition.train.rates", "mapping to number > 0"),
@@ -75,6 +75,6 @@ def test_every_key_says_how_it_is_set():
         (line,) = [x for x in lines if x.startswith(f"{name}: ")]
         assert line.endswith(f"# --{name}")
     (line,) = [x for x in lines if x.strip().startswith("image_size: [64, 32]")]
-    assert line.endswith("2 of whole number >= 16; height, width in pixels")
+    assert line.endswith("2 of whole number >= 16 <= 4096; height, width in pixels")
     (line,) = [x for x in lines if x.strip().startswith("encoder: ")]
     assert line.endswith("text; --set text.encoder=")

@@ -15,7 +15,11 @@ from clear_bench.data.reading.release_files import is_junk, look_through, pick
 from clear_bench.data.sets import peta, peta_folders
 from clear_bench.utils.errors import UserError
 
-OFFICIAL = [n for n in sorted(available("data set")) if find_source(n).generate is None]
+OFFICIAL = [
+    n
+    for n in sorted(available("data set"))
+    if find_source(n).generate is None and not find_source(n).own
+]
 REAL = Path(__file__).parents[3] / "shared/data/PETA"
 
 

@@ -13,7 +13,11 @@ from clear_bench.data.verify import verify
 from clear_bench.training.plan import plan
 from clear_bench.utils.errors import UserError
 
-OFFICIAL = [n for n in sorted(available("data set")) if find_source(n).generate is None]
+OFFICIAL = [
+    n
+    for n in sorted(available("data set"))
+    if find_source(n).generate is None and not find_source(n).own
+]
 
 
 @pytest.mark.parametrize("name", OFFICIAL)

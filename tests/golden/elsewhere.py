@@ -61,9 +61,9 @@ def ask(folder, market, methods, names, answer):
     answer.write_text(json.dumps([runs, advices]))
 
 
-def default_of_accumulate(folder, answer):
+def default_of_repeats(folder, answer):
     """Write the new option's value in a composed configuration of a copy."""
     use(folder)
     from clear_bench.config.compose import compose
 
-    answer.write_text(json.dumps(compose("clear", "peta")["recognition"]["train"]["accumulate"]))
+    answer.write_text(json.dumps(compose("clear", "peta")["recognition"]["train"]["repeats"]))

@@ -90,7 +90,7 @@ def test_moving_and_splitting_modules_changes_no_run(copy, before):
 
 def test_an_option_with_a_neutral_value_changes_no_run(copy, before):
     sections = copy / "clear_bench/config/sections.py"
-    option = r"\1    accumulate: Annotated[Positive, Neutral(1)] = 1\n"
+    option = r"\1    repeats: Annotated[Positive, Neutral(1)] = 1\n"
     edit(sections, r"(    clip_norm: .*\n)", option)
     method = copy / "baselines/dafl.py"
     edit(method, r'"merge": 1.0,', '"merge": 1.0, "sharpen": 0.0,')
@@ -99,9 +99,9 @@ def test_an_option_with_a_neutral_value_changes_no_run(copy, before):
     )
     edit(method, r'"merge": WEIGHT,', '"merge": WEIGHT, "sharpen": WEIGHT,')
     assert runs(copy) == before
-    assert said(copy, elsewhere.default_of_accumulate) == 1  # the option is there
+    assert said(copy, elsewhere.default_of_repeats) == 1  # the option is there
     edit(method, r'"sharpen": 0.0,', '"sharpen": 0.5,')
-    edit(sections, r"(    accumulate: .*)Neutral\(1\)", r"\1Neutral(2)")
+    edit(sections, r"(    repeats: .*)Neutral\(1\)", r"\1Neutral(2)")
     assert changed(before, runs(copy)) == set(before)  # the option is there, at no neutral value
 
 

@@ -111,7 +111,7 @@ def formats(folder):
         with zipfile.ZipFile(stored, "w") as out:
             for name in packed.namelist():
                 out.writestr(name, packed.read(name))
-    drawn = [{"figure": "a", "title": "A", "stem": "a-b", "caption": "It.", "files": ["a-b.png"],
+    drawn = [{"figure": "a", "title": "A", "stem": "a-b", "caption": "It.", "files": ["a-b.svg"],
               "width": 3.5, "height": 2, "note": "", "persons": False, "runs": ["r"]}]  # fmt: skip
     split = json.dumps({"train": [0, 1], "val": [2], "test": [3]}).encode()
     stems = [f"{k}" for k in range(4)]

@@ -5,10 +5,12 @@ import importlib.util
 import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fake_runs import fake_run
 
-from clear_bench import predict
+from clear_bench.prediction.output import WRITERS, Wanted
+from clear_bench.prediction.sources import Crop
 from clear_bench.report.figure_list import figures_of
 from clear_bench.runs.record import Record
 from clear_bench.search.output import Hit, write_ranking
@@ -28,15 +30,16 @@ def test_a_record_of_a_path_that_is_no_text_is_read_again(tmp_path):
     assert again.config["note"][1]["place"].isprintable()
 
 
-def test_predictions_hold_no_formula(monkeypatch, capsys):
-    rows = [{"image": "=cmd|' /C calc'!A0.png", "attribute": "@hat", "probability": 0.5,
-             "present": True}]  # fmt: skip
-    monkeypatch.setattr(predict, "predictions", lambda *_: rows)
-    predict.predict([Path("a.png")], "run", "csv", False, Path("runs"))
-    (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+@pytest.mark.parametrize("form", ["csv", "wide"])
+def test_predictions_hold_no_formula(form):
+    stream = io.StringIO()
+    wanted = Wanted(names=["@hat"], threshold=np.array([0.5]), absent=True, places=("image",))
+    writer = WRITERS[form](stream, wanted)
+    writer.add([Crop("=cmd|' /C calc'!A0.png", None)], np.array([[0.5]]))
+    (row,) = csv.DictReader(io.StringIO(stream.getvalue()))
     assert row["image"].startswith("'=cmd")
-    assert row["attribute"] == "'@hat"
-    assert row["probability"] == "0.5"
+    assert row.get("attribute", "'@hat") == "'@hat"
+    assert "'@hat" in stream.getvalue()
 
 
 def test_a_ranking_holds_no_formula(tmp_path):
@@ -51,14 +54,14 @@ def test_a_ranking_holds_no_formula(tmp_path):
 @pytest.mark.parametrize(
     "row",
     [
-        '{"files": ["../../x.png"]}', '{"files": ["x.pdf"]}', '{"width": NaN}', '{"stem": "../x"}',
+        '{"files": ["../../x.svg"]}', '{"files": ["x.pdf"]}', '{"width": NaN}', '{"stem": "../x"}',
         '{"title": 1}', '{"note": "\\u001b[31m"}', '{"more": 1}', "null", '{"caption": "\\ud800"}',
     ],
 )  # fmt: skip
 def test_a_list_of_figures_names_files_beside_it(tmp_path, row):
-    whole = '{"figure": "a", "title": "A", "stem": "a", "files": ["a.png"]'
+    whole = '{"figure": "a", "title": "A", "stem": "a", "files": ["a.svg"]'
     (tmp_path / "figures.json").write_text(f"[{whole}}}]")
-    assert figures_of(tmp_path)[0].png == "a.png"
+    assert figures_of(tmp_path)[0].svg == "a.svg"
     bad = row if row == "null" else f"{whole}, {row[1:]}"
     (tmp_path / "figures.json").write_text(f"[{bad}]")
     with pytest.raises(UserError, match=r"figures\.json: not a list of figures"):

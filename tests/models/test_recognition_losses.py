@@ -14,7 +14,6 @@ from clear_bench.models.options import LOSS_WEIGHTING
 from clear_bench.utils.errors import UserError
 
 OWN = {"recognition.model.loss_weighting": "focal"}
-OTHERS = ("alm", "ssc")  # they have a switch of that name, with readings of their own
 CLEARS = [k for k in RECOGNITION if RECIPES[k]["model"]["type"] == "Clear"]
 
 
@@ -148,7 +147,7 @@ def test_clear_learns_by_the_loss_that_was_chosen(kind, tmp_path):
 
 @pytest.mark.parametrize("key", sorted(available("method")))
 def test_only_methods_of_clears_class_take_the_switch(key):
-    if key in CLEARS or key in OTHERS:
+    if key in CLEARS:
         assert compose(key, "synthped", overrides=OWN)["recognition"]["model"]["loss_weighting"]
     else:
         with pytest.raises(UserError, match="loss_weighting"):

@@ -28,7 +28,8 @@ from clear_bench.report.figures.labels import place, shared_area
 from clear_bench.report.figures.looks import HUES, OURS, family_of, legend_of, look_of
 from clear_bench.report.figures.material import Material
 from clear_bench.report.figures.schematic import sizes
-from clear_bench.report.figures.style import DPI, WIDTHS, _print_pdf, settle, style
+from clear_bench.report.figures.style import DPI, _print_pdf, settle, style
+from clear_bench.report.figures.widths import WIDTHS
 from clear_bench.results.load import Results
 from clear_bench.utils.errors import UserError
 

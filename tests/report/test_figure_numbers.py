@@ -126,7 +126,7 @@ def test_shared_area():
 
 
 def test_names_do_not_cover_each_other_nor_points():
-    figure = Figure(figsize=(3.3, 2.5))
+    figure = Figure(figsize=(6.7, 5))
     axis = figure.subplots()
     points = {f"method {k}": (float(k % 3), 0.02 * k) for k in range(9)}
     axis.plot(*zip(*points.values(), strict=True), "o")

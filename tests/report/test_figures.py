@@ -20,7 +20,8 @@ from clear_bench.report import draw as figures
 from clear_bench.report.draw import INDEX, draw, draw_all
 from clear_bench.report.figures.images import FLAG
 from clear_bench.report.figures.material import LONG, Material
-from clear_bench.report.figures.style import COLUMN, WIDE, write
+from clear_bench.report.figures.style import write
+from clear_bench.report.figures.widths import COLUMN, WIDE
 from clear_bench.results.load import Results
 from clear_bench.utils.errors import UserError
 
@@ -203,7 +204,7 @@ def test_a_picture_that_is_no_longer_drawn_goes(tmp_path):
     names = ("comparison",)
     rows = draw_all(Material(Results.load(tmp_path / "runs")), out, names)
     files = set(rows[0].files)
-    assert len(files) == 2
+    assert len(files) == 3
     folder = tmp_path / "runs/default/synthped/vtb" / records[1].run_id
     (folder / "record.json").unlink()
     draw_all(Material(Results.load(tmp_path / "runs")), out, names)

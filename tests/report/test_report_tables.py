@@ -192,7 +192,7 @@ def test_a_table_of_attributes_counts_what_is_unknown(tmp_path):
     folder.write_text(json.dumps(record))
     (after,) = build(Results.load(tmp_path), "attributes")
     gone, cells = sum(range(len(table["name"]))), images * len(table["name"])
-    assert f"{gone} of {cells} labels are unknown and left out." in after.caption
+    assert f"{gone} of {cells} labels are unknown and left out." in after.words
     assert "unknown" not in before.caption
     for row in after.rows:
         place = table["name"].index(row.label)

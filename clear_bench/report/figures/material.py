@@ -14,7 +14,7 @@ from clear_bench.config.dataset_name import in_files
 from clear_bench.config.plugins import title_of
 from clear_bench.config.protocol import is_oracle
 from clear_bench.report.figures.looks import OWN, Look, family_of, legend_of, look_of
-from clear_bench.report.figures.style import WIDTHS
+from clear_bench.report.figures.widths import WIDTHS
 from clear_bench.results.groups import MARK_OF_ORACLE, Group, Loaded
 from clear_bench.results.load import Results
 from clear_bench.utils.errors import unknown

@@ -8,16 +8,15 @@ from matplotlib.axes import Axes
 from clear_bench.report.figures.material import Leaderboard, Material
 from clear_bench.report.figures.picture import NotDrawn, Picture
 from clear_bench.report.figures.style import (
-    COLUMN,
     LETTER,
     NAMES,
-    WIDE,
     canvas,
     interval,
     legend_below,
     only_grid,
     wrapped,
 )
+from clear_bench.report.figures.widths import COLUMN, WIDE
 from clear_bench.results.groups import Loaded
 from clear_bench.results.statistics import estimate
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from clear_bench.report.figures.looks import OURS
 from clear_bench.report.figures.material import Leaderboard
-from clear_bench.report.figures.style import COLUMN, canvas, wrapped
+from clear_bench.report.figures.style import canvas, wrapped
+from clear_bench.report.figures.widths import COLUMN
 
 Curve = tuple[NDArray[np.float64], ...]
 """x, and mean, least and greatest value over seeds, each ``(points,)``."""

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from clear_bench.report.figures.material import Leaderboard, Material
 from clear_bench.report.figures.methods import NOTHING
 from clear_bench.report.figures.picture import NotDrawn, Picture
-from clear_bench.report.figures.style import COLUMN, LETTER, WIDE, canvas, wrapped
+from clear_bench.report.figures.style import LETTER, canvas, wrapped
+from clear_bench.report.figures.widths import COLUMN, WIDE
 from clear_bench.results.statistics import LEVEL, holm, paired_tests
 from clear_bench.results.unit_scores import UNIT_METRIC, unit_scores
 from clear_bench.utils.errors import UserError

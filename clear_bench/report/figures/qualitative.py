@@ -17,7 +17,8 @@ from clear_bench.report.figures.images import check_terms, dataset_of, read_rows
 from clear_bench.report.figures.material import Leaderboard, Material
 from clear_bench.report.figures.picture import NotDrawn, Picture
 from clear_bench.report.figures.rankings import EMBEDDED, answers, embedded, order
-from clear_bench.report.figures.style import COLUMN, GREEN, RED, WIDE
+from clear_bench.report.figures.style import GREEN, RED
+from clear_bench.report.figures.widths import COLUMN, WIDE
 from clear_bench.results.groups import Loaded
 from clear_bench.results.predictions import Arrays, arrays_of, hidden_of
 from clear_bench.text.descriptions import describe

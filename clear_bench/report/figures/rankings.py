@@ -14,7 +14,8 @@ from clear_bench.report.figures.looks import MARKERS
 from clear_bench.report.figures.material import Leaderboard, Material
 from clear_bench.report.figures.multiples import small_multiples
 from clear_bench.report.figures.picture import NotDrawn, Picture
-from clear_bench.report.figures.style import COLUMN, PALETTE, WIDE, canvas
+from clear_bench.report.figures.style import PALETTE, canvas
+from clear_bench.report.figures.widths import COLUMN, WIDE
 from clear_bench.results.groups import Loaded
 from clear_bench.results.predictions import Arrays, arrays_of, hidden_of
 from clear_bench.runs.files import PREDICTIONS

@@ -12,7 +12,7 @@ from clear_bench.report.figures.looks import look_of
 from clear_bench.report.figures.material import Material
 from clear_bench.report.figures.picture import NotDrawn, Picture
 from clear_bench.report.figures.qualitative import sheet
-from clear_bench.report.figures.style import COLUMN, WIDE
+from clear_bench.report.figures.widths import COLUMN, WIDE
 from clear_bench.utils.errors import UserError
 
 HALF, HIGH, LEGEND = 3.15, 3.05, 0.26  # inches: of each half of the picture, and of the legend

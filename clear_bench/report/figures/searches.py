@@ -14,12 +14,12 @@ from clear_bench.report.figures.studies import about, stem_of
 from clear_bench.report.figures.style import (
     GREY,
     NAMES,
-    WIDE,
     legend_below,
     only_grid,
     panels,
     wrapped,
 )
+from clear_bench.report.figures.widths import WIDE
 from clear_bench.runs.study_result import SearchResult
 
 

@@ -15,15 +15,14 @@ from clear_bench.report.figures.looks import look_of
 from clear_bench.report.figures.material import Material, seeds_of
 from clear_bench.report.figures.picture import NotDrawn, Picture
 from clear_bench.report.figures.style import (
-    COLUMN,
     GREY,
     NAMES,
-    WIDE,
     canvas,
     interval,
     only_grid,
     panels,
 )
+from clear_bench.report.figures.widths import COLUMN, WIDE
 from clear_bench.results.statistics import difference, estimate
 from clear_bench.runs.study_result import StudyResult, VariantResult
 

@@ -24,12 +24,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
+from clear_bench.report.figures.widths import COLUMN
 from clear_bench.utils.files import write_bytes
-
-COLUMN, WIDE = 3.25, 6.69
-"""Widths in inches: of a column, and of both, of the narrowest of CVPR, IEEE and our own paper."""
-
-WIDTHS = {"column": COLUMN, "text": WIDE}
 
 PALETTE: list[str] = list(sns.color_palette("colorblind").as_hex())
 GREEN, RED, GREY = PALETTE[2], PALETTE[3], PALETTE[7]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from clear_bench.data.pictures import recognised
 from clear_bench.report.figure_list import Listed, figures_of
 from clear_bench.report.web.model import PagePicture
 from clear_bench.utils.errors import UserError
@@ -106,9 +107,7 @@ def address(svg: str, *, persons: bool) -> str:
 
 def _smaller(found: re.Match[str]) -> str:
     """Return the address of a photograph in fewer bytes."""
-    from PIL import Image
-
     stream = io.BytesIO()
-    with Image.open(io.BytesIO(base64.b64decode(found[1]))) as image:
+    with recognised(base64.b64decode(found[1]), Path("a picture inside a figure")) as image:
         image.save(stream, "WEBP", quality=QUALITY, method=4)
     return "data:image/webp;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
