@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -34,13 +33,12 @@ def run(body, **more):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_is_answered_at_once_and_is_no_traceback(number):
-    words = [sys.executable, "-c", SLEEPS.format(tail=0.5)]
+    words = [sys.executable, "-c", SLEEPS.format(tail=2)]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "ready\n"
-    began = time.monotonic()
     process.send_signal(number)
     assert process.stderr.readline().startswith("stopping")
-    assert time.monotonic() - began < 0.4
+    assert process.poll() is None  # it was said before the command had cleared up
     _, rest = process.communicate(timeout=30)
     assert process.returncode == 130
     assert rest == "stopped; run the same command again to go on\n"

@@ -131,7 +131,8 @@ def test_names_do_not_cover_each_other_nor_points():
     points = {f"method {k}": (float(k % 3), 0.02 * k) for k in range(9)}
     axis.plot(*zip(*points.values(), strict=True), "o")
     axis.margins(0.3)
-    place(axis, points)
+    figure.draw_without_rendering()
+    assert place(axis, points)
     figure.draw_without_rendering()
     boxes = np.array([text.get_window_extent().extents for text in axis.texts])
     area = shared_area(boxes[:, None], boxes[None])
