@@ -27,8 +27,9 @@ def test_a_recipe_is_the_one_that_an_import_gives(method):
     assert declared(module.__name__, "METHOD") == module.METHOD
 
 
-def test_no_recipe_and_no_plan_needs_torch(tmp_path):
+def test_no_recipe_and_no_plan_needs_torch(market, tmp_path):
     command = ["--method", "clear", "--method", "vtb", "--dry-run", "--runs", str(tmp_path)]
+    command += ["--dataset", "market1501", "--data-root", str(market)]
     said = subprocess.run([sys.executable, "-c", QUICK, *command], capture_output=True, text=True)
     assert said.returncode == 0, said.stderr
     assert "3 runs to do" in said.stdout
