@@ -33,6 +33,9 @@ from clear_bench.utils.processes import HOST, birth
 from clear_bench.utils.secrets import masked
 
 LIVE = (TrialState.WAITING, TrialState.RUNNING)
+NOBODY = 10.0
+_of_nobody: dict[tuple[str, int], float] = {}
+"""Trial to the moment, of this process's own clock, when it was first seen without a worker."""
 
 
 @dataclass(frozen=True)
@@ -122,10 +125,18 @@ def failures(study: Study, jobs: Iterable[str]) -> dict[str, str]:
 
 
 def fail_dead(study: Study) -> None:
-    """Let the trials fail whose worker on this machine is no more; see the module."""
+    """Let the trials fail whose worker on this machine is no more; see the module.
+
+    A worker says who it is right after it has taken a trial.  One that died in between leaves a
+    trial of nobody, which fails after `NOBODY` seconds in which we saw it so.
+    """
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         attributes = trial.user_attrs
-        if attributes.get("host") == HOST and "started" in attributes and not _alive(attributes):
+        if "started" not in attributes:
+            key = (study.study_name, trial.number)
+            if time.monotonic() - _of_nobody.setdefault(key, time.monotonic()) > NOBODY:
+                _fail(study, trial)
+        elif attributes.get("host") == HOST and not _alive(attributes):
             _fail(study, trial)
 
 

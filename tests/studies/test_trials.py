@@ -166,6 +166,16 @@ def test_the_job_of_a_dead_worker_comes_back(task, done):
     assert study.trials[0].state == TrialState.FAIL
 
 
+def test_a_trial_whose_worker_died_before_it_said_its_name_comes_back(task, done, monkeypatch):
+    monkeypatch.setattr(trials, "NOBODY", 0.2)
+    study = storage.open_study(task.storage, task.name)
+    study.enqueue_trial({}, user_attrs={"run": "run0"})
+    study.ask()  # taken, and nobody says by whom
+    together(task, 2)
+    assert sorted(done) == sorted(task.jobs)
+    assert study.trials[0].state == TrialState.FAIL
+
+
 def test_a_worker_that_ended_unnoticed_is_dead(task, done):
     """Nobody has asked for its status yet, so the system still lists it."""
     study = storage.open_study(task.storage, task.name)
