@@ -23,7 +23,7 @@ from clear_bench.training.cost import forget_peak_memory, peak_memory
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.foreign import parse_json, read_json
 
-CASE = Path("/work/shared/cases/damaged_annotation.mat")
+CASE = Path(__file__).parents[3] / "shared/cases/damaged_annotation.mat"
 
 
 def nested(levels, width):
