@@ -20,7 +20,7 @@ def command():
     try:
         time.sleep(60)
     finally:
-        time.sleep({tail})
+        sys.stdin.read()  # clearing up lasts until the test closes it
 main(app)
 """
 PRINTS = SLEEPS.partition("    print(")[0] + "    {body}\nmain(app)\n"
@@ -31,23 +31,28 @@ def run(body, **more):
     return subprocess.run(words, text=True, timeout=60, check=False, stderr=subprocess.PIPE, **more)
 
 
+def asleep():
+    """Start a command that sleeps, and then clears up until its standard input is closed."""
+    pipe = subprocess.PIPE
+    words = [sys.executable, "-c", SLEEPS]
+    process = subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_is_answered_at_once_and_is_no_traceback(number):
-    words = [sys.executable, "-c", SLEEPS.format(tail=2)]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout.readline() == "ready\n"
+    process = asleep()
     process.send_signal(number)
     assert process.stderr.readline().startswith("stopping")
     assert process.poll() is None  # it was said before the command had cleared up
-    _, rest = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert rest == "stopped; run the same command again to go on\n"
+    process.stdin.close()
+    assert process.stderr.read() == "stopped; run the same command again to go on\n"
+    assert process.wait(30) == 130
 
 
 def test_the_second_ctrl_c_ends_it_whatever_it_is_at():
-    words = [sys.executable, "-c", SLEEPS.format(tail=60)]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout.readline() == "ready\n"
+    process = asleep()
     process.send_signal(signal.SIGINT)
     process.stderr.readline()
     process.send_signal(signal.SIGINT)
