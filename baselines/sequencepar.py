@@ -176,7 +176,6 @@ METHOD = Method(
             "type": "SequencePar",
             "vit": {
                 "name": "vit_tiny_patch16_224",
-                "patch_size": 8,
                 "embed_dim": 128,
                 "depth": 4,
                 "num_heads": 4,

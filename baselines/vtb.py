@@ -103,7 +103,6 @@ METHOD = Method(
             "type": "Vtb",
             "vit": {
                 "name": "vit_tiny_patch16_224",
-                "patch_size": 8,
                 "embed_dim": 128,
                 "depth": 4,
                 "num_heads": 4,
