@@ -39,7 +39,7 @@ METHOD = Method(
             "read": "README of caodoanh2001/upar_challenge",
         },
     ],
-    numbers={"recognition": 3},
+    numbers={"recognition": 4},
     options={"recognition": CLEAR_OPTIONS},
     recognition={"model": {**NANO, "swin": {**NANO["swin"], **RELEASED}}},
     profiles={

@@ -247,7 +247,7 @@ METHOD = Method(
         },
         "text": {"encoder": "minilm", "template": "person"},
     },
-    numbers={"recognition": 3},
+    numbers={"recognition": 4},
     profiles={
         "base": {
             "recognition": {

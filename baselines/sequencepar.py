@@ -194,7 +194,7 @@ METHOD = Method(
         "text": {"encoder": "minilm", "template": "words"},
         "train": {"lr": 2e-3},
     },
-    numbers={"recognition": 2},
+    numbers={"recognition": 3},
     profiles={
         "base": {
             "recognition": {

@@ -33,6 +33,6 @@ METHOD = Method(
     ],
     options={"recognition": CLEAR_OPTIONS},
     recognition={"model": {**CLEAR.recognition["model"], "branches": ["vit"], "fusion": "none"}},
-    numbers={"recognition": 2},
+    numbers={"recognition": 3},
     profiles={k: {"recognition": CLEAR.profiles[k]["recognition"]} for k in ("base", "paper")},
 )

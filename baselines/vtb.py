@@ -112,7 +112,7 @@ METHOD = Method(
         },
         "text": {"encoder": "minilm", "template": "words"},
     },
-    numbers={"recognition": 3},
+    numbers={"recognition": 4},
     profiles={
         "base": {
             "recognition": {

@@ -122,7 +122,7 @@ METHOD = Method(
             "author's site",
         },
     ],
-    numbers={"recognition": 3, "retrieval": 2},
+    numbers={"recognition": 4, "retrieval": 2},
     recognition={
         "model": {
             "type": "Clear",
