@@ -293,6 +293,7 @@ METHOD = Method(
                     "weight_decay": 0.01,
                     "schedule": "constant",
                     "warmup_epochs": 0,
+                    "clip_norm": 0.0,
                 },
             },
         },

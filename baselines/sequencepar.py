@@ -213,7 +213,7 @@ METHOD = Method(
             }
         },
         "paper": {
-            "data": {"image_size": [224, 224]},
+            "data": {"image_size": [224, 224], "letterbox": True},
             "recognition": {
                 "model": {
                     "vit": {"name": "vit_large_patch14_clip_quickgelu_224.openai"},
@@ -228,13 +228,18 @@ METHOD = Method(
                     },
                 },
                 "text": {"encoder": "openai/clip-vit-large-patch14@clip"},
-                "augment": {"pad": 10},
+                "augment": {
+                    "pad": 10,
+                    "mean": [0.5, 0.5, 0.5],
+                    "deviation": [0.5, 0.5, 0.5],
+                },
                 "train": {
                     "epochs": 50,
                     "batch_size": 32,
                     "lr": 1e-6,
                     "weight_decay": 1e-4,
-                    "schedule": "cosine",
+                    "schedule": "cosine-epochs",
+                    "floor": 0.002,
                     "warmup_epochs": 5,
                     "clip_norm": 1.0,
                 },
