@@ -21,6 +21,9 @@ def export_command(
         list[str] | None, typer.Option(help="KEY=VALUE[,VALUE]: only these, see report --where")
     ] = None,
     checkpoints: Annotated[bool, typer.Option(help="with the trained weights")] = False,
+    predictions: Annotated[
+        bool, typer.Option(help="with what tests over images, --explain and some figures read")
+    ] = True,
     root: Annotated[Path, typer.Option("--runs", help="folder of runs")] = Path("runs"),
 ) -> None:
     """Write records, predictions and studies into an archive; whole or not at all."""
@@ -30,7 +33,9 @@ def export_command(
 
     choice = parse_choice(where or [], "--where")
     sweep(root)
-    runs, studies = export_runs(root, file, profile, choice, checkpoints=checkpoints)
+    runs, studies = export_runs(
+        root, file, profile, choice, checkpoints=checkpoints, predictions=predictions
+    )
     print(f"{file}: {runs} runs and {studies} studies, {file.stat().st_size / 1e6:.1f} MB")
 
 

@@ -1,7 +1,8 @@
 """Runs that travel: ``python -m clear_bench.record export runs.zip`` and ``import runs.zip``.
 
-The archive holds records, predictions, schemas and results of studies, and a manifest with the
-sha256 of each.  No image of a data set is in it, and a checkpoint only if it is asked for.
+The archive holds records, predictions (unless they are too large to travel), schemas and results
+of studies, and a manifest with the sha256 of each.  No image of a data set is in it, and a checkpoint
+only if it is asked for.
 """
 
 import hashlib
@@ -54,11 +55,18 @@ WHEN = (1980, 1, 1, 0, 0, 0)
 
 
 def export_runs(
-    root: Path, file: Path, profile: str | None, where: Choice, *, checkpoints: bool = False
+    root: Path,
+    file: Path,
+    profile: str | None,
+    where: Choice,
+    *,
+    checkpoints: bool = False,
+    predictions: bool = True,
 ) -> tuple[int, int]:
     """Write an archive and return the numbers of runs and studies in it.
 
-    The ancestors of a chosen run are taken along.  Equal runs give equal bytes.
+    The ancestors of a chosen run are taken along.  Equal runs give equal bytes.  Without
+    predictions the tables of a report come out the same but for their tests over images or queries.
 
     Raises:
         UserError: If there is no run, or one lacks a file that its record names.
@@ -71,7 +79,9 @@ def export_runs(
         while above and above.record.run_id not in chosen:
             chosen[above.record.run_id] = above
             above = everyone.get(above.record.parent)
-    files = [f for run in chosen.values() for f in _files(run, checkpoints)]
+    names = [n for n in LIGHT if predictions or n != PREDICTIONS]
+    names += HEAVY if checkpoints else ()
+    files = [f for run in chosen.values() for f in _files(run, names)]
     files += [result_file(root, s.study, s.profile, s.dataset) for s in results.studies]
     wanted = sum(f.stat().st_size for f in files)
     with written_whole(file, wanted=wanted, durable=True) as unfinished:
@@ -79,9 +89,9 @@ def export_runs(
     return len(chosen), len(results.studies)
 
 
-def _files(run: Loaded, checkpoints: bool) -> Iterator[Path]:
-    """Yield the files of a run that travel."""
-    for name in (*LIGHT, *(HEAVY if checkpoints else ())):
+def _files(run: Loaded, names: list[str]) -> Iterator[Path]:
+    """Yield those files of a run that travel."""
+    for name in names:
         path = run.folder / name
         if path.is_file():
             yield path

@@ -52,6 +52,10 @@ def arrays_of(folder: Path, *names: str, optional: Sequence[str] = ()) -> Arrays
         UserError: If the run keeps none, they cannot be read, or do not fit each other.
     """
     file = folder / PREDICTIONS
+    if not file.exists():
+        raise UserError(
+            f"{file}: no predictions came with this record; ask for an export with them"
+        )
     arrays = read_arrays(file, names or None, optional=optional)
     for name, values in arrays.items():
         known = FORMS.get(name)

@@ -11,7 +11,8 @@ from fake_runs import fake_bench, fake_pair, fake_run, fake_study
 
 from clear_bench.results.archive import MANIFEST, export_runs, import_runs
 from clear_bench.results.load import Results
-from clear_bench.runs.files import RECORD
+from clear_bench.results.predictions import arrays_of
+from clear_bench.runs.files import PREDICTIONS, RECORD
 from clear_bench.runs.record import Record
 from clear_bench.utils.errors import UserError
 
@@ -70,6 +71,17 @@ def test_no_weights_unless_asked_for(tmp_path):
         assert {"selected.pth", "last.pth"} <= {Path(n).name for n in archive.namelist()}
         manifest = json.loads(archive.read(MANIFEST))
     assert record.provenance["environment"] in manifest["environments"]
+
+
+def test_without_predictions_every_number_comes_out_but_no_test(tmp_path):
+    fake_bench(tmp_path / "a", seeds=(0, 1))
+    import_runs(packed(tmp_path, predictions=False), tmp_path / "b")
+    here, there = (Results.load(tmp_path / root).runs for root in "ab")
+    assert [r.record for r in here] == [r.record for r in there]
+    assert all((r.folder / PREDICTIONS).exists() for r in here)
+    for run in there:
+        with pytest.raises(UserError, match="no predictions came with this record"):
+            arrays_of(run.folder)
 
 
 def test_a_parent_goes_along(tmp_path):
