@@ -1,8 +1,8 @@
 """Runs that travel: ``python -m clear_bench.record export runs.zip`` and ``import runs.zip``.
 
 The archive holds records, predictions (unless they are too large to travel), schemas and results
-of studies, and a manifest with the sha256 of each.  No image of a data set is in it, and a checkpoint
-only if it is asked for.
+of studies, and a manifest with the sha256 of each.  No image of a data set is in it, and a
+checkpoint only if it is asked for.
 """
 
 import hashlib

@@ -54,7 +54,7 @@ def arrays_of(folder: Path, *names: str, optional: Sequence[str] = ()) -> Arrays
     file = folder / PREDICTIONS
     if not file.exists():
         raise UserError(
-            f"{file}: no predictions came with this record; ask for an export with them"
+            f"{file}: no predictions came with this record; get an export with them"
         )
     arrays = read_arrays(file, names or None, optional=optional)
     for name, values in arrays.items():
