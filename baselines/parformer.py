@@ -258,7 +258,7 @@ METHOD = Method(
             "temperature": 0.1,
             "views": [],
         },
-        "train": {"lr": 4e-3},
+        "train": {"lr": 2e-3},
     },
     profiles={
         "base": {

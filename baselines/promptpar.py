@@ -246,6 +246,7 @@ METHOD = Method(
             "similarity": 0.5,
         },
         "text": {"encoder": "minilm", "template": "person"},
+        "train": {"lr": 5e-4},
     },
     numbers={"recognition": 4},
     profiles={

@@ -192,7 +192,7 @@ METHOD = Method(
             "beams": 1,
         },
         "text": {"encoder": "minilm", "template": "words"},
-        "train": {"lr": 2e-3},
+        "train": {"lr": 1e-3},
     },
     numbers={"recognition": 3},
     profiles={

@@ -235,7 +235,7 @@ METHOD = Method(
             "semantic": 0.1,
             "loss_weighting": "both",
         },
-        "train": {"lr": 8e-3},
+        "train": {"lr": 1.6e-2},
     },
     numbers={"recognition": 2},
     profiles={

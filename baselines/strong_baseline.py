@@ -103,7 +103,7 @@ METHOD = Method(
             "pretrained": False,
             "logit_norm": True,
         },
-        "train": {"lr": 8e-3},
+        "train": {"lr": 1.6e-2},
     },
     profiles={
         "paper": {

@@ -39,7 +39,7 @@ METHOD = Method(
     numbers={"recognition": 2},  # shifted windows: paper size
     recognition={
         "model": {**CLEAR.recognition["model"], "branches": ["swin"], "fusion": "none"},
-        "train": {"lr": 2e-3},
+        "train": {"lr": 1e-3},
     },
     profiles={k: {"recognition": CLEAR.profiles[k]["recognition"]} for k in ("base", "paper")},
 )

@@ -111,6 +111,7 @@ METHOD = Method(
             "pretrained": False,
         },
         "text": {"encoder": "minilm", "template": "words"},
+        "train": {"lr": 5e-4},
     },
     numbers={"recognition": 4},
     profiles={
