@@ -16,23 +16,14 @@ from clear_bench.training.mirror import Mirror, mirror_all
 from clear_bench.utils.errors import Unavailable, UserError
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory):
-    """An empty store, which takes seconds to make."""
-    file = tmp_path_factory.mktemp("store") / "mlflow.db"
-    mlflow_mirror.prepare()
-    mlflow_mirror.open_store(f"sqlite:///{file}")
-    return file.read_bytes()
-
-
 @pytest.fixture
-def store(tmp_path, monkeypatch, empty):
+def store(tmp_path, monkeypatch, empty_store):
     """The usual store, empty, in the folder of the test."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     quick_workers(monkeypatch)
     file = tmp_path / "mlflow.db"
-    file.write_bytes(empty)
+    file.write_bytes(empty_store)
     return file
 
 
@@ -84,7 +75,7 @@ def test_a_run_without_its_metrics_is_gone_on_with(store, tmp_path):
 
 
 @pytest.mark.parametrize("state", ["empty", "garbage", "tables", "half"])
-def test_a_half_made_store_is_made_whole(store, state, empty):
+def test_a_half_made_store_is_made_whole(store, state):
     if state in ("empty", "garbage"):
         store.write_bytes(b"" if state == "empty" else b"no database" * 1000)
     else:

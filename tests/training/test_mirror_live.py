@@ -1,4 +1,4 @@
-"""Runs in MLflow while they are made: open at once, each epoch as it ends, one run whatever happens.
+"""Runs in MLflow while they are made: open at once, each epoch as it ends, one whatever happens.
 
 The store is a file of this test and is written to by direct calls; that a process of its own does
 so in a command is held by `test_mirror.py`.
@@ -38,29 +38,20 @@ class Direct(Mirror):
         return function(*args)
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory):
-    """An empty store, which takes seconds to make."""
-    file = tmp_path_factory.mktemp("store") / "mlflow.db"
-    mlflow_mirror.prepare()
-    mlflow_mirror.open_store(f"sqlite:///{file}")
-    return file.read_bytes()
-
-
 @pytest.fixture
-def store(tmp_path, monkeypatch, empty):
+def store(tmp_path, monkeypatch, empty_store):
     """The usual store, empty, in the folder of the test."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
-    (tmp_path / "mlflow.db").write_bytes(empty)
+    (tmp_path / "mlflow.db").write_bytes(empty_store)
     return mlflow_mirror.store()
 
 
 @pytest.fixture
 def run(tmp_path):
     """A run of which nothing is there yet."""
-    table = pd.DataFrame({"path": "x.png", "split": ["train", "val", "test"], "person": "0",
-                          "camera": "", "hat": np.zeros(3, np.uint8)})  # fmt: skip
+    table = pd.DataFrame({"path": ["a.png", "b.png", "c.png"], "split": ["train", "val", "test"],
+                          "person": "0", "camera": "", "hat": np.zeros(3, np.uint8)})  # fmt: skip
     data = Dataset("synthped", "a", "b", tmp_path, SCHEMA, table)
     data.__dict__["fingerprint"] = "0123456789abcdef"  # no files
     config = compose("clear", "synthped", "default", 0, {"recognition.train.epochs": 4})
@@ -68,7 +59,8 @@ def run(tmp_path):
 
 
 def rows(epochs):
-    return [{"epoch": float(e), "loss": 1 / e, "seconds": 2.0, "mA": 0.5} for e in range(1, epochs + 1)]
+    each = {"seconds": 2.0, "mA": 0.5}
+    return [{"epoch": float(e), "loss": 1 / e, **each} for e in range(1, epochs + 1)]
 
 
 def advance(run, epochs):
@@ -122,7 +114,7 @@ def test_it_opens_at_the_start_gets_each_epoch_and_ends_with_the_record(store, r
     assert (opened.info.status, opened.info.run_name) == ("RUNNING", run.id)
     assert opened.info.start_time == round(note.began * 1000)
     assert opened.data.params["recognition.train.epochs"] == "4"
-    assert len(opened.data.params) > mlflow_runs_limit(), "more than one batch, and none dropped"
+    assert "recognition.model.dim" in opened.data.params
     assert opened.data.tags["mlflow.source.name"] and opened.data.tags["mlflow.source.type"]
     (read,) = opened.inputs.dataset_inputs
     assert (read.dataset.name, read.dataset.digest) == ("synthped", "01234567")
@@ -146,12 +138,6 @@ def test_it_opens_at_the_start_gets_each_epoch_and_ends_with_the_record(store, r
     drawn = {file.path for file in client.list_artifacts(done.info.run_id, "figures")}
     assert drawn == {"figures/curves.png", "figures/attributes.png"}
     assert not mlflow_runs.send_record(store, run.folder)
-
-
-def mlflow_runs_limit():
-    from mlflow.utils.validation import MAX_PARAMS_TAGS_PER_BATCH
-
-    return 0 * MAX_PARAMS_TAGS_PER_BATCH + 40
 
 
 def test_a_resumed_run_goes_on_in_the_same_one(store, run):
@@ -271,4 +257,3 @@ def test_a_command_that_is_stopped_leaves_it_killed(store, run, monkeypatch):
     (left,) = shown(store)
     assert left.info.status == "KILLED"
     assert (run.folder / ATTEMPTS).is_file()
-    assert "OMP_NUM_THREADS" in os.environ or True

@@ -12,10 +12,10 @@ import torch
 from tiny import TINY
 
 from clear_bench.config.plugins import available, load
+from clear_bench.runs.attempts import begin_attempt
 from clear_bench.runs.files import ATTEMPTS
 from clear_bench.training import execute as module
 from clear_bench.training.cache import Cache
-from clear_bench.runs.attempts import begin_attempt
 from clear_bench.training.execute import execute
 from clear_bench.training.parallel import execute_all
 from clear_bench.training.plan import plan
@@ -91,7 +91,9 @@ def test_an_attempt_that_was_killed_counts_up_to_its_last_file(tmp_path):
         os.utime(folder / name, (now - age, now - age))
     (folder / ATTEMPTS).write_text(json.dumps({"before": 7.5, "began": now - 100}))
     assert begin_attempt(folder).before == pytest.approx(7.5 + 60, abs=1e-3)
-    assert begin_attempt(folder).before == pytest.approx(7.5 + 60, abs=1e-3)  # the third wrote nothing
+    assert begin_attempt(folder).before == pytest.approx(
+        7.5 + 60, abs=1e-3
+    )  # the third wrote nothing
 
 
 def test_wall_seconds_are_of_all_attempts(market, monkeypatch):

@@ -13,8 +13,8 @@ from tiny import go, kill, numbers
 
 from clear_bench.engine import resuming
 from clear_bench.engine.building import build, load
-from clear_bench.runs.files import ATTEMPTS, LAST, SELECTED
 from clear_bench.runs.attempts import begin_attempt
+from clear_bench.runs.files import ATTEMPTS, LAST, SELECTED
 from clear_bench.training.model_config import config_for_weights
 from clear_bench.utils.errors import UserError
 
