@@ -92,6 +92,7 @@ def ablate(
             if dry_run:
                 _show_plan(name, combined, jobs, workers)
                 continue
+            _say_first(name, jobs, workers)
             from clear_bench.report.of_study import write
             from clear_bench.studies.crew import Crew
             from clear_bench.studies.outcome import collect, result_name
@@ -113,6 +114,17 @@ def ablate(
         _mirror(mirror, results, runs_root)
     if failed:
         raise UserError(f"{len(failed)} variants failed, see above: {'; '.join(failed)}")
+
+
+def _say_first(name: str, jobs: "dict[str, Job]", workers: int) -> None:
+    """Say what a study will do and how long it will take, before anything heavy is loaded."""
+    from clear_bench.runs.forecast import first_words
+    from clear_bench.training.workers import workers_for
+    from clear_bench.utils.progress import say
+
+    runs = [job.run for job in jobs.values()]
+    if any(not run.finished for run in runs):
+        say(first_words(name, runs, workers_for(runs, workers)))
 
 
 def _mirror(mirror: "Mirror", results: "list[StudyResult]", root: Path) -> None:

@@ -84,6 +84,12 @@ def train(
         print(f"no --method: trains clear on {dataset}, profile {profile}; see --list for others")
     if dry_run or not method:
         show_plan(planned, runs_root, asked)
+    elif any(not run.finished for run in planned):
+        from clear_bench.runs.forecast import first_words
+        from clear_bench.training.workers import workers_for
+        from clear_bench.utils.progress import say
+
+        say(first_words("to train", planned, workers_for(planned, asked)))
     if not dry_run:
         carry_out(planned, runs_root, cache, asked, launcher, mirror=not studies)
 

@@ -22,7 +22,7 @@ from clear_bench.utils.disk import room
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.locks import locked
 from clear_bench.utils.progress import say
-from clear_bench.utils.run_progress import RunsProgress, clock, reporting
+from clear_bench.utils.run_progress import RunsProgress, begun, clock, reporting
 
 TASKS: dict[str, type[Task]] = {"recognition": Recognition, "retrieval": Retrieval}
 
@@ -105,6 +105,7 @@ def _make(run: Run, cache: Cache, launcher: str) -> Record:
     task = task_of(run, cache, launcher)
     forget_peak_memory()
     note = begin_attempt(run.folder) if main_process() else None
+    begun(run.id, run.section["train"]["epochs"])
     started = time.perf_counter()
     with room(run.folder), _advice(run, note):
         record = task.make()

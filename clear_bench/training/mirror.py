@@ -27,7 +27,8 @@ from clear_bench.utils.errors import UserError
 from clear_bench.utils.secrets import masked
 
 IMPORTS = 120.0  # seconds for what asks nobody
-SILENCE = 15.0  # seconds for one answer of the store
+SILENCE = 15.0  # seconds for one answer of a server
+BUSY = 60.0  # the same of a file, which waits for nobody but for processors that train
 FAREWELL = 3.0  # the same where the user waits for the command to stop
 ADVICE = "python -m clear_bench.record mirror"
 
@@ -46,6 +47,11 @@ class Mirror:
         self.failure = ""
         self.sent: set[tuple[Path, int]] = set()
         self.follower: Follower | None = None
+
+    @property
+    def patience(self) -> float:
+        """Seconds for one answer."""
+        return BUSY if self.address.startswith(mlflow_mirror.SQLITE) else SILENCE
 
     def __enter__(self) -> "Mirror":
         return self
@@ -117,9 +123,9 @@ class Mirror:
             if not self.ready:
                 self._begin()
                 self._hear(IMPORTS)
-                self._answer(SILENCE, mlflow_runs.open_store, self.address)
+                self._answer(self.patience, mlflow_runs.open_store, self.address)
                 self.ready = True
-            return self._answer(SILENCE, function, *args)
+            return self._answer(self.patience, function, *args)
 
     def _answer(self, seconds: float, function: Callable[..., Any], *args: Any) -> Any:
         """Return an answer that comes within some seconds; a bug of ours is raised."""

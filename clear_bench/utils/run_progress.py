@@ -14,6 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from clear_bench.utils.progress import is_quiet
 
 OFTEN = 0.5  # seconds between two reports of one run
+ENOUGH = 30.0  # seconds of a first epoch that say how long a run will take
+UNKNOWN = "no estimate yet"
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,12 @@ def reporting(listener: Listener) -> Iterator[None]:
         yield
     finally:
         _listeners.remove(listener)
+
+
+def begun(title: str, epochs: int) -> None:
+    """Tell whoever listens that this process is at a run, before its first step."""
+    for listener in _listeners:
+        listener(State(title, 0, epochs, 0.0))
 
 
 class EpochProgress:
@@ -166,7 +174,7 @@ class RunsProgress:
         if known is None or known.title != state.title:
             known, since = None, time.perf_counter()
         self.running[state.process] = (state, since)
-        words = f"{state.words}, {self._left_of(state, since)} left"
+        words = f"{state.words}, {self._left_of(state, since)}"
         if known is None or known.epoch != state.epoch:
             self._print(f"{state.title}: {words}")
         if state.process not in self.rows:
@@ -203,9 +211,7 @@ class RunsProgress:
         if self.total <= self.done:
             return f"about {clock(0)} left"
         seconds = self._seconds()
-        return "time left unknown until one has ended" if seconds is None else (
-            f"about {clock(seconds)} left"
-        )  # fmt: skip
+        return UNKNOWN if seconds is None else f"about {clock(seconds)} left"
 
     def _seconds(self) -> float | None:
         """Return the seconds until all have ended; None if nothing says so."""
@@ -222,17 +228,20 @@ class RunsProgress:
         return max([sum(known) / max(self.workers, 1), *known])
 
     def _usual(self) -> float | None:
-        """Return the seconds of a run like those that ended here, or else that are expected."""
+        """Return the seconds of a run like those that ended here, are expected, or are at work."""
         ended = self.done - self.before
         if ended:
             return (time.perf_counter() - self.began) * max(self.workers, 1) / ended
         known = [value for value in self.waiting.values() if value is not None]
+        if not known:
+            each = [_own(state, since) for state, since in self.running.values()]
+            known = [whole for whole in each if whole is not None]
         return sum(known) / len(known) if known else None
 
     def _left_of(self, state: State, since: float) -> str:
         """Return how long a run will still take, in words."""
         rest = _rest(self.waiting.get(state.title), state, since)
-        return "unknown time" if rest is None else clock(rest)
+        return UNKNOWN if rest is None else f"{clock(rest)} left"
 
     def _print(self, line: str) -> None:
         """Print a line where there is no terminal."""
@@ -252,12 +261,19 @@ def clock(seconds: float) -> str:
     return str(timedelta(seconds=round(seconds)))
 
 
+def _own(state: State, since: float) -> float | None:
+    """Return the seconds that a run will have taken, by itself; its first steps say nothing."""
+    elapsed = time.perf_counter() - since
+    if not state.share or (not state.epoch and elapsed < ENOUGH):
+        return None
+    return elapsed / state.share
+
+
 def _rest(expected: float | None, state: State, since: float) -> float | None:
     """Return the seconds that a run will still take.
 
     What past runs say counts less the further it is, and its own speed more.
     """
-    elapsed, share = time.perf_counter() - since, state.share
-    own = elapsed / share if share else None
-    whole = own if expected is None else (1 - share) * expected + share * (own or 0.0)
+    elapsed, share, own = time.perf_counter() - since, state.share, _own(state, since)
+    whole = own if expected is None else (1 - share) * expected + share * (own or expected)
     return None if whole is None else max(0.0, whole - elapsed)

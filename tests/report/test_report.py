@@ -231,7 +231,7 @@ def test_against_says_what_moved(tmp_path):
         fake_run(tmp_path / "a", "ssc", seed=seed)
     found = compare_roots(Results.load(tmp_path / "b"), tmp_path / "a", None, {})
     assert found.rest[0].startswith("3 methods in both: 16 numbers equal, ")
-    assert found.moved and all(" vtb " in m.name for m in found.moved)
+    assert found.moved and all(m.name.endswith(" vtb") for m in found.moved)
     here, there = found.rest[-2:]
     assert here.startswith("only here: 1: default synthped recognition alm")
     assert there.startswith(f"only in {tmp_path / 'a'}: 1: default synthped recognition ssc")
@@ -249,6 +249,15 @@ def test_against_says_what_moved(tmp_path):
     same = compare_roots(Results.load(tmp_path / "a"), tmp_path / "a", None, {})
     assert not same.moved
     assert len(same.rest) == 1 and "32 numbers equal, 0 within" in same.rest[0]
+
+
+def test_against_names_a_protocol_where_it_tells_two_apart(tmp_path):
+    fake_run(tmp_path / "a", "vtb")
+    fake_run(tmp_path / "b", "vtb", quality=0.1)
+    fake_run(tmp_path / "b", "vtb", split="other")
+    found = compare_roots(Results.load(tmp_path / "b"), tmp_path / "a", None, {})
+    assert found.moved and all("|ids6|" in m.name for m in found.moved)
+    assert found.rest[-1].startswith("only here: 1: default synthped recognition vtb [synthped|other|")
 
 
 def test_old_tables_are_removed_and_other_files_kept(bench, tmp_path, monkeypatch):

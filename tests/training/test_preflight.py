@@ -90,10 +90,10 @@ def test_an_attempt_that_was_killed_counts_up_to_its_last_file(tmp_path):
         (folder / name).touch()
         os.utime(folder / name, (now - age, now - age))
     (folder / ATTEMPTS).write_text(json.dumps({"before": 7.5, "began": now - 100}))
-    assert begin_attempt(folder).before == pytest.approx(7.5 + 60, abs=1e-3)
-    assert begin_attempt(folder).before == pytest.approx(
-        7.5 + 60, abs=1e-3
-    )  # the third wrote nothing
+    third, fourth = begin_attempt(folder), begin_attempt(folder)
+    assert third.before == pytest.approx(7.5 + 60, abs=1e-3)
+    assert fourth.before == pytest.approx(7.5 + 60, abs=1e-3)  # the third wrote nothing
+    assert third.making == fourth.making and fourth.first == pytest.approx(now - 100)
 
 
 def test_wall_seconds_are_of_all_attempts(market, monkeypatch):

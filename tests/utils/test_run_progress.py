@@ -63,10 +63,17 @@ def test_time_left_is_there_at_once_and_moves_from_the_past_to_the_run_itself(cl
 
 def test_nothing_known_is_said_until_one_has_ended(clock, capsys):
     progress = RunsProgress("training", 3, 0, 1, {"a": None, "b": None, "c": None})
-    assert "time left unknown until one has ended" in capsys.readouterr().err
+    assert "3 runs, 0 finished before, no estimate yet" in capsys.readouterr().err
     progress.update(State("a", 0, 2, 0.0))
-    assert capsys.readouterr().err == "a: epoch 0/2, unknown time left\n"
-    clock(30)
+    assert capsys.readouterr().err == "a: epoch 0/2, no estimate yet\n"
+    clock(3)
+    progress.update(State("a", 0, 2, 0.001))
+    assert progress.left == "no estimate yet", "the first steps are slow: 3000 s by them"
+    clock(7)
+    progress.update(State("a", 1, 2, 0.5))
+    assert capsys.readouterr().err == "a: epoch 1/2, 0:00:10 left\n"
+    assert progress.left == "about 0:00:50 left", "by the run at work: 10 s, and twice 20 s"
+    clock(20)
     progress.tell("a", "a")
     assert capsys.readouterr().err == "[1/3] a, about 0:01:00 left\n"
 
