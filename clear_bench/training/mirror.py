@@ -28,7 +28,7 @@ from clear_bench.utils.secrets import masked
 
 IMPORTS = 120.0  # seconds for what asks nobody
 SILENCE = 15.0  # seconds for one answer of a server
-BUSY = 60.0  # the same of a file, which waits for nobody but for processors that train
+BUSY = 120.0  # the same of a file, which waits for nothing but processors that train
 FAREWELL = 3.0  # the same where the user waits for the command to stop
 ADVICE = "python -m clear_bench.record mirror"
 

@@ -44,7 +44,7 @@ from clear_bench.utils.secrets import masked
 
 EXPERIMENT = "clear-bench"
 STUDIES = f"{EXPERIMENT}-studies"
-COURTESY = 5  # of `nice`
+COURTESY = 3  # of `nice`
 MANY = 1000  # runs of one answer
 DAY = 24 * 3600 * 1000
 """Milliseconds of silence after which a process of another machine is taken for dead."""

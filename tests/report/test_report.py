@@ -257,7 +257,8 @@ def test_against_names_a_protocol_where_it_tells_two_apart(tmp_path):
     fake_run(tmp_path / "b", "vtb", split="other")
     found = compare_roots(Results.load(tmp_path / "b"), tmp_path / "a", None, {})
     assert found.moved and all("|ids6|" in m.name for m in found.moved)
-    assert found.rest[-1].startswith("only here: 1: default synthped recognition vtb [synthped|other|")
+    words = "only here: 1: default synthped recognition vtb [synthped|other|"
+    assert found.rest[-1].startswith(words)
 
 
 def test_old_tables_are_removed_and_other_files_kept(bench, tmp_path, monkeypatch):
