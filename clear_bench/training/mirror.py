@@ -43,7 +43,7 @@ class Mirror:
         self.address = os.environ.get("MLFLOW_TRACKING_URI") or mlflow_mirror.store()
         self.workers = Workers(1, 1, gpu_each=False)
         self.lock = Lock()
-        self.begun = self.ready = False
+        self.begun = self.ready = self.hurried = False
         self.failure = ""
         self.sent: set[tuple[Path, int]] = set()
         self.follower: Follower | None = None
@@ -51,6 +51,8 @@ class Mirror:
     @property
     def patience(self) -> float:
         """Seconds for one answer."""
+        if self.hurried:
+            return FAREWELL
         return BUSY if self.address.startswith(mlflow_mirror.SQLITE) else SILENCE
 
     def __enter__(self) -> "Mirror":
@@ -102,6 +104,7 @@ class Mirror:
 
         What is not sent then is made right by the next command.
         """
+        self.hurried = killed
         if (killed and not self.ready) or not follower.stop(FAREWELL if killed else None):
             self.failure = self.failure or "stopped"
             return
@@ -152,6 +155,8 @@ class Mirror:
         if self.failure:
             return
         self.failure = masked(f"{self.address}: {cause}")
+        if self.hurried:
+            return
         line = f"warning: not mirrored to MLflow ({self.failure}); run later: {ADVICE}"
         print(line, file=sys.stderr, flush=True)
 

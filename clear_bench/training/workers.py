@@ -20,7 +20,8 @@ from clear_bench.runs.run import Run
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.processes import end_with_parent
 from clear_bench.utils.progress import be_quiet
-from clear_bench.utils.run_progress import Listener, State, reporting
+from clear_bench.utils.run_progress import Listener, reporting
+from clear_bench.utils.run_state import State
 
 THREADS = "OMP_NUM_THREADS"
 DRIVERS = ("libcuda.so.1", "libamdhip64.so", "nvcuda.dll")
