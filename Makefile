@@ -46,7 +46,6 @@ pipeline:
 	mkdir -p $(PIPELINE)/.dvc $(PIPELINE)/reports $(LINKED)
 	for name in $(LINKED); do ln -sfn $(CURDIR)/$$name $(PIPELINE)/$$name; done
 	ln -sf ../../dvc.yaml ../../.dvcignore $(PIPELINE)
-	ln -sfn ../../../.dvc/plots $(PIPELINE)/.dvc/plots
 	ln -sf ../../../.dvc/config $(PIPELINE)/.dvc
 	printf '[core]\n    no_scm = true\n[cache]\n    dir = ../../../.dvc/cache\n' >$(PIPELINE)/.dvc/config.local
 	sed -e 's/^profile: .*/profile: $(PROFILE)/' -e 's/^  seeds: .*/  seeds: $(COUNT)/' \

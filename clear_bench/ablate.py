@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from clear_bench.config.study import Study
     from clear_bench.runs.study_result import StudyResult
     from clear_bench.studies.jobs import Combination, Job, Setting
+    from clear_bench.training.mirror import Mirror
 
 app = typer.Typer(add_completion=False)
 
@@ -80,49 +81,64 @@ def ablate(
     results: list[StudyResult] = []
     if not dry_run:
         sweep(runs_root, cache, out)
-    for name in _names(study):
-        loaded, setting = _prepare(name, dataset, profile, seeds, overrides, runs_root, data_root)
-        combined, jobs = _jobs(loaded, setting, choice)
-        if dry_run:
-            _show_plan(name, combined, jobs, workers)
-            continue
-        from clear_bench.report.of_study import write
-        from clear_bench.studies.crew import Crew
-        from clear_bench.studies.outcome import collect, result_name
+    from clear_bench.training.mirror import Mirror
 
-        crew = Crew(storage, runs_root, cache, workers, processes)
-        if search:
-            from clear_bench.studies.parameter_search import search_parameters
+    with Mirror() as mirror:
+        for name in _names(study):
+            loaded, setting = _prepare(
+                name, dataset, profile, seeds, overrides, runs_root, data_root
+            )
+            combined, jobs = _jobs(loaded, setting, choice)
+            if dry_run:
+                _show_plan(name, combined, jobs, workers)
+                continue
+            _say_first(name, jobs, workers)
+            from clear_bench.report.of_study import write
+            from clear_bench.studies.crew import Crew
+            from clear_bench.studies.outcome import collect, result_name
 
-            result = search_parameters(name, loaded, setting, trials, crew)
-        else:
-            failures = crew.carry_out(result_name(name, setting, choice), jobs)
-            result = collect(name, loaded, setting, combined, failures, choice)
-        result = result.with_earlier_search(runs_root)
-        result.save(runs_root)
-        write(result, runs_root, out)
-        results.append(result)
-        failed += [f"{name}: {v.label}" for v in result.variants if v.status == "failed"]
-    _mirror(results, runs_root)
+            crew = Crew(storage, runs_root, cache, workers, processes)
+            mirror.follow(run for job in jobs.values() for run in job.run.line)
+            if search:
+                from clear_bench.studies.parameter_search import search_parameters
+
+                result = search_parameters(name, loaded, setting, trials, crew)
+            else:
+                failures = crew.carry_out(result_name(name, setting, choice), jobs)
+                result = collect(name, loaded, setting, combined, failures, choice)
+            result = result.with_earlier_search(runs_root)
+            result.save(runs_root)
+            write(result, runs_root, out)
+            results.append(result)
+            failed += [f"{name}: {v.label}" for v in result.variants if v.status == "failed"]
+        _mirror(mirror, results, runs_root)
     if failed:
         raise UserError(f"{len(failed)} variants failed, see above: {'; '.join(failed)}")
 
 
-def _mirror(results: "list[StudyResult]", root: Path) -> None:
+def _say_first(name: str, jobs: "dict[str, Job]", workers: int) -> None:
+    """Say what a study will do and how long it will take, before anything heavy is loaded."""
+    from clear_bench.runs.forecast import first_words
+    from clear_bench.training.workers import workers_for
+    from clear_bench.utils.progress import say
+
+    runs = [job.run for job in jobs.values()]
+    if any(not run.finished for run in runs):
+        say(first_words(name, runs, workers_for(runs, workers)))
+
+
+def _mirror(mirror: "Mirror", results: "list[StudyResult]", root: Path) -> None:
     """Mirror studies to MLflow, and the records of their runs and of the runs' parents."""
     from clear_bench.runs.files import folders_of_runs
-    from clear_bench.training.mirror import Mirror
 
     if not results:
         return
     named = {run_id for result in results for run_id in result.run_ids}
     folder_of = {folder.name: folder for folder in folders_of_runs(root)}
     todo = [folder_of[name] for name in sorted(named) if name in folder_of]
-    with_parents = dict.fromkeys(f for folder in todo for f in _line(folder, folder_of))
-    with Mirror() as mirror:
-        mirror.runs(with_parents)
-        for result in results:
-            mirror.study(result, root)
+    mirror.runs(dict.fromkeys(f for folder in todo for f in _line(folder, folder_of)))
+    for result in results:
+        mirror.study(result, root)
 
 
 def _line(folder: Path, folder_of: dict[str, Path]) -> list[Path]:

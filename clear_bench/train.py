@@ -84,6 +84,12 @@ def train(
         print(f"no --method: trains clear on {dataset}, profile {profile}; see --list for others")
     if dry_run or not method:
         show_plan(planned, runs_root, asked)
+    elif any(not run.finished for run in planned):
+        from clear_bench.runs.forecast import first_words
+        from clear_bench.training.workers import workers_for
+        from clear_bench.utils.progress import say
+
+        say(first_words("to train", planned, workers_for(planned, asked)))
     if not dry_run:
         carry_out(planned, runs_root, cache, asked, launcher, mirror=not studies)
 
@@ -107,11 +113,11 @@ def carry_out(
         launcher: ``none``, ``pytorch`` or ``slurm``.
         mirror: Whether to mirror the runs to MLflow; whoever asked for a study mirrors that.
     """
-    from clear_bench.engine.distributed import leave, main_process
+    from clear_bench.engine.distributed import leads, leave, main_process
     from clear_bench.runs.summary import show
     from clear_bench.training.cache import Cache
     from clear_bench.training.execute import execute
-    from clear_bench.training.mirror import mirror_runs
+    from clear_bench.training.mirror import Mirror
     from clear_bench.training.parallel import execute_all
     from clear_bench.training.workers import workers_for
     from clear_bench.utils.files import sweep
@@ -120,13 +126,16 @@ def carry_out(
     if launcher == "none":  # the processes of one run begin while others are at work
         sweep(runs_root, cache_root)
     several = workers_for(planned, workers)
-    records = (
-        execute_all(planned, cache, several) if several > 1 else execute(planned, cache, launcher)
-    )
-    if main_process():
-        show(list({record.run_id: record for record in records}.values()))
-        if mirror:
-            mirror_runs(run.folder for run in {run.id: run for run in planned}.values())
+    with Mirror() as store:
+        if mirror and leads(launcher):
+            store.follow(planned)
+        records = (
+            execute_all(planned, cache, several)
+            if several > 1
+            else execute(planned, cache, launcher)
+        )
+        if main_process():
+            show(list({record.run_id: record for record in records}.values()))
     leave()
 
 

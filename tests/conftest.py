@@ -48,6 +48,19 @@ def shared(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def empty_store(shared):
+    """The bytes of an empty MLflow store, which takes seconds to make."""
+    from clear_bench.training import mlflow_mirror
+
+    file = shared / "empty-mlflow.db"
+    mlflow_mirror.prepare()
+    with FileLock(shared / "empty-mlflow.lock"):
+        if not file.is_file():
+            mlflow_mirror.open_store(f"sqlite:///{file}")
+    return file.read_bytes()
+
+
+@pytest.fixture(scope="session")
 def market(shared):
     """A small Market-1501, see `layouts.write_market`; to be read alone."""
     from layouts import write_market

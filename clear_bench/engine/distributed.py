@@ -56,6 +56,12 @@ def wait_for_all() -> None:
     dist.barrier()
 
 
+def leads(launcher: str) -> bool:
+    """Return whether this will be the main process, before `join`."""
+    names = LAUNCHERS.get(launcher, ())
+    return not names or os.environ.get(names[0], "0") == "0"
+
+
 def leave() -> None:
     """Leave the process group, if there is one."""
     if dist.is_distributed():

@@ -1,7 +1,10 @@
 """One training under an mmengine Runner: from a run, its model and what it reads to its history."""
 
+import logging
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
+from io import StringIO
 from multiprocessing import get_start_method
 from pathlib import Path
 from typing import Any
@@ -65,6 +68,27 @@ class PlainConfig(Config):
         return repr(self.to_dict())
 
 
+class QuietRunner(Runner):
+    """mmengine's; what it and its libraries say goes to the log of the run, warnings and worse."""
+
+    def build_logger(self, log_level: Any = None, log_file: Any = None, **known: Any) -> Any:
+        """Return a logger that writes warnings to `LOG`, and only errors to the terminal."""
+        file = Path(self.work_dir).parent / LOG
+        logger = super().build_logger("WARNING", log_file=str(file), **known)
+        for handler in logger.handlers:
+            if not isinstance(handler, logging.FileHandler):
+                handler.setLevel(logging.ERROR)
+        return logger
+
+    def load_or_resume(self) -> None:
+        """Load weights; mmengine prints from where, and which of them do not fit."""
+        with (
+            (Path(self.work_dir).parent / LOG).open("a", encoding="utf-8") as log,
+            redirect_stdout(log if main_process() else StringIO()),
+        ):
+            super().load_or_resume()
+
+
 def fit(
     run: Run,
     model: dict[str, Any],
@@ -114,7 +138,7 @@ def fit(
     }
     init_default_scope("mmengine")
     with building():
-        runner = Runner.from_cfg(PlainConfig(config))
+        runner = QuietRunner.from_cfg(PlainConfig(config))
     if listen:
         runner.register_hook(ListenerHook(listen))
     _speed_up(runner.model, train)
@@ -129,7 +153,6 @@ def _session(run: Run, launcher: str) -> dict[str, Any]:
         "work_dir": str(run.folder / "mmengine"),
         "experiment_name": run.folder.name,
         "launcher": launcher,
-        "log_level": "ERROR",  # our own progress lines say what matters
         "env_cfg": {
             "dist_cfg": {"backend": "nccl"},
             "mp_cfg": {"mp_start_method": get_start_method(allow_none=True) or "fork"},

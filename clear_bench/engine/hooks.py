@@ -1,5 +1,6 @@
 """What happens around each epoch: seeding, exactly resumable checkpoints, progress, NaN stop."""
 
+import json
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -12,8 +13,9 @@ from mmengine.hooks import Hook, RuntimeInfoHook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner, set_random_seed
 
-from clear_bench.runs.files import EPOCH, LAST, SELECTED
-from clear_bench.utils.files import written_whole
+from clear_bench.runs.files import EPOCH, HISTORY, LAST, SELECTED
+from clear_bench.runs.record import plain
+from clear_bench.utils.files import write_text, written_whole
 from clear_bench.utils.run_progress import EpochProgress
 
 Told = Callable[[int, Mapping[str, float]], None]
@@ -173,6 +175,8 @@ class SelectionHook(Hook):
         if self.every:
             self._save(runner, EPOCH.format(runner.epoch), weights_alone=True)
         self._save(runner, LAST)
+        if runner.rank == 0:
+            write_text(self.folder / HISTORY, json.dumps(plain(self.history)))
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Replace the message hub by plain data."""

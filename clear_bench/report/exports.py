@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from clear_bench.config.method import TASKS
@@ -12,12 +12,15 @@ from clear_bench.report.tables.model import Table
 from clear_bench.report.tables.text import escape
 from clear_bench.results.load import Results
 from clear_bench.utils.csv_text import csv_text
-from clear_bench.utils.files import write_text
+from clear_bench.utils.files import write_bytes, write_text
 
 METRICS = {"recognition": ("mA", "f1"), "retrieval": ("mAP", "rank1")}
 CURVES = ("method", "dataset", "epoch", "seeds", "loss", "val")
 DIGITS = 4
 FIGURES = "figures"
+PLOTS = "plots"
+PLOTTED = ("training", "comparison")
+"""Figures that DVC shows, as pictures: plots that it draws itself load scripts from a network."""
 
 
 def write_metrics(results: Results, folder: Path) -> Path:
@@ -52,6 +55,21 @@ def write_curves(results: Results, folder: Path) -> list[Path]:
                     writer.writerow([csv_text(group.label), dataset, *row])
         written.append(write_text(folder / f"curves-{task}.csv", stream.getvalue()))
     return written
+
+
+def write_plots(pictures: Path, files: Iterable[str], folder: Path) -> list[Path]:
+    """Write ``plots/``, what ``dvc plots show`` shows: pictures of the report, as they are.
+
+    Args:
+        pictures: Folder of the report's figures.
+        files: Names of those that have just been drawn.
+        folder: Of DVC's files.
+    """
+    shown = [n for n in files if n.endswith(".png") and n.partition("-")[0] in PLOTTED]
+    for old in (folder / PLOTS).glob("*.png"):
+        if old.name not in shown:
+            old.unlink()
+    return [write_bytes(folder / PLOTS / n, (pictures / n).read_bytes()) for n in shown]
 
 
 def _epochs(

@@ -6,7 +6,7 @@ from pathlib import Path
 from clear_bench.config.method import TASKS
 from clear_bench.report.bibliography import bibtex_of
 from clear_bench.report.draw import draw_all, drawing
-from clear_bench.report.exports import write_curves, write_inputs, write_metrics
+from clear_bench.report.exports import write_curves, write_inputs, write_metrics, write_plots
 from clear_bench.report.figures.material import Material
 from clear_bench.report.tables.build import build, in_order, write_tables
 from clear_bench.report.tables.methods import notes_of
@@ -48,6 +48,8 @@ def write_all(
         with drawing(material, folder / "figures", workers=os.cpu_count() or 1) as wait:
             tables = _write_tables(of_profile, folder, exports)
             drawn = wait()
+        if exports:
+            write_plots(folder / "figures", [f for d in drawn for f in d.files], exports)
         print("\n".join(str(d) for d in drawn if d.note))
         write_inputs(tables, folder)
         write_text(folder / BIBLIOGRAPHY, bibtex_of(of_profile))

@@ -1,6 +1,7 @@
 """Two sets of records side by side: which numbers moved, which came and which went."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ class Moved:
     """A number that is another one there, in per cent.
 
     Args:
-        name: Profile, data set, task and method; protocol in brackets.
+        name: Profile, data set, task and method; protocol in brackets where it tells two apart.
         metric: Of test.
         mine: Mean here.
         theirs: Mean there.
@@ -70,6 +71,7 @@ def compare_roots(results: Results, other: Path, profile: str | None, where: Cho
     old = Results.load(other, named, where=where, stale=lambda record: "")
     before, now = _by_key(old), _by_key(results)
     both = [key for key in now if key in before]
+    names = _names([*before, *now])
     moved, within, equal = [], 0, 0
     for key in both:
         for metric, was, current in _pairs(before[key], now[key]):
@@ -78,19 +80,23 @@ def compare_roots(results: Results, other: Path, profile: str | None, where: Cho
             elif was.n > 1 and was.low <= current.mean <= was.high:
                 within += 1
             else:
-                moved.append(_moved(key, metric, was, current))
-    changed = [line for key in both for line in _other_settings(key, before[key], now[key])]
+                moved.append(_moved(names[key], metric, was, current))
+    changed = [line for key in both for line in _other_settings(names[key], before[key], now[key])]
     first = (
         f"{len(both)} methods in both: {equal} numbers equal, {within} within the 95 % "
         f"interval of {other}, {len(moved)} beyond it"
     )
     alone = [("only here", now, before), (f"only in {other}", before, now)]
-    return Comparison(moved, [first, *changed, *(line for each in alone for line in _alone(*each))])
+    rest = [
+        line
+        for words, ours, theirs in alone
+        for line in _alone(words, [names[key] for key in ours if key not in theirs])
+    ]
+    return Comparison(moved, [first, *changed, *rest])
 
 
-def _alone(words: str, ours: Mapping[Key, Group], theirs: Mapping[Key, Group]) -> list[str]:
+def _alone(words: str, names: Sequence[str]) -> list[str]:
     """Return a line that counts and names the methods of one side alone; none if there is none."""
-    names = [_name(key) for key in ours if key not in theirs]
     return [f"{words}: {len(names)}: {', '.join(names)}"] if names else []
 
 
@@ -108,23 +114,24 @@ def _pairs(before: Group, now: Group) -> Iterator[tuple[str, Estimate, Estimate]
             yield metric, was, current
 
 
-def _moved(key: Key, metric: str, was: Estimate, current: Estimate) -> Moved:
+def _moved(name: str, metric: str, was: Estimate, current: Estimate) -> Moved:
     """Return a number that moved, in per cent."""
     interval = "one seed, none" if was.n == 1 else (
         f"{100 * was.low:.2f} to {100 * was.high:.2f}, n = {was.n}"
     )  # fmt: skip
-    return Moved(_name(key), metric, 100 * current.mean, 100 * was.mean, interval)
+    return Moved(name, metric, 100 * current.mean, 100 * was.mean, interval)
 
 
-def _other_settings(key: Key, before: Group, now: Group) -> list[str]:
+def _other_settings(name: str, before: Group, now: Group) -> list[str]:
     """Return a line if the settings of a method are not what they were."""
     old, new = before.runs[0].settings, now.runs[0].settings
     changed = [k for k in sorted({*old, *new}) if old.get(k) != new.get(k)]
     changes = ", ".join(f"{k} {old.get(k)} -> {new.get(k)}" for k in changed)
-    return [f"other settings: {_name(key)}: {changes}"] if changed else []
+    return [f"other settings: {name}: {changes}"] if changed else []
 
 
-def _name(key: Key) -> str:
-    """Return a group in words; its protocol only tells it apart within a table."""
-    profile, dataset, task, protocol, label = key
-    return f"{profile} {dataset} {task} {label} [{protocol}]"
+def _names(keys: Sequence[Key]) -> dict[Key, str]:
+    """Return each group in words; those that only their protocols tell apart have these too."""
+    short = {key: " ".join((*key[:3], key[4])) for key in keys}
+    often = Counter(short.values())
+    return {k: f"{name} [{k[3]}]" if often[name] > 1 else name for k, name in short.items()}

@@ -39,6 +39,9 @@ ERROR = "error.txt"
 ATTEMPTS = ".attempts.json"
 """How long a run has taken so far; there until it has finished."""
 
+HISTORY = "history.json"
+"""The epochs that have ended, of a run that is being made; then its record has them."""
+
 LOCK = ".lock"
 
 STUDIES = "studies"

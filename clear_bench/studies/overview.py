@@ -5,13 +5,13 @@ from pathlib import Path
 
 from clear_bench.config import plugins
 from clear_bench.config.study import Study
-from clear_bench.runs.forecast import UNKNOWN, forecast, run_seconds
+from clear_bench.runs.forecast import forecast, run_seconds
 from clear_bench.runs.record import Record, records
 from clear_bench.runs.study_result import StudyResult, result_file
 from clear_bench.studies.jobs import Combination, Job
 from clear_bench.training.workers import workers_for
 from clear_bench.utils.progress import wide_console
-from clear_bench.utils.run_progress import clock
+from clear_bench.utils.run_progress import UNKNOWN, clock
 
 
 def show_list(root: Path, profile: str, dataset: str) -> None:

@@ -1,19 +1,13 @@
 """What a run cost and what its model weighs."""
 
-import json
 import os
 import resource
-import time
 from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, NonNegativeFloat, ValidationError
 
 from clear_bench.engine.building import build
-from clear_bench.runs.files import ATTEMPTS
-from clear_bench.utils.files import write_text
-from clear_bench.utils.progress import say
 
 
 def cost_of(model: dict[str, Any], history: list[dict[str, float]], items: int) -> dict[str, Any]:
@@ -64,41 +58,6 @@ def flops_per_image(model: Any) -> int:
             attributes = torch.zeros(1, model.vectors.shape[1])
             model.embed_images(torch.zeros(1, len(model.feature_mean)), attributes)
     return int(counter.get_total_flops())
-
-
-def begin_attempt(folder: Path) -> float:
-    """Return the seconds that earlier attempts at a run took, and note that another one begins.
-
-    An attempt that was killed cannot say when: it counts up to the last file that it wrote.
-
-    Args:
-        folder: Run directory; keeps the note in `ATTEMPTS` until the run has finished.
-    """
-    file, before = folder / ATTEMPTS, 0.0
-    if file.is_file():
-        note = _note(file)
-        written = [f.stat().st_mtime for f in folder.rglob("[!.]*") if f.is_file()]
-        before = note.before + max(0.0, max(written, default=0.0) - note.began)
-    write_text(file, json.dumps({"before": before, "began": time.time()}))
-    return before
-
-
-class _Attempts(BaseModel):
-    """What is noted of the attempts at a run, in seconds: before this one, and when it began."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-    before: NonNegativeFloat
-    began: NonNegativeFloat
-
-
-def _note(file: Path) -> _Attempts:
-    """Return the note; of one that is damaged, that nothing is known."""
-    try:
-        return _Attempts.model_validate_json(file.read_bytes())
-    except ValidationError:
-        say(f"{file}: damaged; the time that earlier attempts took is not counted")
-        return _Attempts(before=0, began=time.time())
 
 
 def forget_peak_memory() -> None:

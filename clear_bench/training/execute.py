@@ -6,12 +6,14 @@ from contextlib import contextmanager
 
 from clear_bench.engine.distributed import join, main_process, wait_for_all
 from clear_bench.engine.hooks import Diverged, Told
-from clear_bench.runs.files import ATTEMPTS, LOCK
+from clear_bench.runs.attempts import MAKING, Attempts, begin_attempt, forget_attempts
+from clear_bench.runs.files import LOCK
 from clear_bench.runs.forecast import expected_seconds
+from clear_bench.runs.provenance import provenance
 from clear_bench.runs.record import Record
 from clear_bench.runs.run import Run
 from clear_bench.training.cache import Cache
-from clear_bench.training.cost import begin_attempt, forget_peak_memory
+from clear_bench.training.cost import forget_peak_memory
 from clear_bench.training.preflight import check
 from clear_bench.training.recognition import Recognition
 from clear_bench.training.retrieval import Retrieval
@@ -20,7 +22,7 @@ from clear_bench.utils.disk import room
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.locks import locked
 from clear_bench.utils.progress import say
-from clear_bench.utils.run_progress import RunsProgress, clock, reporting
+from clear_bench.utils.run_progress import RunsProgress, begun, clock, reporting
 
 TASKS: dict[str, type[Task]] = {"recognition": Recognition, "retrieval": Retrieval}
 
@@ -70,7 +72,7 @@ def once(run: Run, cache: Cache, launcher: str = "none") -> Record:
     """Return a run's record, after making it if need be; see `execute`."""
     record = run.found()
     if record and record.status == "finished":
-        (run.folder / ATTEMPTS).unlink(missing_ok=True)  # of one killed right after its record
+        forget_attempts(run.folder)  # of one killed right after its record
         say(f"{run.id}: finished before, not run again")
         return record
     with room(run.folder):
@@ -102,24 +104,30 @@ def _make(run: Run, cache: Cache, launcher: str) -> Record:
     """Train and evaluate."""
     task = task_of(run, cache, launcher)
     forget_peak_memory()
-    before = begin_attempt(run.folder) if main_process() else 0.0
+    note = begin_attempt(run.folder) if main_process() else None
+    begun(run.id, run.section["train"]["epochs"])
     started = time.perf_counter()
-    with room(run.folder), _advice(run, record=True):
+    with room(run.folder), _advice(run, note):
         record = task.make()
-    if main_process():
-        record.cost["wall_seconds"] = before + time.perf_counter() - started
+    if note:
+        record.cost["wall_seconds"] = note.before + time.perf_counter() - started
+        record.provenance[MAKING] = note.making
         record.save(run.folder)  # what comes after it may be lost: a run with a record is complete
-        (run.folder / ATTEMPTS).unlink()
+        forget_attempts(run.folder)
     wait_for_all()  # the next run may read what this one wrote
     return Record.load(run.folder)
 
 
 @contextmanager
-def _advice(run: Run, *, record: bool = False) -> Iterator[None]:
-    """Say what to do about a loss that diverged, and record it if that is asked for."""
+def _advice(run: Run, note: Attempts | None = None) -> Iterator[None]:
+    """Say what to do about a loss that diverged, and record it if attempts are noted."""
     try:
         yield
     except Diverged as error:
-        if record:
-            run.record(status="failed", reason=str(error)).save(run.folder)
+        if note:
+            wall = note.before + max(0.0, time.time() - note.began)
+            behind = {**provenance(), MAKING: note.making}
+            cost = {"wall_seconds": wall}
+            failed = run.record(status="failed", reason=str(error), cost=cost, provenance=behind)
+            failed.save(run.folder)
         raise UserError(f"{run.id}: {error}; try a smaller train.lr") from None

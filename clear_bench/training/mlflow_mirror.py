@@ -1,42 +1,32 @@
-"""Records and studies as MLflow's runs.  The record on disk is the truth; this can be made again.
+"""MLflow's store: made whole, opened, written to.  The one file that imports mlflow.
 
-Everything here is called in a process of its own, see `clear_bench.training.mirror`.  What is sent
-is complete or is sent again: a run of MLflow counts once it has ended, all that it holds follows
-from the record (its times too), and one that was begun by a process that died is gone on with.
+Everything here is called in a process of its own, see `clear_bench.training.mirror`; what is
+written of a run is in `clear_bench.training.mlflow_runs`.
 """
 
-import json
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from filelock import Timeout
 
-from clear_bench.config.dotted import flatten
-from clear_bench.runs.files import RECORD
-from clear_bench.runs.record import Record
-from clear_bench.runs.study_result import StudyResult
+from clear_bench.training.mlflow_content import CLIPPED, Point, parameters_of
 from clear_bench.utils.errors import Unavailable
 from clear_bench.utils.files import sweep_folder, written_whole
 from clear_bench.utils.locks import locked
 from clear_bench.utils.secrets import masked
 
-EXPERIMENT = "clear-bench"
-STUDIES = f"{EXPERIMENT}-studies"
 SQLITE = "sqlite:///"
 WAIT = 10.0  # seconds for another process that sends
 QUICK = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
-         "MLFLOW_SQLALCHEMYSTORE_POOLCLASS": "NullPool"}  # fmt: skip
-"""No long waits; and no connection is kept, so that a file may take another's place."""
-
-LIMIT = 100  # parameters of one batch, as the server has it
-MANY = 1000  # the same of metrics
-ENDED = ("FINISHED", "FAILED")
+         "MLFLOW_SQLALCHEMYSTORE_POOLCLASS": "NullPool",
+         "MLFLOW_DISABLE_TELEMETRY": "true"}  # fmt: skip
+"""No long waits, and nobody is told; and no connection is kept, so that a file may take another's
+place."""
 
 
 def store() -> str:
@@ -48,6 +38,7 @@ def prepare() -> None:
     """Import what it takes, which is slow and asks nobody."""
     for name, value in QUICK.items():
         os.environ.setdefault(name, value)
+    import matplotlib.figure  # noqa: F401
     import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
 
     for logger in ("mlflow", "alembic"):  # they announce every table they create
@@ -63,7 +54,7 @@ def open_store(address: str) -> None:
     Raises:
         Unavailable: If it cannot be used.
     """
-    file = Path(address.removeprefix(SQLITE)) if address.startswith(SQLITE) else None
+    file = _file_of(address)
     with _explained(), _alone(file):
         if file is None:
             _ask(address)
@@ -102,130 +93,77 @@ def _holds_runs(file: Path) -> bool:
         return error.sqlite_errorcode not in nothing
 
 
-def send_record(address: str, folder: Path) -> bool:
-    """Send a record, unless the store has it, and return whether it was sent.
-
-    It becomes one run: parameters, curves, final metrics, the record itself.
-
-    Raises:
-        Unavailable: If the store cannot be used.
-    """
-    record = Record.load(folder)
-    with _explained(), _alone(_file_of(address)):
-        client = _client(address)
-        experiment = _experiment(client, EXPERIMENT)
-        found = client.search_runs([experiment], f"tags.record = '{_key(record)}'", max_results=1)
-        if found and found[0].info.status in ENDED:
-            return False
-        tags = {"record": _key(record), "status": record.status, "protocol": record.protocol,
-                "parent": record.parent}  # fmt: skip
-        run_id = _run(client, experiment, found, record.run_id, tags)
-        _fill(client, run_id, dict(flatten(record.config)), _metrics(record))
-        text = json.dumps(record.model_dump(mode="json"), indent=1)
-        client.log_text(run_id, masked(text), RECORD)
-        status = "FINISHED" if record.status == "finished" else "FAILED"
-        client.set_terminated(run_id, status, end_time=_when(record))
-        return True
-
-
-def send_study(address: str, result: StudyResult, root: Path) -> bool:
-    """Send a study as one parent run with a nested run a variant and seed; whether there were new.
-
-    The nested runs' parameters are exactly the factors, so that MLflow's comparison shows them.
+@contextmanager
+def using(address: str) -> Iterator[Any]:
+    """Let the body write to a store by a client, one process at a time where it is a SQLite file.
 
     Raises:
         Unavailable: If the store cannot be used.
     """
-    from mlflow.entities import Metric
-
-    new = False
     with _explained(), _alone(_file_of(address)):
-        client = _client(address)
-        experiment = _experiment(client, STUDIES)
-        name = f"{result.study} {result.dataset} {result.profile}"
-        parents = client.search_runs([experiment], f"tags.study = '{name}'", max_results=1)
-        parent = _run(
-            client, experiment, parents, name, {"study": name, "question": result.question}
-        )
-        sent = _nested(client, experiment, parent)
-        for variant in result.variants:
-            for seed, run_id in sorted(variant.runs.items()):
-                record = result.record(root, run_id, variant.method)[1]
-                key = f"{variant.label} {_key(record)}"
-                old = sent.get(key)
-                if old and old.info.status in ENDED:
-                    continue
-                tags = {"mlflow.parentRunId": parent, "variant": key, "run": run_id}
-                title = f"{variant.label}, seed {seed}"
-                child = _run(client, experiment, [old] if old else [], title, tags)
-                tests = record.metrics[variant.checkpoint]["test"]
-                metrics = [Metric(k, v, _when(record), 0) for k, v in tests.items()]
-                _fill(client, child, variant.levels, metrics)
-                client.set_terminated(child, end_time=_when(record))
-                new = True
-        client.set_terminated(parent)
-    return new
+        yield _client(address)
 
 
-def _nested(client: Any, experiment: str, parent: str) -> dict[str, Any]:
-    """Return the runs under a study's by their variant."""
-    query = f"tags.`mlflow.parentRunId` = '{parent}'"
-    found: dict[str, Any] = {}
-    token = None
-    while True:
-        page = client.search_runs([experiment], query, max_results=MANY, page_token=token)
-        found |= {run.data.tags["variant"]: run for run in page}
-        token = page.token
-        if not token:
-            return found
-
-
-def _run(client: Any, experiment: str, found: Any, name: str, tags: Mapping[str, str]) -> str:
-    """Return the id of a run: the one that was found, or a new one."""
-    if found:
-        return str(found[0].info.run_id)
-    return str(client.create_run(experiment, run_name=name, tags=dict(tags)).info.run_id)
-
-
-def _fill(client: Any, run_id: str, values: Mapping[str, Any], metrics: list[Any]) -> None:
-    """Log parameters and metrics; what was logged before is the same and stays once."""
-    from mlflow.entities import Param
-
-    params = [Param(k, masked(str(v))[:500]) for k, v in values.items()]
-    for start in range(0, len(metrics), MANY):
-        client.log_batch(run_id, metrics=metrics[start : start + MANY])
-    for start in range(0, len(params), LIMIT):
-        client.log_batch(run_id, params=params[start : start + LIMIT])
-
-
-def _metrics(record: Record) -> list[Any]:
-    """Return all numbers of a record as MLflow's, at the time that the record says."""
+def log_points(client: Any, run_id: str, epochs: Iterable[list[Point]]) -> None:
+    """Log numbers in batches of what a server takes; no epoch is shared among two."""
     from mlflow.entities import Metric
+    from mlflow.utils.validation import MAX_METRICS_PER_BATCH
 
-    now = _when(record)
-    metrics = [
-        Metric(f"{checkpoint}.{split}.{name}", value, now, 0)
-        for checkpoint, splits in record.metrics.items()
-        for split, values in splits.items()
-        for name, value in values.items()
-    ]
-    metrics += [
-        Metric(f"epoch.{name}", value, now, int(row["epoch"]))
-        for row in record.history
-        for name, value in row.items()
-        if name != "epoch"
-    ]
-    return metrics + [
-        Metric(f"cost.{k}", float(v), now, 0)
-        for k, v in record.cost.items()
-        if isinstance(v, int | float) and not isinstance(v, bool)
-    ]
+    batch: list[Any] = []
+    for points in epochs:
+        if len(batch) + len(points) > MAX_METRICS_PER_BATCH and batch:
+            client.log_batch(run_id, metrics=batch)
+            batch = []
+        batch += [Metric(p.name, p.value, p.when, p.step) for p in points]
+    for part in _parts(batch, MAX_METRICS_PER_BATCH):
+        client.log_batch(run_id, metrics=part)
 
 
-def _when(record: Record) -> int:
-    """Return when a record was made, in milliseconds."""
-    text = record.finished_at
-    return int(datetime.fromisoformat(text).timestamp() * 1000) if text else 0
+def log_parameters(
+    client: Any, run_id: str, values: dict[str, Any], there: Mapping[str, str]
+) -> None:
+    """Log parameters in batches of what a server takes, every one of them.
+
+    A tag names those that had to be cut.  MLflow lets no parameter change, so that one of another
+    value there (a resumed run may have other workers) becomes a tag.
+
+    Args:
+        client: From `using`.
+        run_id: MLflow's.
+        values: In any depth.
+        there: What the run has already.
+    """
+    from mlflow.entities import Param, RunTag
+    from mlflow.utils.validation import MAX_PARAM_VAL_LENGTH, MAX_PARAMS_TAGS_PER_BATCH
+
+    texts, cut = parameters_of(values, MAX_PARAM_VAL_LENGTH)
+    new = [Param(name, text) for name, text in texts.items() if name not in there]
+    for part in _parts(new, MAX_PARAMS_TAGS_PER_BATCH):
+        client.log_batch(run_id, params=part)
+    tags = [RunTag(f"then.{n}", t) for n, t in texts.items() if there.get(n, t) != t]
+    tags += [RunTag(CLIPPED, ", ".join(cut))] if cut else []
+    for part in _parts(tags, MAX_PARAMS_TAGS_PER_BATCH):
+        client.log_batch(run_id, tags=part)
+
+
+def log_data(client: Any, run_id: str, data: Mapping[str, str] | None) -> None:
+    """Log what a run trained on; the same twice stays once."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    if data:
+        tags = [InputTag("mlflow.data.context", "training")]
+        client.log_inputs(run_id, [DatasetInput(Dataset(**data), tags)])
+
+
+def _parts(items: Sequence[Any], size: int) -> Iterator[list[Any]]:
+    """Yield items in lists of at most some size."""
+    for start in range(0, len(items), size):
+        yield list(items[start : start + size])
+
+
+def steps_of(client: Any, run_id: str, name: str) -> set[int]:
+    """Return the steps of which a run has a number."""
+    return {metric.step for metric in client.get_metric_history(run_id, name)}
 
 
 def _client(address: str) -> Any:
@@ -235,15 +173,10 @@ def _client(address: str) -> Any:
     return MlflowClient(address)
 
 
-def _experiment(client: Any, name: str) -> str:
-    """Return the id of an experiment of ours."""
+def experiment_of(client: Any, name: str) -> str:
+    """Return the id of an experiment of a name, made if it is new."""
     experiment = client.get_experiment_by_name(name)
     return str(experiment.experiment_id if experiment else client.create_experiment(name))
-
-
-def _key(record: Record) -> str:
-    """Return what tells one making of a run from another."""
-    return f"{record.run_id}@{record.finished_at}"
 
 
 def _file_of(address: str) -> Path | None:

@@ -20,8 +20,10 @@ from clear_bench.runs.run import Run
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.processes import end_with_parent
 from clear_bench.utils.progress import be_quiet
-from clear_bench.utils.run_progress import Listener, State, reporting
+from clear_bench.utils.run_progress import Listener, reporting
+from clear_bench.utils.run_state import State
 
+THREADS = "OMP_NUM_THREADS"
 DRIVERS = ("libcuda.so.1", "libamdhip64.so", "nvcuda.dll")
 """Of GPUs that torch knows."""
 
@@ -149,7 +151,8 @@ class Workers:
 
     def _start(self) -> _Worker:
         """Start a process.  Ctrl-C is for this one alone, which then stops the others."""
-        os.environ["OMP_NUM_THREADS"] = str(self.threads)  # inherited before it imports anything
+        before = os.environ.get(THREADS)
+        os.environ[THREADS] = str(self.threads)  # inherited before it imports anything
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         gpu = self.gpus[self.started % len(self.gpus)] if self.gpus else ""
@@ -159,6 +162,8 @@ class Workers:
             process.start()
         finally:
             signal.signal(signal.SIGINT, usual)
+            os.environ.pop(THREADS)
+            os.environ |= {THREADS: before} if before is not None else {}
         theirs.close()
         self.started += 1
         return _Worker(process, ours)

@@ -1,10 +1,8 @@
 """How far runs are: each tells where it is, and somebody shows one line a run and the time left."""
 
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,38 +10,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from clear_bench.utils.progress import is_quiet
+from clear_bench.utils.run_state import AtWork, State
 
 OFTEN = 0.5  # seconds between two reports of one run
-
-
-@dataclass(frozen=True)
-class State:
-    """How far a run is.
-
-    Args:
-        title: The run.
-        epoch: Epochs that have ended.
-        epochs: How many there will be.
-        share: Of all steps, from 0 to 1.
-        rate: Images per second since it began here, validation included.
-        found: Loss and val metric of the last epoch, in words.
-        process: Who is at it; a process is at one run.
-    """
-
-    title: str
-    epoch: int
-    epochs: int
-    share: float
-    rate: float = 0.0
-    found: str = ""
-    process: int = field(default_factory=os.getpid)
-
-    @property
-    def words(self) -> str:
-        """Epoch, what was found, and speed."""
-        found = f", {self.found}" if self.found else ""
-        rate = f", {self.rate:.0f} images/s" if self.rate else ""
-        return f"epoch {self.epoch}/{self.epochs}{found}{rate}"
+UNKNOWN = "no estimate yet"
 
 
 Listener = Callable[[State], object]
@@ -58,6 +28,12 @@ def reporting(listener: Listener) -> Iterator[None]:
         yield
     finally:
         _listeners.remove(listener)
+
+
+def begun(title: str, epochs: int) -> None:
+    """Tell whoever listens that this process is at a run, before its first step."""
+    for listener in _listeners:
+        listener(State(title, 0, epochs, 0.0, learns=False))
 
 
 class EpochProgress:
@@ -143,7 +119,8 @@ class RunsProgress:
         self.total, self.done, self.before, self.workers = total, before, before, workers
         self.waiting = dict(expected or {})
         self.began = time.perf_counter()
-        self.running: dict[int, tuple[State, float]] = {}
+        self.running: dict[int, AtWork] = {}
+        self.took: dict[str, list[float]] = {}
         self.rows: dict[int, TaskID] = {}
         self.console = Console(stderr=True, highlight=False, soft_wrap=True, quiet=is_quiet())
         rest = f", {workers} side by side" if total > before and workers > 1 else ""
@@ -162,12 +139,16 @@ class RunsProgress:
 
     def update(self, state: State) -> None:
         """Show how far a run is: on a terminal in its row, else a line where an epoch has ended."""
-        known, since = self.running.get(state.process, (None, 0.0))
-        if known is None or known.title != state.title:
-            known, since = None, time.perf_counter()
-        self.running[state.process] = (state, since)
-        words = f"{state.words}, {self._left_of(state, since)} left"
-        if known is None or known.epoch != state.epoch:
+        now = time.perf_counter()
+        run = self.running.get(state.process)
+        told = run.state if run and run.state.title == state.title else None
+        if run is None or told is None:
+            run = self.running[state.process] = AtWork(state, now, state, now)
+        elif not run.state.learns:
+            run.first, run.trains_since = state, now
+        run.state = state
+        words = f"{state.words}, {self._left_of(run)}"
+        if told is None or told.epoch != state.epoch:
             self._print(f"{state.title}: {words}")
         if state.process not in self.rows:
             self.rows[state.process] = self.bar.add_task(state.title, total=state.epochs, words="")
@@ -189,8 +170,9 @@ class RunsProgress:
         """
         self.done += 1
         self.waiting.pop(title, None)
-        for process, (state, _) in list(self.running.items()):
-            if state.title == title:
+        for process, run in list(self.running.items()):
+            if run.state.title == title:
+                self.took.setdefault(_kind(title), []).append(time.perf_counter() - run.began)
                 del self.running[process]
                 if process in self.rows:
                     self.bar.remove_task(self.rows.pop(process))
@@ -202,37 +184,45 @@ class RunsProgress:
         """How long the rest will take, in words."""
         if self.total <= self.done:
             return f"about {clock(0)} left"
-        seconds = self._seconds()
-        return "time left unknown until one has ended" if seconds is None else (
-            f"about {clock(seconds)} left"
-        )  # fmt: skip
+        known, missing = self._rests()
+        if not known:
+            return UNKNOWN
+        seconds = max([sum(known) / max(self.workers, 1), *known])
+        return f"{'at least' if missing else 'about'} {clock(seconds)} left"
 
-    def _seconds(self) -> float | None:
-        """Return the seconds until all have ended; None if nothing says so."""
-        usual = self._usual()
-        at_work = {state.title: (state, since) for state, since in self.running.values()}
-        each = []
-        for title, expected in self.waiting.items():
-            value = _rest(expected, *at_work[title]) if title in at_work else expected
-            each.append(usual if value is None else value)
-        each += [usual] * (self.total - self.done - len(each))
-        known = [value for value in each if value is not None]
-        if len(known) < len(each):
-            return None
-        return max([sum(known) / max(self.workers, 1), *known])
+    def _rests(self) -> tuple[list[float], int]:
+        """Return the seconds of each run that has not ended, and of how many nothing is known."""
+        at_work = {run.state.title: run for run in self.running.values()}
+        each: list[float | None] = []
+        for title in self.waiting:
+            expected = self._expected(title)
+            each.append(at_work[title].left(expected) if title in at_work else expected)
+        each += [self._usual()] * (self.total - self.done - len(each))
+        known = [seconds for seconds in each if seconds is not None]
+        return known, len(each) - len(known)
+
+    def _expected(self, title: str) -> float | None:
+        """Return the seconds of a run by past ones, by those like it that ended here, or work."""
+        expected, kind = self.waiting.get(title), _kind(title)
+        if expected is not None:
+            return expected
+        alike = self.took.get(kind) or [
+            run.whole
+            for run in self.running.values()
+            if run.whole is not None and _kind(run.state.title) == kind
+        ]
+        return sum(alike) / len(alike) if alike else None
 
     def _usual(self) -> float | None:
-        """Return the seconds of a run like those that ended here, or else that are expected."""
+        """Return the mean seconds of what ended here, of which no more than its number is known."""
         ended = self.done - self.before
-        if ended:
-            return (time.perf_counter() - self.began) * max(self.workers, 1) / ended
-        known = [value for value in self.waiting.values() if value is not None]
-        return sum(known) / len(known) if known else None
+        passed = time.perf_counter() - self.began
+        return passed * max(self.workers, 1) / ended if ended else None
 
-    def _left_of(self, state: State, since: float) -> str:
+    def _left_of(self, run: AtWork) -> str:
         """Return how long a run will still take, in words."""
-        rest = _rest(self.waiting.get(state.title), state, since)
-        return "unknown time" if rest is None else clock(rest)
+        rest = run.left(self._expected(run.state.title))
+        return UNKNOWN if rest is None else f"{clock(rest)} left"
 
     def _print(self, line: str) -> None:
         """Print a line where there is no terminal."""
@@ -247,17 +237,11 @@ class RunsProgress:
         self.bar.stop()
 
 
+def _kind(title: str) -> str:
+    """Return what runs that differ in settings and seed alone have in common, by their ids."""
+    return title.rpartition("-s")[0]
+
+
 def clock(seconds: float) -> str:
     """Return a duration as hours, minutes and seconds."""
     return str(timedelta(seconds=round(seconds)))
-
-
-def _rest(expected: float | None, state: State, since: float) -> float | None:
-    """Return the seconds that a run will still take.
-
-    What past runs say counts less the further it is, and its own speed more.
-    """
-    elapsed, share = time.perf_counter() - since, state.share
-    own = elapsed / share if share else None
-    whole = own if expected is None else (1 - share) * expected + share * (own or 0.0)
-    return None if whole is None else max(0.0, whole - elapsed)

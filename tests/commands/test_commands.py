@@ -17,7 +17,7 @@ from clear_bench import record as record_command
 from clear_bench.config.plugins import available
 from clear_bench.data import __main__ as data_command
 from clear_bench.report import __main__ as report
-from clear_bench.training import mlflow_mirror
+from clear_bench.training import mlflow_mirror, mlflow_runs
 
 SMALL = ["--set=recognition.train={epochs: 1, warmup_epochs: 0}", "--set=retrieval.train.epochs=1",
          "--set=recognition.model.depth=0", "--set=text.encoder=glove"]  # fmt: skip
@@ -124,7 +124,7 @@ def test_mlflow_has_one_run_a_record_and_is_not_told_twice(monkeypatch, capsys):
 
     assert call(monkeypatch, record_command.app, "mirror") == 0
     client = MlflowClient(mlflow_mirror.store())
-    (experiment,) = client.search_experiments(filter_string=f"name = '{mlflow_mirror.EXPERIMENT}'")
+    (experiment,) = client.search_experiments(filter_string=f"name = '{mlflow_runs.EXPERIMENT}'")
     runs = client.search_runs([experiment.experiment_id])
     assert len(runs) == 2
     assert {"selected.test.mA", "selected.test.mAP"} <= set().union(*(r.data.metrics for r in runs))

@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 import yaml
 from fake_runs import fake_bench, fake_run, fake_world, thousand_runs
+from PIL import Image
 
 from clear_bench.report import write
 from clear_bench.report.__main__ import app
 from clear_bench.report.explain import explain
-from clear_bench.report.exports import write_curves, write_metrics
+from clear_bench.report.exports import write_curves, write_metrics, write_plots
 from clear_bench.report.load import load
 from clear_bench.report.tables.build import chosen
 from clear_bench.report.write import write_all
@@ -132,17 +133,30 @@ def test_dvc_reads_what_the_report_writes(bench, tmp_path):
     pipeline = yaml.safe_load((root / "dvc.yaml").read_text())
     write_metrics(Results.load(bench), tmp_path / "reports/dvc")
     write_curves(Results.load(bench), tmp_path / "reports/dvc")
-    plots = [file for plot in pipeline["plots"] for spec in plot.values() for file in spec["y"]]
-    for name in [*pipeline["metrics"], *plots]:
+    (plots,) = write_plots(*pictures(tmp_path), tmp_path / "reports/dvc")
+    assert pipeline["plots"] == [str(plots.parent.relative_to(tmp_path))]
+    assert plots.name == "training-synthped-recognition.png"
+    for name in pipeline["metrics"]:
         assert (tmp_path / name).is_file(), name
         assert (root / name).is_file(), f"{name} is not committed"
     assert "--exports ${folder}/reports/dvc" in pipeline["stages"]["report"]["cmd"]
-    template = json.loads((root / ".dvc/plots/methods.json").read_text())
-    assert template["encoding"]["color"]["field"] == "method"
     columns = (tmp_path / "reports/dvc/curves-recognition.csv").read_text().split("\n")[0]
     assert {"epoch", "val", "method", "dataset"} <= set(columns.split(","))
     deps = [dep for dep in pipeline["stages"]["report"]["deps"] if "$" not in dep]
     assert all((root / dep).exists() for dep in deps)
+
+
+def pictures(folder):
+    """Return a folder of figures and which of them were drawn; one was drawn earlier."""
+    names = ["cost.png", "training-synthped-recognition.pdf", "training-synthped-recognition.png"]
+    shown = folder / "figures"
+    for name in [*names, "training-old.png"]:
+        shown.mkdir(exist_ok=True)
+        Image.new("RGB", (8, 8)).save(shown / name)
+    old = folder / "reports/dvc/plots/training-old.png"
+    old.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(shown / "training-old.png", old)
+    return shown, names
 
 
 @pytest.mark.parametrize("datasets", [("peta",), ("peta", "rapv2")])
@@ -158,11 +172,11 @@ def test_metrics_are_named_by_method_and_of_several_data_sets_by_data_set(tmp_pa
 @pytest.mark.slow
 def test_dvc_shows_metrics_plots_and_parameters(bench, tmp_path):
     root = Path(__file__).parents[2]
-    for name in ("dvc.yaml", "params.yaml", ".dvc/config", ".dvc/plots/methods.json"):
+    for name in ("dvc.yaml", "params.yaml", ".dvc/config"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(root / name, tmp_path / name)
     write_metrics(Results.load(bench), tmp_path / "reports/dvc")
-    write_curves(Results.load(bench), tmp_path / "reports/dvc")
+    write_plots(*pictures(tmp_path), tmp_path / "reports/dvc")
     git = ["git", "-c", "user.email=a@b", "-c", "user.name=a"]
     for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "x"]):
         subprocess.run([*git, *arguments], cwd=tmp_path, check=True)
@@ -178,7 +192,9 @@ def test_dvc_shows_metrics_plots_and_parameters(bench, tmp_path):
     assert " synthped.vtb.mA " in dvc("metrics", "show", "--md")
     dvc("plots", "show")
     page = (tmp_path / "dvc_plots/index.html").read_text()
-    assert '"method": "vtb"' in page and "<DVC_METRIC" not in page
+    (src,) = re.findall(r'<img src="(.*?)"', page)
+    assert (tmp_path / "dvc_plots" / src).is_file()
+    assert "http" not in page and "<script" not in page, "it opens without a network"
     assert "bench.seeds" in dvc("params", "diff")
 
 
@@ -215,10 +231,10 @@ def test_against_says_what_moved(tmp_path):
         fake_run(tmp_path / "a", "ssc", seed=seed)
     found = compare_roots(Results.load(tmp_path / "b"), tmp_path / "a", None, {})
     assert found.rest[0].startswith("3 methods in both: 16 numbers equal, ")
-    assert found.moved and all(" vtb " in m.name for m in found.moved)
+    assert found.moved and all(m.name.endswith(" vtb") for m in found.moved)
     here, there = found.rest[-2:]
-    assert here.startswith("only here: 1: default synthped recognition alm [")
-    assert there.startswith(f"only in {tmp_path / 'a'}: 1: default synthped recognition ssc [")
+    assert here.startswith("only here: 1: default synthped recognition alm")
+    assert there.startswith(f"only in {tmp_path / 'a'}: 1: default synthped recognition ssc")
     for m in found.moved:
         mine, theirs = (
             100 * statistics.fmean(
@@ -233,6 +249,16 @@ def test_against_says_what_moved(tmp_path):
     same = compare_roots(Results.load(tmp_path / "a"), tmp_path / "a", None, {})
     assert not same.moved
     assert len(same.rest) == 1 and "32 numbers equal, 0 within" in same.rest[0]
+
+
+def test_against_names_a_protocol_where_it_tells_two_apart(tmp_path):
+    fake_run(tmp_path / "a", "vtb")
+    fake_run(tmp_path / "b", "vtb", quality=0.1)
+    fake_run(tmp_path / "b", "vtb", split="other")
+    found = compare_roots(Results.load(tmp_path / "b"), tmp_path / "a", None, {})
+    assert found.moved and all("|ids6|" in m.name for m in found.moved)
+    words = "only here: 1: default synthped recognition vtb [synthped|other|"
+    assert found.rest[-1].startswith(words)
 
 
 def test_old_tables_are_removed_and_other_files_kept(bench, tmp_path, monkeypatch):
@@ -251,7 +277,7 @@ def test_the_command_and_its_errors(bench, commanded, tmp_path, monkeypatch, cap
     folder, done = commanded
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     exported = {file.name for file in (folder / "dvc").iterdir()}
-    assert exported == {"metrics.json", "curves-recognition.csv", "curves-retrieval.csv"}
+    assert exported == {"metrics.json", "curves-recognition.csv", "curves-retrieval.csv", "plots"}
     assert "gap: synthped recognition alm: seed 1 stale" in done.stdout
     done = command("--runs", bench, "--table", "synthped-cost-retrieval", "--format", "latex",
                    "--where", "profile=default", cwd=tmp_path)  # fmt: skip

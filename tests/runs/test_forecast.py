@@ -7,10 +7,12 @@ import pytest
 from clear_bench.config.compose import compose
 from clear_bench.data.dataset import Dataset
 from clear_bench.data.schema import Attribute, Schema
-from clear_bench.runs.forecast import UNKNOWN, forecast, run_seconds
+from clear_bench.runs.files import RECORD
+from clear_bench.runs.forecast import expected_seconds, first_words, forecast, run_seconds
 from clear_bench.runs.provenance import machine
 from clear_bench.runs.record import Record
 from clear_bench.runs.run import Run
+from clear_bench.utils.run_progress import UNKNOWN
 
 SCHEMA = Schema((Attribute("hat", "wearing", "a hat", "no hat"),))
 
@@ -58,16 +60,46 @@ def test_what_says_nothing_is_left_out(make):
     assert run_seconds(run, []) is None
     for change in (
         {"status": "failed"},
-        {"method": "vit"},
         {"task": "retrieval", "config": {**good.config, "retrieval": {"model": {}}}},
         {"profile": "paper"},
         {"provenance": {**machine(), "cpu": "abacus"}},
         {"provenance": {**machine(), "cores": 4096}},
-        {"config": {**good.config, "threads": 2}},
-        {"config": {**good.config, "data": {**good.config["data"], "image_size": [256, 128]}}},
         {"data": {"train_images": 0}},
     ):
         assert run_seconds(run, [good.model_copy(update=change)]) is None, change
+
+
+def test_of_what_never_ran_the_nearest_says_something(make):
+    run = make()
+    other = record(make(method="vit", **{"recognition.train.epochs": 6}), wall=90.0)
+    assert run_seconds(run, [other]) == pytest.approx(5 * 12 + 60)
+    assert run_seconds(run, [other, record(run)]) == pytest.approx(50), "its own say more"
+    small = make(**{"data.image_size": [32, 32]})
+    assert small.config["data"]["image_size"] != run.config["data"]["image_size"]
+    height, width = run.config["data"]["image_size"]
+    share = height * width / 32**2
+    rest, epochs = 20, run.section["train"]["epochs"]
+    near = record(small, wall=5.0 * epochs + rest)
+    assert run_seconds(run, [near]) == pytest.approx(share * 5.0 * epochs + rest)
+    idle = other.model_copy(update={"cost": {**other.cost, "train_seconds": 0.0}})
+    assert run_seconds(run, [idle]) is None, "what learns nothing says nothing of what learns"
+
+
+def test_the_first_words_read_few_records(make, monkeypatch):
+    for seed in range(3):
+        for method in ("vit", "alm"):
+            each = make(method=method, seed=seed)
+            record(each, metrics={"selected": {"val": {}, "test": {}}}).save(each.folder)
+    (each.folder.parent / "alm-recognition-synthped-default-s9-0").mkdir()
+    (each.folder.parent / "alm-recognition-synthped-default-s9-0" / RECORD).write_text("{")
+    read = []
+    load = Record.load.__func__
+    monkeypatch.setattr(Record, "load", classmethod(lambda c, f: read.append(f) or load(c, f)))
+    assert expected_seconds([make()])[make().id] is not None
+    assert len(read) == 2, "one of each method, and a damaged one says nothing"
+    words = first_words("to train", [make(), make(seed=1)], 2)
+    assert words.startswith("to train: 2 runs to do, about 0:0")
+    assert words.endswith(" with 2 side by side")
 
 
 def test_the_most_alike_decide(make):
@@ -92,10 +124,10 @@ def test_a_study_takes_its_sum_shared_by_the_workers_or_its_longest_chain(make):
 
 
 def test_what_is_not_known_is_said(make):
-    strange = make(method="vit")
+    strange = make(**{"recognition.train.epochs": 0})
     assert forecast([strange], [], 1) == f"1 runs to do, {UNKNOWN}"
     some = forecast([strange, make()], [record(make())], 1)
-    assert some == f"1 runs to do, about 0:00:50, and 1 of which nothing is known ({UNKNOWN})"
+    assert some == f"1 runs to do, about 0:00:50, and 1 of which there is {UNKNOWN}"
     assert forecast([], [], 1) == "0 runs to do, about 0:00:00"
 
 

@@ -230,3 +230,13 @@ def test_a_storage_that_cannot_be_used_says_so_without_its_password(monkeypatch)
         storage.open_study("journal:/proc/nothing/x.log", "s")
     with pytest.raises(UserError, match="two workers"):
         storage.open_study("sqlite:///x.db", "s")
+
+
+def test_a_storage_says_what_its_values_are(tmp_path):
+    """And a dashboard shows that, not "Objective 0"; it is written once."""
+    address = f"journal:{tmp_path / 'optuna.log'}"
+    for _ in range(2):
+        study = storage.open_study(address, "study")
+        storage.name_metric(study, "val mAP")
+    assert storage.open_study(address, "study").metric_names == ["val mAP"]
+    assert (tmp_path / "optuna.log").read_text().count("study:metric_names") == 1

@@ -11,35 +11,26 @@ from fresh import quick_workers
 
 from clear_bench.runs.files import folders_of_runs
 from clear_bench.training import mirror as module
-from clear_bench.training import mlflow_mirror
-from clear_bench.training.mirror import Mirror, mirror_all, mirror_runs
+from clear_bench.training import mlflow_content, mlflow_mirror, mlflow_runs
+from clear_bench.training.mirror import Mirror, mirror_all
 from clear_bench.utils.errors import Unavailable, UserError
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory):
-    """An empty store, which takes seconds to make."""
-    file = tmp_path_factory.mktemp("store") / "mlflow.db"
-    mlflow_mirror.prepare()
-    mlflow_mirror.open_store(f"sqlite:///{file}")
-    return file.read_bytes()
-
-
 @pytest.fixture
-def store(tmp_path, monkeypatch, empty):
+def store(tmp_path, monkeypatch, empty_store):
     """The usual store, empty, in the folder of the test."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     quick_workers(monkeypatch)
     file = tmp_path / "mlflow.db"
-    file.write_bytes(empty)
+    file.write_bytes(empty_store)
     return file
 
 
 def sent(file):
     """Record id to MLflow's runs of it."""
     client = mlflow_mirror._client(f"sqlite:///{file}")
-    experiment = client.get_experiment_by_name(mlflow_mirror.EXPERIMENT)
+    experiment = client.get_experiment_by_name(mlflow_runs.EXPERIMENT)
     found = {}
     for run in client.search_runs([experiment.experiment_id]):
         found.setdefault(run.data.tags["record"].partition("@")[0], []).append(run)
@@ -69,12 +60,13 @@ def test_a_run_without_its_metrics_is_gone_on_with(store, tmp_path):
     folder = folder_of(tmp_path / "runs")
     address = mlflow_mirror.store()
     client = mlflow_mirror._client(address)
-    experiment = client.create_experiment(mlflow_mirror.EXPERIMENT)
-    key = {"record": mlflow_mirror._key(record)}
+    experiment = client.create_experiment(mlflow_runs.EXPERIMENT)
+    key = {"record": mlflow_content.key_of(record)}
     begun = client.create_run(experiment, run_name=record.run_id, tags=key).info.run_id
-    client.log_batch(begun, metrics=mlflow_mirror._metrics(record)[:5])
-    assert mlflow_mirror.send_record(address, folder)
-    assert not mlflow_mirror.send_record(address, folder)
+    points = [*mlflow_content.epochs_of(record)][:2]
+    mlflow_mirror.log_points(client, begun, [*points, mlflow_content.results_of(record)[:3]])
+    assert mlflow_runs.send_record(address, folder)
+    assert not mlflow_runs.send_record(address, folder)
     (run,) = sent(store)[record.run_id]
     assert (run.info.run_id, run.info.status) == (begun, "FINISHED")
     assert run.data.metrics["selected.test.mA"] == record.metrics["selected"]["test"]["mA"]
@@ -83,7 +75,7 @@ def test_a_run_without_its_metrics_is_gone_on_with(store, tmp_path):
 
 
 @pytest.mark.parametrize("state", ["empty", "garbage", "tables", "half"])
-def test_a_half_made_store_is_made_whole(store, state, empty):
+def test_a_half_made_store_is_made_whole(store, state):
     if state in ("empty", "garbage"):
         store.write_bytes(b"" if state == "empty" else b"no database" * 1000)
     else:
@@ -101,7 +93,7 @@ def test_a_half_made_store_is_made_whole(store, state, empty):
 
 def test_a_store_that_holds_runs_is_never_set_aside(store, tmp_path):
     fake_run(tmp_path / "runs")
-    mlflow_mirror.send_record(mlflow_mirror.store(), folder_of(tmp_path / "runs"))
+    mlflow_runs.send_record(mlflow_mirror.store(), folder_of(tmp_path / "runs"))
     with closing(sqlite3.connect(store)) as base:
         base.execute("UPDATE alembic_version SET version_num = 'of_the_future'")
         base.commit()
@@ -144,7 +136,8 @@ def test_a_server_that_says_nothing_costs_seconds_and_one_line(
 def test_nobody_there_is_one_line_too(store, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     fake_run(tmp_path / "runs")
-    mirror_runs([folder_of(tmp_path / "runs")])
+    with Mirror() as mirror:
+        mirror.runs([folder_of(tmp_path / "runs")])
     assert capsys.readouterr().err.count("\n") == 1
     with pytest.raises(UserError, match="MLflow: http"):
         mirror_all(tmp_path / "runs")

@@ -12,10 +12,10 @@ import torch
 from tiny import TINY
 
 from clear_bench.config.plugins import available, load
+from clear_bench.runs.attempts import begin_attempt
 from clear_bench.runs.files import ATTEMPTS
 from clear_bench.training import execute as module
 from clear_bench.training.cache import Cache
-from clear_bench.training.cost import begin_attempt
 from clear_bench.training.execute import execute
 from clear_bench.training.parallel import execute_all
 from clear_bench.training.plan import plan
@@ -82,16 +82,18 @@ def test_a_parent_that_reads_text_is_given_some(market):
 
 def test_an_attempt_that_was_killed_counts_up_to_its_last_file(tmp_path):
     folder = tmp_path / "run"
-    assert begin_attempt(folder) == 0
-    assert begin_attempt(folder) == 0  # it wrote nothing
+    assert begin_attempt(folder).before == 0
+    assert begin_attempt(folder).before == 0  # it wrote nothing
     now = time.time()
     (folder / "deep").mkdir()
     for name, age in (("last.pth", 70), ("deep/log", 40), (".lock", 5)):
         (folder / name).touch()
         os.utime(folder / name, (now - age, now - age))
     (folder / ATTEMPTS).write_text(json.dumps({"before": 7.5, "began": now - 100}))
-    assert begin_attempt(folder) == pytest.approx(7.5 + 60, abs=1e-3)
-    assert begin_attempt(folder) == pytest.approx(7.5 + 60, abs=1e-3)  # the third wrote nothing
+    third, fourth = begin_attempt(folder), begin_attempt(folder)
+    assert third.before == pytest.approx(7.5 + 60, abs=1e-3)
+    assert fourth.before == pytest.approx(7.5 + 60, abs=1e-3)  # the third wrote nothing
+    assert third.making == fourth.making and fourth.first == pytest.approx(now - 100)
 
 
 def test_wall_seconds_are_of_all_attempts(market, monkeypatch):

@@ -13,8 +13,8 @@ from tiny import go, kill, numbers
 
 from clear_bench.engine import resuming
 from clear_bench.engine.building import build, load
+from clear_bench.runs.attempts import begin_attempt
 from clear_bench.runs.files import ATTEMPTS, LAST, SELECTED
-from clear_bench.training.cost import begin_attempt
 from clear_bench.training.model_config import config_for_weights
 from clear_bench.utils.errors import UserError
 
@@ -187,6 +187,6 @@ def test_weights_that_are_not_finite_do_not_predict(world, tmp_path):
 )
 def test_a_damaged_note_of_attempts_is_made_again(tmp_path, capsys, content):
     (tmp_path / ATTEMPTS).write_text(content)
-    assert begin_attempt(tmp_path) == 0
+    assert begin_attempt(tmp_path).before == 0
     assert "damaged" in capsys.readouterr().err
-    assert begin_attempt(tmp_path) == 0
+    assert begin_attempt(tmp_path).before == 0

@@ -3,7 +3,8 @@
 import pytest
 
 from clear_bench.utils import run_progress
-from clear_bench.utils.run_progress import EpochProgress, RunsProgress, State, reporting
+from clear_bench.utils.run_progress import EpochProgress, RunsProgress, begun, reporting
+from clear_bench.utils.run_state import State
 
 
 @pytest.fixture
@@ -63,12 +64,47 @@ def test_time_left_is_there_at_once_and_moves_from_the_past_to_the_run_itself(cl
 
 def test_nothing_known_is_said_until_one_has_ended(clock, capsys):
     progress = RunsProgress("training", 3, 0, 1, {"a": None, "b": None, "c": None})
-    assert "time left unknown until one has ended" in capsys.readouterr().err
+    assert "3 runs, 0 finished before, no estimate yet" in capsys.readouterr().err
     progress.update(State("a", 0, 2, 0.0))
-    assert capsys.readouterr().err == "a: epoch 0/2, unknown time left\n"
-    clock(30)
+    assert capsys.readouterr().err == "a: epoch 0/2, no estimate yet\n"
+    clock(3)
+    progress.update(State("a", 0, 2, 0.001))
+    assert progress.left == "no estimate yet", "the first steps are slow: 3000 s by them"
+    clock(7)
+    progress.update(State("a", 1, 2, 0.5))
+    assert capsys.readouterr().err == "a: epoch 1/2, 0:00:10 left\n"
+    assert progress.left == "about 0:00:50 left", "by the run at work: 10 s, and twice 20 s"
+    clock(20)
     progress.tell("a", "a")
     assert capsys.readouterr().err == "[1/3] a, about 0:01:00 left\n"
+
+
+def test_reading_data_is_no_training_and_epochs_of_before_are_not_of_now(clock, capsys):
+    """A resumed run: 100 s of reading, then epoch 9 of 10 in 20 s."""
+    progress = RunsProgress("training", 1, 0, 1, {"a": None})
+    with reporting(progress.update):
+        begun("a", 10)
+        clock(100)
+        progress.update(State("a", 8, 10, 0.8))
+        clock(20)
+        progress.update(State("a", 9, 10, 0.9))
+    assert capsys.readouterr().err.endswith("a: epoch 9/10, 0:00:20 left\n")
+
+
+def test_of_a_kind_that_has_not_run_nothing_is_guessed(clock, capsys):
+    """A retrieval run takes seconds where recognition takes minutes."""
+    names = ["x-recognition-s0-1", "x-recognition-s1-2", "x-retrieval-s0-3", "x-retrieval-s1-4"]
+    progress = RunsProgress("training", 4, 0, 2, dict.fromkeys(names))
+    progress.update(State(names[0], 0, 2, 0.0))
+    clock(500)
+    progress.tell(names[0], names[0])
+    assert progress.left == "at least 0:08:20 left"
+    progress.update(State(names[1], 0, 2, 0.0))
+    assert capsys.readouterr().err.endswith(f"{names[1]}: epoch 0/2, 0:08:20 left\n")
+    progress.update(State(names[2], 0, 2, 0.0, process=1))
+    clock(10)
+    progress.tell(names[2], names[2])
+    assert progress.left == "about 0:08:10 left", "the longest decides"
 
 
 def test_a_search_counts_trials_of_which_nothing_is_known(clock, capsys):
