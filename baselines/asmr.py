@@ -200,7 +200,7 @@ METHOD = Method(
             "weight_start": 0.0,
             "pairs_of": 1024,
         },
-        "train": {"epochs": 12, "batch_size": 128, "lr": 1e-3, "warmup_epochs": 0},
+        "train": {"epochs": 12, "batch_size": 128, "lr": 3e-3, "warmup_epochs": 0},
     },
     datasets={"peta": {"retrieval": {"model": {"divisor": 8.5, "weight_start": 1.0}}}},
     numbers={"retrieval": 2},
@@ -210,6 +210,7 @@ METHOD = Method(
                 "train": {
                     "epochs": 10,
                     "optimizer": "SGD",
+                    "lr": 1e-3,
                     "rates": {"attribute": 15.0, "group_weight": 5.0},
                     "weight_decay": 5e-4,
                     "schedule": "step",

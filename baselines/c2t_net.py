@@ -40,6 +40,7 @@ METHOD = Method(
         },
     ],
     numbers={"recognition": 4},
+    neutral={"recognition.model.vit.patch_size": 16},
     options={"recognition": CLEAR_OPTIONS},
     recognition={"model": {**NANO, "swin": {**NANO["swin"], **RELEASED}}},
     profiles={

@@ -206,7 +206,7 @@ class PromptPar(PerAttributeModel):
         }
 
 
-VIT = {"name": "vit_tiny_patch16_224", "embed_dim": 128, "num_heads": 4}
+VIT = {"name": "vit_tiny_patch16_224", "patch_size": 16, "embed_dim": 128, "num_heads": 4}
 OPTIONS = Declared(
     {**below("vit", VIT_OPTIONS), **below("fusion", VIT_OPTIONS), "pretrained": Switch(),
      "prompts": WIDTH, "regions": AT_LEAST_ONE, "margin": COUNT, "scale": POSITIVE,
@@ -249,6 +249,7 @@ METHOD = Method(
         "train": {"lr": 5e-4},
     },
     numbers={"recognition": 4},
+    neutral={"recognition.model.vit.patch_size": 16, "recognition.model.fusion.patch_size": 16},
     profiles={
         "base": {
             "recognition": {

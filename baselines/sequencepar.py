@@ -176,6 +176,7 @@ METHOD = Method(
             "type": "SequencePar",
             "vit": {
                 "name": "vit_tiny_patch16_224",
+                "patch_size": 16,
                 "embed_dim": 128,
                 "depth": 4,
                 "num_heads": 4,
@@ -195,6 +196,7 @@ METHOD = Method(
         "train": {"lr": 1e-3},
     },
     numbers={"recognition": 3},
+    neutral={"recognition.model.vit.patch_size": 16},
     profiles={
         "base": {
             "recognition": {

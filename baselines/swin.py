@@ -37,6 +37,7 @@ METHOD = Method(
     ],
     options={"recognition": CLEAR_OPTIONS},
     numbers={"recognition": 2},  # shifted windows: paper size
+    neutral={"recognition.model.vit.patch_size": 16},
     recognition={
         "model": {**CLEAR.recognition["model"], "branches": ["swin"], "fusion": "none"},
         "train": {"lr": 1e-3},

@@ -223,7 +223,7 @@ METHOD = Method(
         "train": {
             "epochs": 12,
             "batch_size": 128,
-            "lr": 1e-3,
+            "lr": 9e-3,
             "warmup_epochs": 0,
             "weight_decay": 0.0,
         },

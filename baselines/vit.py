@@ -34,5 +34,6 @@ METHOD = Method(
     options={"recognition": CLEAR_OPTIONS},
     recognition={"model": {**CLEAR.recognition["model"], "branches": ["vit"], "fusion": "none"}},
     numbers={"recognition": 3},
+    neutral={"recognition.model.vit.patch_size": 16},
     profiles={k: {"recognition": CLEAR.profiles[k]["recognition"]} for k in ("base", "paper")},
 )

@@ -103,6 +103,7 @@ METHOD = Method(
             "type": "Vtb",
             "vit": {
                 "name": "vit_tiny_patch16_224",
+                "patch_size": 16,
                 "embed_dim": 128,
                 "depth": 4,
                 "num_heads": 4,
@@ -114,6 +115,7 @@ METHOD = Method(
         "train": {"lr": 5e-4},
     },
     numbers={"recognition": 4},
+    neutral={"recognition.model.vit.patch_size": 16},
     profiles={
         "base": {
             "recognition": {

@@ -129,6 +129,7 @@ METHOD = Method(
             "branches": ["swin", "vit"],
             "vit": {
                 "name": "vit_tiny_patch16_224",
+                "patch_size": 16,
                 "embed_dim": 128,
                 "depth": 4,
                 "num_heads": 4,
@@ -188,6 +189,7 @@ METHOD = Method(
     },
     options={"recognition": CLEAR, "retrieval": CLEAR_RETRIEVAL},
     neutral={
+        "recognition.model.vit.patch_size": 16,
         "retrieval.model.whiten": 0,
         "retrieval.model.align": 0.0,
         "retrieval.model.made": 0,
