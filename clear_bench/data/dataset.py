@@ -137,7 +137,7 @@ class Dataset:
         """Sha256 over schema, paths, splits, identities and labels: what the numbers depend on."""
         digest = hashlib.sha256(self.schema.to_json().encode())
         for column in COLUMNS:
-            # Names of the disk may be in no encoding.  As objects: Arrow's texts are slow one by one.
+            # as objects: Arrow's texts are slow one by one; of a disk, they may be in no encoding
             names = "\n".join(self.manifest[column].to_numpy(object))
             digest.update(names.encode("utf-8", "surrogateescape") + b"\0")
         digest.update(self.labels.tobytes())

@@ -21,7 +21,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from clear_bench.report.figures.widths import COLUMN
 from clear_bench.utils.files import write_bytes
@@ -207,13 +207,13 @@ def settle(figure: Figure) -> None:
     figure.set_layout_engine("none")
 
 
-def luminance(color: Sequence[float]) -> float:
+def luminance(color: ArrayLike) -> float:
     """Return how bright a colour looks, from 0 to 1: relative luminance as WCAG 2 defines it.
 
     Args:
-        color: Red, green and blue from 0 to 1; what stands behind them does not count.
+        color: ``(3,)`` or more: red, green and blue from 0 to 1; what comes behind does not count.
     """
-    rgb = np.asarray(color[:3], float)
+    rgb = np.asarray(color, float)[:3]
     linear = np.where(rgb <= 0.03928, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     return float(linear @ (0.2126, 0.7152, 0.0722))
 
