@@ -116,6 +116,7 @@ def _receive(material: Material, out: Path) -> None:
     """Take what a process draws from, once for all of its figures."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is for the process that started this one
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    gc.set_threshold(100_000)  # a picture is made of small things by the ten thousand; 10 % of time
     end_with_parent()
     _received[:] = [(material, out)]
 
