@@ -35,7 +35,10 @@ def kept_in(file: Path) -> Iterator[None]:
         newest = dict(list(values.items())[-MOST:])
         if list(newest) != list(before):
             text = json.dumps({"sha256": digest(newest), "values": newest})
-            write_text(file, text)
+            try:
+                write_text(file, text)
+            except (OSError, UserError) as error:  # what was asked for is there without it
+                print(f"{file}: not kept ({error})", file=sys.stderr)
 
 
 def kept(key: Callable[[], Any], make: Callable[[], Any]) -> Any:

@@ -76,3 +76,11 @@ def test_what_was_made_before_an_error_is_kept(tmp_path):
     with kept_in(file):
         ask("a", 1, made)
     assert made == ["a"]
+
+
+def test_where_nothing_can_be_written_it_is_said(tmp_path, capsys):
+    (tmp_path / "folder").write_text("is a file")
+    file = tmp_path / "folder/values.json"
+    with kept_in(file):
+        assert ask("a", 1, []) == 1
+    assert f"{file}: not kept (" in capsys.readouterr().err
