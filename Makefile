@@ -8,7 +8,7 @@
 # make gpu     measure this machine's GPU into docs/performance/gpu.json (eight minutes, no network)
 # make golden  write the golden numbers anew where a numbers version was raised, see CONTRIBUTING.md
 # make bench   measure speed against peers and write docs/performance.md (ten minutes, quiet machine)
-# make bench-pipeline   time `make repro` in a fresh clone, .bench/clone (fifteen minutes more)
+# make bench-pipeline   time `make test` and `make repro` in a fresh clone (half an hour more)
 # make mutants   change one thing of metrics, losses, rules at a time, see a test fail (ten minutes)
 # make check   lint, format, types, layers
 # make audit   is what is installed what the lock says; known weaknesses, where a network is [OFFLINE=1]

@@ -71,6 +71,7 @@ def _all_again(
     finished: "list[tuple[Path, Record]]", root: Path, data_root: Path | None, cache: "Cache"
 ) -> dict[Path, dict[str, Any]]:
     """Return run directory -> metrics of its checkpoints, several runs side by side."""
+    from clear_bench.training.forks import warm
     from clear_bench.training.workers import Workers
     from clear_bench.utils.progress import track
 
@@ -79,7 +80,9 @@ def _all_again(
     if count < 2:
         return {f: again(f, root, data_root, cache) for f in track(folders, "evaluate")}
     measured: dict[Path, dict[str, Any]] = {}
-    with Workers(count, max(r.config["threads"] for _, r in finished)) as workers:
+    threads = max(r.config["threads"] for _, r in finished)
+    warm(threads)
+    with Workers(count, threads) as workers:
         for folder in folders:
             workers.submit(folder, again, folder, root, data_root, cache)
         for outcome in track(workers.outcomes(), "evaluate", len(folders)):

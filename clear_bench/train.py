@@ -113,19 +113,23 @@ def carry_out(
         launcher: ``none``, ``pytorch`` or ``slurm``.
         mirror: Whether to mirror the runs to MLflow; whoever asked for a study mirrors that.
     """
+    from clear_bench.training.forks import warm
+    from clear_bench.training.workers import workers_for
+
+    several = workers_for(planned, workers)
+    if several > 1 and not all(run.finished for run in planned):
+        warm(max(run.config["threads"] for run in planned))  # before this process imports the same
     from clear_bench.engine.distributed import leads, leave, main_process
     from clear_bench.runs.summary import show
     from clear_bench.training.cache import Cache
     from clear_bench.training.execute import execute
     from clear_bench.training.mirror import Mirror
     from clear_bench.training.parallel import execute_all
-    from clear_bench.training.workers import workers_for
     from clear_bench.utils.files import sweep
 
     cache = Cache(cache_root)
     if launcher == "none":  # the processes of one run begin while others are at work
         sweep(runs_root, cache_root)
-    several = workers_for(planned, workers)
     with Mirror() as store:
         if mirror and leads(launcher):
             store.follow(planned)

@@ -6,15 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from clear_bench.data.schema import Schema
 from clear_bench.data.unknown_labels import UNKNOWN, fully_known
 from clear_bench.utils.errors import UserError, require_file
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SPLITS = ("train", "val", "test")
 COLUMNS = ("path", "split", "person", "camera")
@@ -46,7 +48,7 @@ class Dataset:
     label_set: str
     root: Path
     schema: Schema
-    manifest: pd.DataFrame
+    manifest: "pd.DataFrame"
     query_folder: str = ""
     missing: dict[str, int] = field(default_factory=dict)
     partial: bool = False
@@ -60,7 +62,7 @@ class Dataset:
         label_set: str,
         root: Path,
         schema: Schema,
-        manifest: pd.DataFrame,
+        manifest: "pd.DataFrame",
         **more: Any,
     ) -> "Dataset":
         """Return the data set of the rows that have a path; the others are `missing`."""
@@ -74,7 +76,7 @@ class Dataset:
         wanted = [*COLUMNS, *self.schema.names]
         if list(self.manifest.columns) != wanted:
             raise UserError(f"{self.name}: manifest columns are not {wanted}")
-        strange = set(self.manifest["split"]) - set(SPLITS)
+        strange = set(self.manifest["split"].unique()) - set(SPLITS)
         if strange:
             raise UserError(f"{self.name}: unknown split {sorted(strange)}; known: {SPLITS}")
         labels = self.labels
@@ -135,7 +137,8 @@ class Dataset:
         """Sha256 over schema, paths, splits, identities and labels: what the numbers depend on."""
         digest = hashlib.sha256(self.schema.to_json().encode())
         for column in COLUMNS:
-            names = "\n".join(self.manifest[column])  # of the disk, which may be in no encoding
+            # as objects: Arrow's texts are slow one by one; of a disk, they may be in no encoding
+            names = "\n".join(self.manifest[column].to_numpy(object))
             digest.update(names.encode("utf-8", "surrogateescape") + b"\0")
         digest.update(self.labels.tobytes())
         return digest.hexdigest()
@@ -150,7 +153,7 @@ class Dataset:
             UserError: If images are missing.
         """
         sizes, missing = [], []
-        for path in self.manifest["path"]:
+        for path in self.manifest["path"].to_numpy(object):
             try:
                 sizes.append(os.stat(f"{self.root}/{path}").st_size)  # noqa: PTH116 - called often
             except OSError:
@@ -175,6 +178,8 @@ class Dataset:
         cls, folder: Path, root: Path, name: str, split_name: str, label_set: str
     ) -> "Dataset":
         """Read what `save` wrote."""
+        import pandas as pd
+
         advice = f"run: python -m clear_bench.data prepare {name}"
         schema = Schema.load(folder / "schema.json", advice)
         file = require_file(folder / "manifest.parquet", advice)

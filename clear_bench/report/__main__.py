@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from clear_bench.results.compare import Comparison
 
 app = typer.Typer(add_completion=False)
+KEPT, VALUES = "figures", "report.json"
 FORMS = ("latex", "markdown", "csv")
 """The keys of `clear_bench.report.tables.write.FORMATS`, whose import takes seconds."""
 
@@ -68,6 +69,9 @@ def report(
     params: Annotated[Path, typer.Option(help="says which runs there should be")] = Path(
         "params.yaml"
     ),
+    cache: Annotated[Path, typer.Option(help="keeps figures that would be drawn alike")] = Path(
+        ".cache"
+    ),
     plugins: Plugins = None,
     exports: Annotated[
         Path | None, typer.Option(help="write DVC's metrics and curves here; none if not given")
@@ -89,33 +93,35 @@ def report(
     from clear_bench.report.tables.layout import STYLES
     from clear_bench.runs.stale import why_stale
     from clear_bench.utils.files import sweep
+    from clear_bench.utils.kept_values import kept_in
 
     if style not in STYLES:
         raise unknown("style", style, STYLES)
     order = parse_choice([f"dataset={datasets}"], "--datasets")["dataset"] if datasets else []
     if order:
         choice["dataset"] = order
-    sweep(runs_root, out)
+    sweep(runs_root, out, cache / KEPT)
     counted = strictly if strict_code else why_stale
     results = load(runs_root, profile, choice, params, stale=counted, show_stale=stale)
-    if explain:
-        from clear_bench.report.explain import explain as lines_of
+    with kept_in(cache / VALUES):
+        if explain:
+            from clear_bench.report.explain import explain as lines_of
 
-        print("\n".join(lines_of(results, *explain)))
-    elif against:
-        from clear_bench.results.compare import compare_roots
+            print("\n".join(lines_of(results, *explain)))
+        elif against:
+            from clear_bench.results.compare import compare_roots
 
-        _print_comparison(compare_roots(results, against, profile, choice))
-    elif table:
-        from clear_bench.report.tables.build import chosen
-        from clear_bench.report.tables.write import FORMATS
+            _print_comparison(compare_roots(results, against, profile, choice))
+        elif table:
+            from clear_bench.report.tables.build import chosen
+            from clear_bench.report.tables.write import FORMATS
 
-        asked = {"datasets": order, "style": style, "floors": floors}
-        print("\n".join(FORMATS[form](t) for t in chosen(results, table, **asked)), end="")
-    else:
-        from clear_bench.report.write import write_all
+            asked = {"datasets": order, "style": style, "floors": floors}
+            print("\n".join(FORMATS[form](t) for t in chosen(results, table, **asked)), end="")
+        else:
+            from clear_bench.report.write import write_all
 
-        write_all(results, out, figure, publish, exports, width)
+            write_all(results, out, figure, publish, exports, width, cache / KEPT)
 
 
 def _print_comparison(compared: "Comparison") -> None:

@@ -1,5 +1,6 @@
 """``figures.json``, the list of figures that the report draws, its page and its PDF read."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -13,8 +14,42 @@ Words = Annotated[str, StringConstraints(max_length=20_000)]
 Inches = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """One picture that was drawn, or the reason why it was not.
+
+    Args:
+        figure: Key of the figure's spec; "" for a note on a run that no figure shows.
+        title: Of the figure, in print.
+        stem: Name of the picture's files, without suffix.
+        caption: What it shows, by which protocol, and what its intervals mean.
+        runs: Ids of the runs behind it.
+        files: Names of PDF and PNG; none if it could not be drawn.
+        width: In inches.
+        height: In inches.
+        persons: Whether it shows pictures of persons.
+        note: Why it could not be drawn; "" if it was.
+    """
+
+    figure: str
+    title: str
+    stem: str
+    caption: str = ""
+    runs: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    width: float = 0.0
+    height: float = 0.0
+    persons: bool = False
+    note: str = ""
+
+    def __str__(self) -> str:
+        if self.files:
+            return f"figure: {self.stem} ({', '.join(self.files)})"
+        return f"not drawn: {': '.join(filter(None, [self.stem, self.note]))}"
+
+
 class Listed(BaseModel):
-    """One picture that was drawn, or the reason why it was not; see `clear_bench.report.draw`."""
+    """One picture that was drawn, or the reason why it was not; see `Drawn`."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -14,7 +14,7 @@ def write(result: StudyResult, root: Path, out: Path) -> None:
         root: Folder of all runs.
         out: Folder of studies' files; the report makes its own from the same records.
     """
-    from clear_bench.report.draw import draw_all
+    from clear_bench.report.drawing import draw_all
     from clear_bench.report.figures.material import Material
     from clear_bench.report.tables.build import build
     from clear_bench.report.tables.write import show, write_forms

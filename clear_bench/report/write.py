@@ -5,7 +5,7 @@ from pathlib import Path
 
 from clear_bench.config.method import TASKS
 from clear_bench.report.bibliography import bibtex_of
-from clear_bench.report.draw import draw_all, drawing
+from clear_bench.report.drawing import draw_all, drawing
 from clear_bench.report.exports import write_curves, write_inputs, write_metrics, write_plots
 from clear_bench.report.figures.material import Material
 from clear_bench.report.tables.build import build, in_order, write_tables
@@ -26,6 +26,7 @@ def write_all(
     publish: bool = False,
     exports: Path | None = None,
     width: str = "",
+    keep: Path | None = None,
 ) -> None:
     """Write tables, figures, the page and the list of the paper, by profile.
 
@@ -36,6 +37,7 @@ def write_all(
         publish: See `clear_bench.report.figures.material.Material`.
         exports: Folder of DVC's metrics and curves, for results of one profile; None writes none.
         width: See `clear_bench.report.figures.material.Material`.
+        keep: See `clear_bench.report.drawing.drawing`.
     """
     made: dict[str, list[Table]] = {}
     for profile in sorted({run.record.profile for run in results.runs}):
@@ -45,7 +47,8 @@ def write_all(
         if figures:
             print("\n".join(map(str, draw_all(material, folder / "figures", figures))))
             continue
-        with drawing(material, folder / "figures", workers=os.cpu_count() or 1) as wait:
+        workers = os.cpu_count() or 1
+        with drawing(material, folder / "figures", workers=workers, keep=keep) as wait:
             tables = _write_tables(of_profile, folder, exports)
             drawn = wait()
         if exports:

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from clear_bench.config.protocol import is_oracle
 from clear_bench.results.statistics import Estimate, estimate
+from clear_bench.runs.files import PREDICTIONS
 from clear_bench.runs.record import Record
 from clear_bench.runs.stale import other_code
+from clear_bench.utils.hashing import file_sha256
 
 Place = tuple[str, str, str, str, str]
 Why = Literal["failed", "stale", "missing", "unavailable"]
@@ -52,6 +54,14 @@ class Loaded:
     def usable(self) -> bool:
         """Whether its numbers may be shown."""
         return self.record.status == "finished" and (self.show_stale or not self.stale)
+
+    @cached_property
+    def predictions(self) -> str:
+        """Sha256 of what is kept of its predictions, or why there are none."""
+        try:
+            return file_sha256(self.folder / PREDICTIONS)
+        except OSError as error:
+            return str(error)
 
     @cached_property
     def of_other_code(self) -> bool:

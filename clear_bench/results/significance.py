@@ -5,7 +5,9 @@ such mean (mA, and F1 of mean precision and mean recall) by a paired bootstrap o
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +15,9 @@ from clear_bench.results.bootstrap import bootstrap_p, resampled
 from clear_bench.results.groups import Group
 from clear_bench.results.statistics import holm, paired_tests
 from clear_bench.results.unit_scores import Units, units_of
+from clear_bench.runs.code import sources
 from clear_bench.utils.errors import UserError
+from clear_bench.utils.kept_values import kept
 
 ALPHA = 0.05
 UNITS = {"recognition": "images", "retrieval": "queries"}
@@ -52,6 +56,32 @@ def compare(groups: Iterable[Group], reference: Group, metrics: Sequence[str]) -
     `bootstrap_p`.  A group of one seed is not tested: what differs then may be the seed.  A metric
     of which no unit's score is kept has no p-values.
     """
+    everybody = [*groups]
+    found = kept(
+        lambda: [
+            _key(everybody),
+            _key([reference]),
+            [*metrics],
+            sources(),
+            version("numpy"),
+            version("scipy"),
+        ],
+        lambda: asdict(_compare(everybody, reference, metrics)),
+    )
+    return Comparison(**found)
+
+
+def _key(groups: Sequence[Group]) -> list[Any]:
+    """Return what the tests of groups depend on: their runs' records and predictions."""
+    return [
+        [group.label, str(run.folder), run.record.model_dump_json(), run.predictions]
+        for group in groups
+        for run in group.runs
+    ]
+
+
+def _compare(groups: Sequence[Group], reference: Group, metrics: Sequence[str]) -> Comparison:
+    """Test each group against a reference, see `compare`."""
     comparison = Comparison(reference.label)
     try:
         target = group_units(reference)

@@ -6,13 +6,20 @@ same code to the letter, wherever that code lay.
 
 import ast
 import hashlib
+import platform
 from functools import cache
 from pathlib import Path
 
 from clear_bench.config import plugins
 from clear_bench.config.plugins import source
+from clear_bench.utils.hashing import file_sha256
+from clear_bench.utils.kept_values import kept
 
 OWN = ("clear_bench", "baselines", "ablations")
+SOURCES = (*OWN, "reports.specs")
+SUFFIXES = (".py", ".csv", ".json")
+"""Of files that code consists of: also what is published and what is read beside it."""
+
 ENGINE = "clear_bench.training.{}"
 """Module that carries a task out."""
 
@@ -25,7 +32,33 @@ def code_of(method: str, task: str) -> str:
     another file gives the same hash.  A method without a file has none, "".
     """
     modules = plugins.available("method")
-    return code_hash(modules[method], ENGINE.format(task)) if method in modules else ""
+    if method not in modules:
+        return ""
+    return str(
+        kept(
+            lambda: ["code", method, task, platform.python_version(), sources()],
+            lambda: code_hash(modules[method], ENGINE.format(task)),
+        )
+    )
+
+
+def sources() -> str:
+    """Return the sha256 of all source files of this project and of one's own plugins, as they are.
+
+    Unlike `code_hash` it sees every letter, and takes milliseconds: a key of what code made.
+    """
+    files = [source(name) for name in SOURCES]
+    return _sources(*[file.parent for file in files if file], *plugins.user_folders())
+
+
+@cache
+def _sources(*folders: Path) -> str:
+    """Return the sha256 of the names and contents of all source files below some folders."""
+    found = hashlib.sha256()
+    for folder in folders:
+        for file in sorted(f for f in folder.rglob("*") if f.suffix in SUFFIXES and f.is_file()):
+            found.update(f"{file.relative_to(folder)}\0{file_sha256(file)}\0".encode())
+    return found.hexdigest()
 
 
 @cache

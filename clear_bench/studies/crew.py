@@ -24,6 +24,7 @@ from clear_bench.studies.trials import (
     work,
 )
 from clear_bench.training.cache import Cache
+from clear_bench.training.forks import warm
 from clear_bench.training.workers import WorkerDied, Workers, count_workers
 from clear_bench.utils.disk import room
 from clear_bench.utils.errors import UserError
@@ -119,6 +120,8 @@ class Crew:
             listen: Is told how far each run is.
         """
         each = self.processes == 1
+        if count > 1:
+            warm(threads, function.__module__)
         with Workers(count, threads, gpu_each=each, listen=listen) as workers:
             for number in range(count):
                 workers.submit(number, function, task)

@@ -3,13 +3,12 @@
 `train`, `evaluate` and the studies share this: how many fit, how they start, how they stop.
 """
 
-import ctypes
 import multiprocessing
 import os
 import signal
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for
@@ -17,6 +16,8 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from clear_bench.runs.run import Run
+from clear_bench.training.forks import forking
+from clear_bench.training.gpus import gpus
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.processes import end_with_parent
 from clear_bench.utils.progress import be_quiet
@@ -24,8 +25,6 @@ from clear_bench.utils.run_progress import Listener, reporting
 from clear_bench.utils.run_state import State
 
 THREADS = "OMP_NUM_THREADS"
-DRIVERS = ("libcuda.so.1", "libamdhip64.so", "nvcuda.dll")
-"""Of GPUs that torch knows."""
 
 
 class WorkerDied(UserError):  # noqa: N818 - the word says it
@@ -57,7 +56,7 @@ class _Worker:
 
 
 class Workers:
-    """A pool of fresh processes (torch does not survive a fork); leaving it stops them at once.
+    """A pool of processes, see `clear_bench.training.forks`; leaving it stops them at once.
 
     Args:
         count: Processes at most; they start when they are needed.
@@ -150,16 +149,21 @@ class Workers:
             self.at_work.append(worker)
 
     def _start(self) -> _Worker:
-        """Start a process.  Ctrl-C is for this one alone, which then stops the others."""
+        """Start a process: a fork of one that is `warm` if there is one, else a fresh one.
+
+        Ctrl-C is for this process alone, which then stops the others.
+        """
+        gpu = self.gpus[self.started % len(self.gpus)] if self.gpus else ""
         before = os.environ.get(THREADS)
         os.environ[THREADS] = str(self.threads)  # inherited before it imports anything
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
-        gpu = self.gpus[self.started % len(self.gpus)] if self.gpus else ""
-        process = context.Process(target=_serve, args=(theirs, gpu))
+        surroundings = dict(os.environ)
         usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
-            process.start()
+            with forking(self.threads) as forks:
+                context = forks or multiprocessing.get_context("spawn")
+                ours, theirs = context.Pipe()
+                process = context.Process(target=_serve, args=(theirs, gpu, surroundings))
+                process.start()
         finally:
             signal.signal(signal.SIGINT, usual)
             os.environ.pop(THREADS)
@@ -192,33 +196,11 @@ def count_workers(asked: int, experiments: int, threads: int) -> int:
     return asked or max(1, min(experiments, fit))
 
 
-def gpus() -> list[str]:
-    """Return the numbers of the GPUs that this process may use.
-
-    Where no driver is torch would find none, and is not imported: it takes seconds.
-    """
-    if not any(_installed(driver) for driver in DRIVERS):
-        return []
-    import torch
-
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if chosen:
-        return chosen.split(",")
-    return [str(number) for number in range(torch.cuda.device_count())]
-
-
-def _installed(library: str) -> bool:
-    """Return whether the system can load a shared library."""
-    try:
-        ctypes.CDLL(library)
-    except OSError:
-        return False
-    return True
-
-
-def _serve(line: Connection, gpu: str) -> None:
+def _serve(line: Connection, gpu: str, surroundings: Mapping[str, str]) -> None:
     """Carry out calls until nobody asks any more."""
     end_with_parent()
+    os.environ.clear()  # those of whom it was forked from may be older
+    os.environ.update(surroundings)
     be_quiet()  # the lines of several would mix; each run has its log
     if gpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu

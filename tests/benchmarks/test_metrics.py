@@ -31,7 +31,7 @@ def test_retrieval(versus, queries, images, ids):
         "clear_bench": lambda: (retrieval_metrics(*data), None)[1],
         "matrix product and one pass": lambda: product_and_pass(*data),
     }
-    share, targets = {}, {"matrix product and one pass": ("at most", 3.0)}
+    share, targets = {}, {"matrix product and one pass": ("at most", 2.5)}
     for name, peer in PEERS.items():
         run = peer(*few)
         assert run() == pytest.approx(expected, abs=1e-3)  # torchmetrics adds up in float32

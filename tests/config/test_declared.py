@@ -10,12 +10,15 @@ from clear_bench.config.declared import declared
 
 QUICK = """
 import sys
-for name in ("torch", "timm", "mmengine", "transformers", "mlflow", "optuna"):
+for name in ("torch", "timm", "mmengine", "transformers", "mlflow", "optuna", "pandas"):
     sys.modules[name] = None  # an import of it would fail
 from clear_bench.config import plugins
 from clear_bench.config.compose import compose
 for method in plugins.available("method"):
     compose(method, "synthped", "paper")
+for name in plugins.available("data set"):
+    compose("clear", name)
+del sys.modules["pandas"]  # a plan reads the data
 from clear_bench import train
 train.app(sys.argv[1:], standalone_mode=False)
 """
@@ -25,6 +28,14 @@ train.app(sys.argv[1:], standalone_mode=False)
 def test_a_recipe_is_the_one_that_an_import_gives(method):
     module = plugins.load("method", method)
     assert declared(module.__name__, "METHOD") == module.METHOD
+
+
+def test_lines_tell_what_is_a_plugin_as_the_tree_does():
+    for kind, name in plugins.CONSTANTS.items():
+        for package in plugins.PACKAGES[kind]:
+            for file in plugins._files(package):
+                tree = plugins._assigned(file, name) is not None
+                assert (plugins._assigned_in_a_line(file, name) is not None) == tree, file
 
 
 def test_no_recipe_and_no_plan_needs_torch(market, tmp_path):

@@ -114,7 +114,7 @@ def test_official_annotation_gives_the_published_categories():
     assert len(vectors["test"]) == 484
     assert len(vectors["test"] - vectors["train"]) == 315
     assert np.isin(
-        market1501.SCHEMA.names, market1501.read_attributes(OFFICIAL, "test").columns
+        market1501.SCHEMAS["30"].names, market1501.read_attributes(OFFICIAL, "test").columns
     ).all()
 
 

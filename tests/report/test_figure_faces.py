@@ -22,7 +22,8 @@ from matplotlib.text import Text
 from clear_bench.config import plugins
 from clear_bench.config.compose import PROFILES, compose
 from clear_bench.report import draw as figures
-from clear_bench.report.draw import draw, draw_all
+from clear_bench.report.draw import draw
+from clear_bench.report.drawing import draw_all
 from clear_bench.report.figures.cost import varies
 from clear_bench.report.figures.labels import place, shared_area
 from clear_bench.report.figures.looks import HUES, OURS, family_of, legend_of, look_of

@@ -17,7 +17,9 @@ from matplotlib.text import Text
 from clear_bench.config import plugins
 from clear_bench.config.plugins import title_of
 from clear_bench.report import draw as figures
-from clear_bench.report.draw import INDEX, draw, draw_all
+from clear_bench.report.draw import draw
+from clear_bench.report.drawing import draw_all
+from clear_bench.report.figure_list import INDEX
 from clear_bench.report.figures.images import FLAG
 from clear_bench.report.figures.material import LONG, Material
 from clear_bench.report.figures.style import write
@@ -83,7 +85,7 @@ def test_a_second_build_elsewhere_gives_the_same_bytes_and_imports_no_torch(worl
 import sys, matplotlib
 from pathlib import Path
 matplotlib.rcParams["font.size"] = 30
-from clear_bench.report.draw import draw_all
+from clear_bench.report.drawing import draw_all
 from clear_bench.report.figures.material import Material
 from clear_bench.results.load import Results
 root = Path({str(world)!r})

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from clear_bench.data.sets.market1501 import SCHEMA
+from clear_bench.data.sets.market1501_labels import SCHEMA
 from clear_bench.data.sets.peta_labels import NAMES, attribute
 from clear_bench.text.descriptions import describe, said, vector_from_names
 from clear_bench.text.everyday import ARTICLES, JOINTS, WORDS, everyday

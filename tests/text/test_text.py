@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clear_bench.data.schema import Attribute, Schema
-from clear_bench.data.sets.market1501 import SCHEMA
+from clear_bench.data.sets.market1501_labels import SCHEMA
 from clear_bench.text import encoders, packaged, store
 from clear_bench.text.descriptions import (
     TEMPLATES,

@@ -9,7 +9,7 @@ from embedding import embed
 from fresh import Fresh
 from test_text import SENTENCES, cosine
 
-from clear_bench.data.sets.market1501 import SCHEMA
+from clear_bench.data.sets.market1501_labels import SCHEMA
 from clear_bench.text import encoders, hub, packaged, store
 from clear_bench.text.descriptions import TEMPLATES, describe_all
 from clear_bench.utils.errors import UserError

@@ -2,13 +2,25 @@
 
 import os
 import signal
+import sys
 import time
 
 import pytest
 
+from clear_bench.training import forks
 from clear_bench.training import workers as pool
 from clear_bench.training.workers import WorkerDied, Workers, count_workers
 from clear_bench.utils.errors import UserError
+
+
+@pytest.fixture(params=["fresh", "forks"], autouse=True)
+def started(request, monkeypatch):
+    """Both ways in which processes begin."""
+    monkeypatch.setattr(forks, "_threads", [])
+    monkeypatch.setattr(forks, "HEAVY", ("clear_bench.training.workers",))
+    if request.param == "forks":
+        forks.warm(1)
+    return request.param
 
 
 def test_calls_are_answered_and_errors_come_back():
@@ -72,3 +84,34 @@ def test_how_many_fit(monkeypatch, asked, experiments, threads, gpus, count):
     monkeypatch.setattr("os.cpu_count", lambda: 8)
     monkeypatch.setattr(pool, "gpus", lambda: [str(k) for k in range(gpus)])
     assert count_workers(asked, experiments, threads) == count
+
+
+def test_forks_have_what_is_imported_and_the_present_surroundings(started, monkeypatch, tmp_path):
+    monkeypatch.setenv("NEWER", "than the process that is forked")
+    monkeypatch.chdir(tmp_path)
+    with Workers(1, 1) as workers:
+        workers.submit("parent", os.getppid)
+        workers.submit("variable", os.getenv, "NEWER")
+        workers.submit("folder", os.getcwd)
+        workers.submit("safe", os.getenv, "PYTHONSAFEPATH")
+        workers.submit("path", _path)
+        ended = {outcome.key: outcome.value for outcome in workers.outcomes()}
+    assert (ended["parent"] == os.getpid()) == (started == "fresh")
+    assert ended["variable"] == "than the process that is forked"
+    assert ended["folder"] == str(tmp_path)
+    assert ended["safe"] == os.environ.get("PYTHONSAFEPATH")
+    assert ended["path"] == sys.path
+
+
+def _path():
+    return sys.path
+
+
+def test_other_threads_and_gpus_are_no_forks(started, monkeypatch):
+    with forks.forking(2) as context:
+        assert context is None
+    monkeypatch.setattr(forks, "driver", lambda: "libcuda.so.1")
+    monkeypatch.setattr(forks, "_threads", [])
+    forks.warm(1)
+    with forks.forking(1) as context:
+        assert context is None

@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.foreign import read_text
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def read_list(
@@ -47,7 +49,7 @@ def read_list(
     return pictures, np.array(labels, np.uint8)
 
 
-def read_table(path: Path, advice: str, **how: Any) -> pd.DataFrame:
+def read_table(path: Path, advice: str, **how: Any) -> "pd.DataFrame":
     """Return a table of comma-separated texts.
 
     Args:
@@ -58,6 +60,8 @@ def read_table(path: Path, advice: str, **how: Any) -> pd.DataFrame:
     Raises:
         UserError: If it is missing or no such table.
     """
+    import pandas as pd
+
     text = read_text(path, advice)
     try:
         return pd.read_csv(StringIO(text), dtype=str, keep_default_na=False, **how)

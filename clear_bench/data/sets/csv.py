@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from functools import cache
 from functools import partial as with_
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from clear_bench.data.dataset import COLUMNS, SPLITS, Dataset, Source
@@ -29,6 +29,9 @@ from clear_bench.data.reading.split_rules import persons_apart
 from clear_bench.data.sets.csv_attributes import LONGEST, read_attributes
 from clear_bench.data.unknown_labels import UNKNOWN
 from clear_bench.utils.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FILE = "labels.csv"
 SEEDS = tuple(f"seed{number}" for number in range(5))
@@ -58,6 +61,8 @@ def read_csv(
     Raises:
         UserError: If a name is unknown, or a file is missing or broken; line and cause are said.
     """
+    import pandas as pd
+
     if split_name not in SEEDS:
         raise unknown("split", split_name, SEEDS)
     if label_set != "all":
@@ -115,7 +120,7 @@ def check_name(name: str, path: Path) -> None:
         )
 
 
-def _check_words(table: pd.DataFrame, lines: Sequence[int], path: Path) -> None:
+def _check_words(table: "pd.DataFrame", lines: Sequence[int], path: Path) -> None:
     """Raise for a path, split, person or camera that is none."""
     first_of: dict[str, int] = {}
     for row, (name, split, person, camera) in enumerate(table[list(COLUMNS)].to_numpy()):
@@ -150,7 +155,7 @@ def inside(name: str) -> bool:
 
 
 def _labels(
-    table: pd.DataFrame, names: Sequence[str], lines: Sequence[int], path: Path
+    table: "pd.DataFrame", names: Sequence[str], lines: Sequence[int], path: Path
 ) -> NDArray[np.uint8]:
     """Return the labels ``(N, A)``: 1, 0 and `UNKNOWN`."""
     labels = np.full((len(table), len(names)), UNKNOWN, np.uint8)
@@ -169,7 +174,7 @@ def _labels(
     return labels
 
 
-def _split(table: pd.DataFrame, name: str, path: Path) -> tuple[pd.Series, str]:
+def _split(table: "pd.DataFrame", name: str, path: Path) -> "tuple[pd.Series, str]":
     """Return the split of each row, and what the signature says of it."""
     given = table["split"] != ""
     if given.all():

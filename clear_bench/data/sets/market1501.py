@@ -17,16 +17,19 @@ import re
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from clear_bench.data.dataset import COLUMNS, Dataset, Source
-from clear_bench.data.reading.matfile import load_struct, member, member_struct
 from clear_bench.data.reading.release_files import Tree, look_through, pick
 from clear_bench.data.reading.split_rules import by_hash
-from clear_bench.data.sets.market1501_labels import SCHEMA, SCHEMAS, coded_field, relabel, schema_of
+from clear_bench.data.sets.market1501_annotation import read_attributes
+from clear_bench.data.sets.market1501_labels import SCHEMAS, relabel, schema_of
 from clear_bench.utils.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FOLDERS = {"bounding_box_train": "train", "bounding_box_test": "test", "query": "test"}
 """Picture folder to the struct of the annotation file that labels it."""
@@ -51,59 +54,7 @@ SPLITS: dict[str, Callable[[Iterable[str]], set[str]]] = {"ids6": held_out_sixth
 """Split name to the function from the training identities to those that are validation."""
 
 
-def read_attributes(path: Path, part: str) -> pd.DataFrame:
-    """Return the labels of one struct of ``market_attribute.mat``.
-
-    Args:
-        path: The annotation file.
-        part: ``train`` or ``test``.
-
-    Returns:
-        One row an identity (index: its text, "0002"), uint8 columns of 0 and 1 in schema order.
-
-    Raises:
-        UserError: If the file or a field is broken, missing or holds a value out of range.
-    """
-    struct = member_struct(load_struct(path, "market_attribute"), part, path)
-    ids = _identities(member(struct, "image_index", path), f"{path}: {part}")
-    columns = {}
-    for name in SCHEMA.names:
-        field, code = coded_field(name)
-        values = member(struct, field, path).reshape(-1)
-        allowed = (1, 2, 3, 4) if field == "age" else (1, 2)
-        _check_codes(values, ids, allowed, f"{path}: {part}.{field}")
-        columns[name] = (values == code).astype(np.uint8)
-    return pd.DataFrame(columns, index=ids)
-
-
-def _identities(cells: np.ndarray, where: str) -> pd.Index:
-    """Return the identities of a struct from its cell array of texts."""
-    try:
-        ids = pd.Index([str(cell.item()) for cell in cells.reshape(-1)])
-    except (AttributeError, ValueError):
-        raise UserError(f"{where}.image_index: not a cell array of texts; {_AGAIN}") from None
-    odd = ids[~ids.str.fullmatch(r"\d{4}")]
-    if len(odd):
-        raise UserError(f"{where}.image_index: '{odd[0]}' is no identity like 0002; {_AGAIN}")
-    if not ids.is_unique:
-        raise UserError(f"{where}.image_index: {ids[ids.duplicated()][0]} is there twice; {_AGAIN}")
-    return ids
-
-
-_AGAIN = "get the official market_attribute.mat again"
-
-
-def _check_codes(values: np.ndarray, ids: pd.Index, allowed: tuple[int, ...], where: str) -> None:
-    """Raise unless there is one allowed code an identity."""
-    if len(values) != len(ids):
-        raise UserError(f"{where}: {len(values)} values for {len(ids)} identities; {_AGAIN}")
-    wrong = np.flatnonzero(~np.isin(values, allowed))
-    if len(wrong):
-        value, identity = values[wrong[0]], ids[wrong[0]]
-        raise UserError(f"{where}: identity {identity} has {value}, must be in {allowed}; {_AGAIN}")
-
-
-Labels = dict[str, pd.DataFrame]
+Labels = dict[str, "pd.DataFrame"]
 
 
 def find_annotation(tree: Tree) -> tuple[Path, Labels]:
@@ -176,6 +127,8 @@ def read_market(root: Path, split_name: str, label_set: str, *, name: str) -> Da
         UserError: If a name is unknown, a file is missing or broken, or a picture shows an
             identity that is neither annotated nor in `DROPPED`.
     """
+    import pandas as pd
+
     if split_name not in SPLITS:
         raise unknown("split", split_name, SPLITS)
     schema = schema_of(label_set)
@@ -206,6 +159,8 @@ def read_annotation(root: Path, split_name: str, label_set: str) -> Dataset:
     Raises:
         UserError: If a name is unknown or the file is missing or broken.
     """
+    import pandas as pd
+
     if split_name not in SPLITS:
         raise unknown("split", split_name, SPLITS)
     schema = schema_of(label_set)
@@ -220,8 +175,12 @@ def read_annotation(root: Path, split_name: str, label_set: str) -> Dataset:
     return Dataset("market1501", split_name, label_set, root, schema, manifest)
 
 
-def _folder_table(tree: Tree, folder: str, labels: pd.DataFrame, annotation: Path) -> pd.DataFrame:
+def _folder_table(
+    tree: Tree, folder: str, labels: "pd.DataFrame", annotation: Path
+) -> "pd.DataFrame":
     """Return path, person, camera and labels of the pictures of one folder that are not dropped."""
+    import pandas as pd
+
     rows = [row for row in list_pictures(tree, folder) if row[1] not in DROPPED]
     for file, person, _ in rows:
         if person not in labels.index:

@@ -8,11 +8,15 @@
   (4 + 4 + 10 + 9 + 6 x 2), in its order.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
 
 from clear_bench.data.schema import Attribute, Schema
 from clear_bench.utils.errors import unknown
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 UPPER_COLORS = ("black", "white", "red", "purple", "yellow", "gray", "blue", "green")
 LOWER_COLORS = ("black", "white", "pink", "purple", "yellow", "gray", "blue", "green", "brown")
@@ -138,13 +142,15 @@ def schema_of(label_set: str) -> Schema:
     return SCHEMAS[label_set]
 
 
-def relabel(table: pd.DataFrame, label_set: str) -> pd.DataFrame:
+def relabel(table: "pd.DataFrame", label_set: str) -> "pd.DataFrame":
     """Return the columns of a label set, made of those of ``30``.
 
     Args:
         table: One row an identity, columns of `SCHEMA`.
         label_set: Key of `SCHEMAS`.
     """
+    import pandas as pd
+
     columns = {name: table[name] for name in SCHEMA.names}
     columns["grown_up"] = table["adult"] | table["old"]
     for name, other in OPPOSITES.items():

@@ -8,9 +8,9 @@ label), or the lists ``train_val.txt`` and ``test.txt`` of ALM's code.
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from clear_bench.data.dataset import COLUMNS
 from clear_bench.data.reading.field_pickles import FILE, read_field_pickle
@@ -18,6 +18,9 @@ from clear_bench.data.reading.matfile import check_labels, load_variables, texts
 from clear_bench.data.reading.release_files import Tree, pick
 from clear_bench.data.reading.text_lists import read_list, read_table
 from clear_bench.utils.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 AGAIN = "get the official PA-100K release again"
 PARTS = ("train", "val", "test")
@@ -30,7 +33,7 @@ Found = dict[str, tuple[list[str], np.ndarray]]
 
 def read_annotation(
     tree: Tree, names: Sequence[str], sizes: Mapping[str, int] | None
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """Return the manifest, whose paths are the names of the pictures.
 
     Args:
@@ -41,6 +44,8 @@ def read_annotation(
     Raises:
         UserError: If there is no annotation, or it is broken, of another size or another's.
     """
+    import pandas as pd
+
     forms: list[tuple[Sequence[str], Callable[[], tuple[Path, Found]]]] = [
         (["annotation.mat"], lambda: _one(tree, "annotation.mat", _from_mat, names)),
         ([FILE], lambda: _one(tree, FILE, _from_pickle, names)),
@@ -134,8 +139,10 @@ def _from_lists(
 
 def _part(
     found: Found, part: str, path: Path, names: Sequence[str], sizes: Mapping[str, int] | None
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """Return the manifest of one part; pictures are not looked for."""
+    import pandas as pd
+
     pictures, labels = found[part]
     labels = labels if pictures else np.zeros((0, len(names)), np.uint8)
     count = len(pictures) if sizes is None else sizes[part]

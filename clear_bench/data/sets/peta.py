@@ -25,9 +25,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial as with_
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from clear_bench.data.dataset import COLUMNS, Dataset, Source
@@ -47,6 +47,9 @@ from clear_bench.data.sets.peta_labels import EVALUATED, NAMES, attribute
 from clear_bench.data.sets.peta_official import DIGESTS, FILES, OFFICIAL
 from clear_bench.utils.errors import UserError, unknown
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 IMAGES = 19000
 RANDOM = tuple(f"random{k}" for k in range(5))
 LABEL_SETS = ("35", "105")
@@ -65,7 +68,7 @@ class Copy:
     """
 
     tree: Tree
-    table: pd.DataFrame
+    table: "pd.DataFrame"
     labels: NDArray[np.uint8]
     annotation: Annotation | None
     count: int | None
@@ -98,6 +101,8 @@ def read_peta(
     Raises:
         UserError: If a name is unknown, or a file is missing, broken or of another size.
     """
+    import pandas as pd
+
     if split_name not in SPLITS:
         raise unknown("split", split_name, SPLITS)
     if label_set not in LABEL_SETS:
@@ -160,8 +165,10 @@ def _numbered(tree: Tree, found: Annotation, paths: list[str], count: int | None
     return Copy(tree, _head(paths, found.persons or _stems(found)), found.labels, found, count)
 
 
-def _head(paths: list[str], persons: list[str]) -> pd.DataFrame:
+def _head(paths: list[str], persons: list[str]) -> "pd.DataFrame":
     """Return the columns of the manifest that are not labels, but for the split."""
+    import pandas as pd
+
     return pd.DataFrame({"path": paths, "person": persons, "camera": ""})
 
 

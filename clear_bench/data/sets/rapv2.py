@@ -16,7 +16,6 @@ from functools import partial as with_
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from clear_bench.data.dataset import COLUMNS, Dataset, Source
 from clear_bench.data.reading.matfile import (
@@ -73,6 +72,8 @@ def read_rapv2(
     Raises:
         UserError: If a name is unknown, or a file is missing, broken or of another release.
     """
+    import pandas as pd
+
     if split_name not in SPLITS:
         raise unknown("split", split_name, SPLITS)
     if label_set not in LABEL_SETS:

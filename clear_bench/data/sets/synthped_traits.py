@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clear_bench.data.sets.market1501 import SCHEMA, coded_field, held_out_sixth
+from clear_bench.data.sets.market1501 import held_out_sixth
+from clear_bench.data.sets.market1501_labels import SCHEMA, coded_field
 
 TRAIN, TEST = 600, 250
 """Identities of the full set: training with validation, and test."""

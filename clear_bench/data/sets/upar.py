@@ -29,9 +29,9 @@ PETA's pictures may be the renumbered ones or the original ten folders.
 import re
 from functools import partial as with_
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from clear_bench.data.dataset import COLUMNS, Dataset, Source
 from clear_bench.data.reading.picture_files import find_pictures
@@ -44,6 +44,9 @@ from clear_bench.data.sets.upar_labels import SCHEMA
 from clear_bench.data.sets.upar_release import PARTITIONS, read_partition
 from clear_bench.utils.errors import UserError, unknown
 from clear_bench.utils.foreign import read_text
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DOMAINS = {"market1501": "Market1501", "pa100k": "PA100k", "peta": "PETA", "rapv2": "RAP2"}
 """Name of a domain in a split to the folder that the tables name."""
@@ -100,14 +103,16 @@ def read_upar(
     return Dataset.of("upar", split_name, "40", root, SCHEMA, columns)
 
 
-def _labelled(tree: Tree, split_name: str) -> pd.DataFrame:
+def _labelled(tree: Tree, split_name: str) -> "pd.DataFrame":
     """Return part, path and labels of each row of the tables that a split needs."""
+    import pandas as pd
+
     parts = ("train", "val", "test") if split_name == "upar2024" else ("train", "val")
     tables = {part: _read_table(tree, part) for part in parts}
     return pd.concat(tables, names=["part", "row"]).reset_index(level="part")
 
 
-def _read_table(tree: Tree, part: str) -> pd.DataFrame:
+def _read_table(tree: Tree, part: str) -> "pd.DataFrame":
     """Return path and labels of each row of the table of a part."""
     names = [name.format(part) for name in TABLES]
     places = {p for name in names for p in tree.files_ending(name)}
@@ -118,7 +123,7 @@ def _read_table(tree: Tree, part: str) -> pd.DataFrame:
     return pick_of(sorted(places, key=lambda p: (len(p.parts), str(p))), _table)[1]
 
 
-def _table(path: Path) -> pd.DataFrame:
+def _table(path: Path) -> "pd.DataFrame":
     """Return path and labels of each row of a table."""
     text = read_table(path, AGAIN, header=None, skiprows=1)
     head = read_text(path, AGAIN).partition("\n")[0].lstrip("# ").rstrip("\r").split(",")
@@ -140,7 +145,7 @@ def _table(path: Path) -> pd.DataFrame:
     return rows
 
 
-def _split(table: pd.DataFrame, name: str, root: Path) -> np.ndarray:
+def _split(table: "pd.DataFrame", name: str, root: Path) -> np.ndarray:
     """Return the split of each row before a val part is held out, "" for an unused row."""
     part, domain = table["part"].to_numpy(str), table["domain"]
     if name == "upar2024":
@@ -160,7 +165,7 @@ def _split(table: pd.DataFrame, name: str, root: Path) -> np.ndarray:
     return split
 
 
-def _persons(table: pd.DataFrame, tree: Tree) -> tuple[list[str], list[str]]:
+def _persons(table: "pd.DataFrame", tree: Tree) -> tuple[list[str], list[str]]:
     """Return person and camera of each row."""
     known = "PETA" in set(table["domain"]) and tree.named("PETA.mat")
     numbers = pick(tree, ["PETA.mat"], peta_persons, AGAIN)[1] if known else []

@@ -7,10 +7,9 @@ it.  What its parts are called was taken from the class that the release ships t
 
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from clear_bench.data.reading.field_pickles import FILE
@@ -21,11 +20,14 @@ from clear_bench.data.reading.split_rules import from_rows, whole
 from clear_bench.data.sets.upar_labels import SCHEMA
 from clear_bench.utils.errors import UserError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 PARTITIONS = tuple(f"partition{k}" for k in range(9))
 AGAIN = "get dataset_all.pkl of github.com/speckean/upar_dataset again"
 
 
-def read_partition(tree: Tree, name: str) -> pd.DataFrame:
+def read_partition(tree: Tree, name: str) -> "pd.DataFrame":
     """Return ``path``, ``split`` ("" if unused) and the labels of each picture.
 
     Args:
@@ -38,8 +40,10 @@ def read_partition(tree: Tree, name: str) -> pd.DataFrame:
     return pick(tree, [FILE], partial(_read, name=name), AGAIN)[1]
 
 
-def _read(path: Path, name: str) -> pd.DataFrame:
+def _read(path: Path, name: str) -> "pd.DataFrame":
     """Return what one file says."""
+    import pandas as pd
+
     content = read_data_pickle(path)
     try:
         paths = [str(p) for p in content["image_name"]]

@@ -8,14 +8,13 @@ import colorsys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
-
-from matplotlib.artist import Artist
-from matplotlib.colors import to_hex
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
+from typing import TYPE_CHECKING, Any
 
 from clear_bench.config import plugins
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.lines import Line2D
 
 OWN = "ours"
 OURS = ("clear", "clear_hard", "clear_soft")
@@ -65,12 +64,14 @@ def look_of(method: str) -> Look:
     return _looks().get(method, Look("#000000", "x", "-"))
 
 
-def legend_of(titles: Mapping[str, str]) -> list[Artist]:
+def legend_of(titles: Mapping[str, str]) -> "list[Artist]":
     """Return a legend's entries: what is CLEAR's each by itself, and the families of the others.
 
     Args:
         titles: Keys of methods that are drawn to their names in print.
     """
+    from matplotlib.patches import Patch
+
     entries: list[Artist] = []
     for method, title in titles.items():
         if family_of(method) == OWN:
@@ -83,8 +84,10 @@ def legend_of(titles: Mapping[str, str]) -> list[Artist]:
     ]
 
 
-def mark_of(method: str, label: str) -> Line2D:
+def mark_of(method: str, label: str) -> "Line2D":
     """Return a legend's entry of one method, which says whether it is a part of CLEAR."""
+    from matplotlib.lines import Line2D
+
     look = look_of(method)
     part = " (a part of CLEAR)" if method in OURS[1:] else ""
     return Line2D([], [], linestyle="", color=look.color, marker=look.marker, label=label + part)
@@ -109,6 +112,8 @@ def _looks() -> dict[str, Look]:
 
 def _color(family: str, place: int) -> str:
     """Return the colour of a family's member."""
+    from matplotlib.colors import to_hex
+
     hue, saturation = HUES[family]
     lightness = SHADES[place % len(SHADES)]
     while contrast(color := colorsys.hls_to_rgb(hue / 360, lightness, saturation)) < LEAST:

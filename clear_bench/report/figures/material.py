@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.artist import Artist
 from numpy.typing import NDArray
 
 from clear_bench.config.dataset_name import in_files
@@ -18,6 +18,9 @@ from clear_bench.report.figures.widths import WIDTHS
 from clear_bench.results.groups import MARK_OF_ORACLE, Group, Loaded
 from clear_bench.results.load import Results
 from clear_bench.utils.errors import unknown
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
 
 LONG = 44  # letters of a name in a figure
 MAIN = {"recognition": "mA", "retrieval": "mAP"}
@@ -80,7 +83,7 @@ class Leaderboard:
         rest = [m for m in methods if m not in own]
         return (own + rest)[: max(count, len(own))]
 
-    def legend(self, methods: Iterable[str]) -> list[Artist]:
+    def legend(self, methods: Iterable[str]) -> "list[Artist]":
         """Return a legend's entries for what is CLEAR's and for the families of the others."""
         keys = {self.methods[method].method for method in methods}
         return legend_of({key: title_of(key) for key in sorted(keys)})
