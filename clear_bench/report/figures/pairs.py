@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
@@ -10,14 +11,13 @@ from numpy.typing import NDArray
 from clear_bench.report.figures.material import Leaderboard, Material
 from clear_bench.report.figures.methods import NOTHING
 from clear_bench.report.figures.picture import NotDrawn, Picture
-from clear_bench.report.figures.style import LETTER, canvas, luminance, wrapped
+from clear_bench.report.figures.style import LETTER, canvas, wrapped
 from clear_bench.report.figures.widths import COLUMN, WIDE
 from clear_bench.results.statistics import LEVEL, holm, paired_tests
 from clear_bench.results.unit_scores import UNIT_METRIC, unit_scores
 from clear_bench.utils.errors import UserError
 
 NAME = 1.1  # inches of a method's name
-DARK = 0.408  # luminance up to which a cell has white letters
 FEW = 5  # methods that fit into a column
 UNITS = {"recognition": "images", "retrieval": "queries"}
 Floats = NDArray[np.float64]
@@ -102,22 +102,16 @@ def corrected(scores: Floats) -> Floats:
 
 def _matrix(axis: Axes, names: list[str], shares: Floats, p_values: Floats) -> None:
     """Draw the shares as a coloured matrix of numbers; significant pairs get a frame."""
-    count = len(names)
-    cells = np.ma.masked_array(100 * shares, np.eye(count, dtype=bool))
-    mesh = axis.pcolormesh(cells, vmin=0, vmax=100, cmap="PuOr", linewidths=0.8, edgecolor="white")
-    axis.set(xlim=(0, count), ylim=(count, 0), aspect="equal")
-    axis.spines[:].set_visible(False)
-    axis.set(xticks=np.arange(count) + 0.5, yticks=np.arange(count) + 0.5)
-    for row, column in np.argwhere(~np.eye(count, dtype=bool)):
-        value = cells[row, column]
-        ink = ".15" if luminance(mesh.to_rgba(value)) > DARK else "w"
-        axis.text(column + 0.5, row + 0.5, f"{value:.0f}", color=ink, ha="center", va="center",
-                  fontsize=7)  # fmt: skip
+    sns.heatmap(
+        100 * shares, ax=axis, vmin=0, vmax=100, cmap="PuOr", annot=True, fmt=".0f", square=True,
+        mask=np.eye(len(names), dtype=bool), cbar=False, annot_kws={"fontsize": 7},
+        linewidths=0.8, linecolor="white", xticklabels=names, yticklabels=names,
+    )  # fmt: skip
     for row, column in np.argwhere(p_values < 1 - LEVEL):
         axis.add_patch(Rectangle((column + 0.06, row + 0.06), 0.88, 0.88, fill=False,
                                  edgecolor="black", linewidth=0.8))  # fmt: skip
     axis.tick_params(length=0)
     axis.grid(visible=False)
     axis.set_xticklabels(names, rotation=90)
-    axis.set_yticklabels(names, rotation=0, va="center")
+    axis.set_yticklabels(names, rotation=0)
     axis.xaxis.tick_top()

@@ -13,6 +13,7 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -26,10 +27,7 @@ from numpy.typing import ArrayLike, NDArray
 from clear_bench.report.figures.widths import COLUMN
 from clear_bench.utils.files import write_bytes
 
-PALETTE = ["#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#fbafe4", "#949494",
-           "#ece133", "#56b4e9"]  # fmt: skip
-"""seaborn's "colorblind"."""
-
+PALETTE: list[str] = list(sns.color_palette("colorblind").as_hex())
 GREEN, RED, GREY = PALETTE[2], PALETTE[3], PALETTE[7]
 
 NAMES = {
@@ -39,18 +37,8 @@ NAMES = {
 }  # fmt: skip
 
 FONT = 8.0  # points; ticks and notes are smaller, none below 7
-TICKS: dict[str, Any] = {
-    "axes.edgecolor": ".15", "axes.labelcolor": ".15", "text.color": ".15", "xtick.color": ".15",
-    "ytick.color": ".15", "patch.edgecolor": "w", "patch.force_edgecolor": True,
-    "lines.solid_capstyle": "round",
-}  # fmt: skip
-"""What of seaborn's style "ticks" is not matplotlib's own.
-
-Both stand written out: to import seaborn takes as long as to draw three pictures.
-"""
-
 RC: dict[str, Any] = {
-    **TICKS,
+    **sns.axes_style("ticks"),
     "font.family": "serif",
     "font.serif": ["STIXGeneral"],  # ships with matplotlib, so every machine draws alike
     "mathtext.fontset": "stix",
@@ -205,17 +193,6 @@ def settle(figure: Figure) -> None:
     if engine is not None:
         engine.execute(figure)
     figure.set_layout_engine("none")
-
-
-def luminance(color: ArrayLike) -> float:
-    """Return how bright a colour looks, from 0 to 1: relative luminance as WCAG 2 defines it.
-
-    Args:
-        color: ``(3,)`` or more: red, green and blue from 0 to 1; what comes behind does not count.
-    """
-    rgb = np.asarray(color, float)[:3]
-    linear = np.where(rgb <= 0.03928, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    return float(linear @ (0.2126, 0.7152, 0.0722))
 
 
 def only_grid(axis: Axes, which: str) -> None:
