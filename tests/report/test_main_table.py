@@ -139,7 +139,8 @@ def compiled(folder, style, body, bib, *, once=False):
     (folder / "references.bib").write_text(bib, encoding="utf-8")
     environment = {**os.environ, "max_print_line": "1000"}
     tex = ["pdflatex", "-interaction=nonstopmode", "paper.tex"]
-    for command in (tex,) if once else (tex, ["bibtex", "paper"], tex, tex):
+    draft = [*tex[:-1], "-draftmode", tex[-1]]  # no PDF
+    for command in (tex,) if once else (draft, ["bibtex", "paper"], draft, tex):
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True,
                               errors="replace", check=False)  # fmt: skip
         if command[0] == "bibtex":
