@@ -124,7 +124,7 @@ def test_a_server_that_says_nothing_costs_seconds_and_one_line(
     store, tmp_path, silent, monkeypatch, capsys
 ):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:hunter2@127.0.0.1:{silent}")
-    monkeypatch.setattr(module, "SILENCE", 2.0)
+    monkeypatch.setattr(module, "SILENCE", 1.0)
     fake_run(tmp_path / "runs")
     folder = folder_of(tmp_path / "runs")
     with Mirror() as mirror:
