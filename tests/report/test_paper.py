@@ -40,12 +40,14 @@ def compile_paper(results, out, *, last=False):
 
 
 def pdf_alone(figure, path):
-    """Write of a figure what the paper takes of it."""
+    """Write of a figure what the paper takes of it, and an empty picture for the page."""
     settle(figure)
     path.parent.mkdir(exist_ok=True)
-    with path.with_name(f"{path.name}.pdf").open("wb") as stream:
+    pdf, svg = (path.with_name(f"{path.name}.{form}") for form in ("pdf", "svg"))
+    with pdf.open("wb") as stream:
         _print_pdf(figure, stream)
-    return [Path(stream.name)]
+    svg.write_text("<svg/>")
+    return [pdf, svg]
 
 
 @pytest.fixture(scope="module")
