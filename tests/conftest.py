@@ -5,6 +5,7 @@ that finds it changed fails.  A test that changes, kills or trains again makes i
 """
 
 import os
+import shutil
 from typing import NamedTuple
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may depend on a hub, or wait for one
@@ -16,6 +17,19 @@ from hypothesis import settings
 # A deadline an example would make a test fail where the machine is busy; nothing is timed by it.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+
+FORKS = {"Fresh", "fresh", "kill", "quick_workers"}
+"""Names in a module of tests by which it starts processes, see `fresh`."""
+
+
+def pytest_collection_modifyitems(items):
+    """Put what starts processes first: it takes longest, and waits for what only one worker needs.
+
+    pytest-xdist gives each worker a stretch of the list, and to one that is done the end of
+    another's.  So the parent that processes are forked from is made by one worker or two.
+    """
+    items.sort(key=lambda item: not FORKS & set(vars(item.module)))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -61,17 +75,36 @@ def empty_store(shared):
 
 
 @pytest.fixture(scope="session")
-def market(shared):
+def made_once(shared):
+    """Return a function that makes a folder of a name, once for all workers, and returns it.
+
+    What a worker took from it must be as it was when the worker ends.
+    """
+    taken = {}
+
+    def once(name, make):
+        root = shared / name
+        with FileLock(shared / f"{name}.lock"):
+            if not root.is_dir():
+                try:
+                    make(root)
+                except BaseException:  # no other worker is to take half of it
+                    shutil.rmtree(root, ignore_errors=True)
+                    raise
+            taken[root] = state(root)
+        return root
+
+    yield once
+    for root, before in taken.items():
+        assert state(root) == before, f"a test changed {root.name}, which all of them share"
+
+
+@pytest.fixture(scope="session")
+def market(made_once):
     """A small Market-1501, see `layouts.write_market`; to be read alone."""
     from layouts import write_market
 
-    root = shared / "market"
-    with FileLock(shared / "market.lock"):
-        if not root.is_dir():
-            write_market(root)
-        before = state(root)
-    yield root
-    assert state(root) == before, "a test changed what all of them share"
+    return made_once("market", write_market)
 
 
 class Trained(NamedTuple):

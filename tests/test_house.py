@@ -49,6 +49,13 @@ def test_files_and_functions_fit_the_eye(file):
             assert length + signature <= FUNCTION, f"{node.name}: {length + signature} lines"
 
 
+def test_files_of_tests_fit_the_eye():
+    files = [*(ROOT / "tests").rglob("*.py"), *(ROOT / ".ci").rglob("*.py")]
+    lengths = {file: file.read_text(encoding="utf-8").count("\n") for file in files}
+    assert len(lengths) > 200
+    assert {file: count for file, count in lengths.items() if count > LINES} == {}
+
+
 def test_every_package_says_what_it_is_for():
     for file in LIBRARY.rglob("__init__.py"):
         assert len(ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "") > 20, file

@@ -2,15 +2,20 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import torch
 from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
+from mmengine.optim.optimizer import default_constructor
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS
 from torch import nn
 
 from clear_bench.models.finetuned import FinetunedRetrieval
 from clear_bench.utils.errors import UserError
+
+# mmengine looks for mmcv on the whole path at every module of a network; once a process is enough.
+default_constructor.mmcv_full_available = cache(default_constructor.mmcv_full_available)
 
 
 @OPTIM_WRAPPERS.register_module()

@@ -124,9 +124,14 @@ def _software(name: str, versions: Sequence[str]) -> str:
     except PackageNotFoundError:
         return f"@misc{{{name},\n  title = {{{name}}},\n}}\n"
     urls = dict(u.lower().split(", ", 1) for u in facts.get_all("Project-URL") or [])
-    address = facts["Home-page"] or next((urls[a] for a in ADDRESSES if a in urls), "")
-    by_mail = (facts["Author-email"] or "").partition(" <")[0]
-    author = (facts["Author"] or ("" if "@" in by_mail else by_mail)).partition(" (http")[0]
+
+    def said(key: str) -> str:
+        # Whoever imports importlib_metadata puts it in the place of Python's own, and it raises.
+        return facts[key] or "" if key in facts else ""
+
+    address = said("Home-page") or next((urls[a] for a in ADDRESSES if a in urls), "")
+    by_mail = said("Author-email").partition(" <")[0]
+    author = (said("Author") or ("" if "@" in by_mail else by_mail)).partition(" (http")[0]
     pairs = {
         "author": f"{{{author}}}" if author else "",
         "title": f"{{{name}}}",

@@ -53,9 +53,7 @@ def arrays_of(folder: Path, *names: str, optional: Sequence[str] = ()) -> Arrays
     """
     file = folder / PREDICTIONS
     if not file.exists():
-        raise UserError(
-            f"{file}: no predictions came with this record; get an export with them"
-        )
+        raise UserError(f"{file}: no predictions came with this record; get an export with them")
     arrays = read_arrays(file, names or None, optional=optional)
     for name, values in arrays.items():
         known = FORMS.get(name)

@@ -38,7 +38,7 @@ def go(tmp_path):
         section = compose("clear", "synthped", "smoke")["recognition"]
         (tmp_path / folder).mkdir()
         model = config_of("clear", tmp_path, ATTRIBUTES, **SMALL)
-        train = {**section["train"], "batch_size": 4, "epochs": 2, **changes}
+        train = {**section["train"], "batch_size": 4, "epochs": 2} | changes
         return fit_arrays(tmp_path / folder, model, train, tmp_path)
 
     return run
@@ -141,11 +141,11 @@ def test_gradients_are_clipped_together():
 
 
 def test_switches_train_and_say_what_they_are(go):
-    plain = go("plain")
+    plain = go("plain", batch_size=12)
     assert half_precision("auto") == torch.cuda.is_available()
-    layout = go("layout", channels_last=True)
+    layout = go("layout", batch_size=12, channels_last=True)
     assert layout[-1]["loss"] == pytest.approx(plain[-1]["loss"], rel=1e-3)
-    half = go("half", precision="bf16")
+    half = go("half", batch_size=12, precision="bf16")
     assert half[-1]["loss"] != plain[-1]["loss"]
     assert half[-1]["loss"] == pytest.approx(plain[-1]["loss"], rel=0.05)
 

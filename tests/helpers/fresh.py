@@ -55,12 +55,16 @@ class Fresh:
         return Path(self.log.name).read_text()
 
 
+def context(method):
+    """Stand for `multiprocessing.get_context`: whatever is asked, processes start so."""
+    return SimpleNamespace(Pipe=_FORKS.Pipe, Process=_process)
+
+
 def quick_workers(patch):
     """Let the pools of `clear_bench.training.workers` start their processes so."""
     from clear_bench.training import workers
 
-    ways = SimpleNamespace(Pipe=_FORKS.Pipe, Process=_process)
-    patch.setattr(workers, "multiprocessing", SimpleNamespace(get_context=lambda _: ways))
+    patch.setattr(workers, "multiprocessing", SimpleNamespace(get_context=context))
 
 
 def wait_until(ready, going, looks=3000):

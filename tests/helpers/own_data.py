@@ -1,9 +1,17 @@
 """Somebody's own pictures: a folder with ``labels.csv`` and ``attributes.yaml``."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
+
+from clear_bench.data.load import load_dataset
+from clear_bench.utils.errors import UserError
+
+Table = list[list[str]]
 
 COLUMNS = ["hat", "long_hair", "backpack", "bag", "female", "red_top", "blue_top", "young"]
 YAML = """\
@@ -45,3 +53,42 @@ def write_csv(root: Path, count: int = 80, views: int = 2) -> None:
         lines.append(",".join([path, f"p{person}", str(view), *map(str, labels[person])]))
     (root / "labels.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (root / "attributes.yaml").write_text(YAML, encoding="utf-8")
+
+
+def rows(root: Path) -> Table:
+    """Return the lines of a folder's table, cell by cell."""
+    return [line.split(",") for line in (root / "labels.csv").read_text("utf-8").splitlines()]
+
+
+def write(root: Path, table: Table) -> None:
+    """Write such lines."""
+    (root / "labels.csv").write_text("".join(",".join(row) + "\n" for row in table), "utf-8")
+
+
+def edit(row: int, column: str, value: str) -> Callable[[Table], None]:
+    """Return what puts a value into one cell."""
+
+    def change(table: Table) -> None:
+        table[row][table[0].index(column)] = value
+
+    return change
+
+
+def insert(column: str, values: Sequence[str]) -> Callable[[Table], None]:
+    """Return what adds a column, of some values over and over."""
+
+    def change(table: Table) -> None:
+        for k, row in enumerate(table):
+            row.append(column if not k else values[k % len(values)])
+
+    return change
+
+
+def complaint(root: Path, **options: Any) -> str:
+    """Return the one line that reading ends with, which names a file of the folder."""
+    with pytest.raises(UserError) as caught:
+        load_dataset("csv", root, **options)
+    line = str(caught.value)
+    assert "\n" not in line
+    assert str(root) in line
+    return line

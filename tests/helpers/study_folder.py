@@ -21,8 +21,12 @@ STUDY = Study(
     factors={{"retrieval.train.lr": {levels}}},
     reference={{"retrieval.train.lr": 1e-3}},
     common={{
+        "data.image_size": [64, 32],
         "recognition.train": {{"epochs": 1, "warmup_epochs": 0}},
         "recognition.model.depth": 0,
+        "recognition.model.vit": {{
+            "name": "vit_tiny_patch16_224", "embed_dim": 32, "depth": 1, "num_heads": 2
+        }},
         "retrieval.train.epochs": 2,
         "retrieval.text.encoder": "glove",
         "protocol.val_identities": "all",

@@ -1,6 +1,7 @@
 """A tiny CLEAR on a tiny Market-1501: train it, kill it, compare its numbers."""
 
 import json
+import sys
 from pathlib import Path
 
 import killed
@@ -51,3 +52,12 @@ def kill(data, where, number, overrides=None):
     """Train in another process until it dies, see ``killed.py``."""
     died = Fresh(killed.train, where, number, *words(data, overrides))
     assert died.wait() == -9, died.said()
+
+
+def command(*known):
+    """Call the command ``train`` with some words, in a process of its own; see `fresh`."""
+    from clear_bench.train import app
+    from clear_bench.utils.command_line import main
+
+    sys.argv = ["train", *known]
+    main(app)

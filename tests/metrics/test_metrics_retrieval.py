@@ -10,8 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.metrics import average_precision_score
-from torchmetrics.functional.retrieval import retrieval_average_precision, retrieval_hit_rate
-from torchmetrics.retrieval import RetrievalMAP
 
 from clear_bench.metrics.retrieval import BLOCK, metrics_of_scores, retrieval_metrics
 from clear_bench.utils.errors import UserError
@@ -133,6 +131,10 @@ def test_embeddings_equal_the_loop(ap):
 
 
 def test_sklearn_and_torchmetrics_agree():
+    # Here, since it takes a second to import: one worker of pytest-xdist does.
+    from torchmetrics.functional.retrieval import retrieval_average_precision, retrieval_hit_rate
+    from torchmetrics.retrieval import RetrievalMAP
+
     queries, images, query, gallery = split()
     scores = (queries.astype(np.float64) @ images.T.astype(np.float64)).astype(np.float32)
     assert all(len(set(row.tolist())) == len(row) for row in scores)

@@ -98,11 +98,12 @@ def test_features_are_both_normed_summaries_swin_first():
 
 def test_paper_scale_has_the_reference_sizes_and_learns():
     # Reference: C2T-Net's released code (ViT 304.14 M, CASA 13.43 M, both cross-attentions 8.39 M).
-    model = clear((256, 128), **{**PAPER, "pretrained": False})
+    scale = {**PAPER, "pretrained": False}
+    with torch.device("meta"):  # sizes alone
+        model = clear((256, 128), **scale)
+        whole = size(timm.create_model("eva_large_patch14_196.in22k_ft_in1k", pretrained=False))
     swin, vit = model.trunk.branches
     assert isinstance(swin, SwinBranch) and isinstance(vit, ViTBranch)
-    with torch.device("meta"):  # its size alone
-        whole = size(timm.create_model("eva_large_patch14_196.in22k_ft_in1k", pretrained=False))
     assert round(whole / 1e6, 2) == 304.14
     # Ours lacks the ImageNet classifier with its norm, and has a 18 x 9 grid instead of 14 x 14.
     classifier, positions = 1000 * 1024 + 1000 + 2 * 1024, 14 * 14 - 18 * 9
@@ -113,6 +114,10 @@ def test_paper_scale_has_the_reference_sizes_and_learns():
     assert round(size(model.trunk.cross) / 1e6, 2) == 8.39
     assert size(model.trunk.project) == 0
     assert size(model.head) == 2048 * 35 + 35
+    # It learns: every width and the size of the image as they are, of equal blocks two in a row.
+    scale["vit"] = {**scale["vit"], "depth": 2}
+    scale["swin"] = {**scale["swin"], "depths": [2, 2, 2, 2]}
+    model = clear((256, 128), **scale)
     model.loss(torch.randn(1, 3, 256, 128), torch.ones(1, 35))["loss"].backward()
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in model.parameters())
 

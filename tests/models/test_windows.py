@@ -38,21 +38,20 @@ def naive(made: PaddedBlock, image: torch.Tensor) -> torch.Tensor:
     zeros = torch.zeros(tall, wide, image.shape[2], dtype=image.dtype)
     zeros[:height, :width] = image
     places = [(y, x) for y in range(tall) for x in range(wide)]
-    parts = {p: attention.qkv(zeros[p]).reshape(3, 2, -1) for p in places}
+    parts = attention.qkv(zeros).reshape(tall, wide, 3, 2, -1)
     windows = {(y, x): ((y - down) // rows, (x - right) // columns) for y, x in places}
     out = torch.empty_like(image)
     for y in range(height):
         for x in range(width):
             seen = [p for p in places if windows[p] == windows[y, x]]
+            offset = [(y - v + rows - 1) * (2 * columns - 1) + (x - u + columns - 1)
+                      for v, u in seen]  # fmt: skip
             heads = []
             for head in range(2):
-                scores = []
-                for v, u in seen:
-                    offset = (y - v + rows - 1) * (2 * columns - 1) + (x - u + columns - 1)
-                    score = parts[y, x][0, head] @ parts[v, u][1, head] / math.sqrt(4)
-                    scores.append(score + attention.relative_position_bias_table[offset, head])
-                weights = torch.stack(scores).softmax(dim=0)
-                heads.append(sum(w * parts[p][2, head] for w, p in zip(weights, seen, strict=True)))
+                keys, values = (torch.stack([parts[p][k, head] for p in seen]) for k in (1, 2))
+                scores = keys @ parts[y, x, 0, head] / math.sqrt(4)
+                scores = scores + attention.relative_position_bias_table[offset, head]
+                heads.append(scores.softmax(dim=0) @ values)
             out[y, x] = attention.proj(torch.cat(heads))
     return out
 

@@ -1,20 +1,85 @@
-"""One page and one browser for all tests of the page."""
+"""One report, one page and one browser for all of their tests.
+
+Reports and pages are made once a session and are for reading alone, see ``tests/conftest.py``.
+"""
+
+import json
+import subprocess
+import sys
+from types import SimpleNamespace
 
 import pytest
+import yaml
 from browser import chromium, resize, scheme
+from fake_runs import fake_world
 from page_material import draw, fill
 
 from clear_bench.report.web import write as page
+from clear_bench.report.write import write_all
 from clear_bench.results.load import Results
+from clear_bench.results.missing import Expected
+
+PLAN = Expected("default", ("synthped",), ("clear", "vtb", "chance", "asmr", "swin"), 3)
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory):
+def made(made_once):
     """The folder of runs of every kind, and the page of them."""
-    home = tmp_path_factory.mktemp("page")
-    fill(home / "runs")
-    draw(home / "out")
-    return home / "runs", page.write(Results.load(home / "runs"), home / "out")
+
+    def make(home):
+        fill(home / "runs")
+        draw(home / "out")
+        page.write(Results.load(home / "runs"), home / "out")
+
+    home = made_once("page", make)
+    return home / "runs", home / "out/index.html"
+
+
+@pytest.fixture(scope="session")
+def bench(made_once):
+    """Runs with every kind of gap, see `fake_world`."""
+    return made_once("bench", fake_world)
+
+
+@pytest.fixture(scope="session")
+def written(bench, made_once):
+    """The whole report of those runs."""
+
+    def make(home):
+        out = home / "reports/out"
+        out.mkdir(parents=True)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(home)  # where nothing lies that figures could be drawn of
+            write_all(Results.load(bench, expected=PLAN), out)
+
+    return made_once("written", make) / "reports/out"
+
+
+@pytest.fixture(scope="session")
+def commanded(bench, made_once):
+    """The same report by the command, in a process of its own, and what that said."""
+
+    def make(folder):
+        folder.mkdir()
+        plan = {"profile": PLAN.profile, "datasets": list(PLAN.datasets),
+                "bench": {"method": list(PLAN.methods), "seeds": PLAN.seeds}}  # fmt: skip
+        (folder / "params.yaml").write_text(yaml.safe_dump(plan))
+        words = ["report", "--runs", bench, "--out", "out", "--exports", "dvc"]
+        code = (
+            "import sys; from clear_bench.report.__main__ import app;"
+            "from clear_bench.utils.command_line import main\n"
+            f"sys.argv = {list(map(str, words))!r}\n"
+            "try: main(app)\n"
+            "finally: assert not {'torch', 'mmengine', 'mlflow', 'optuna'} & set(sys.modules)"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True
+        )
+        said = {k: getattr(done, k) for k in ("returncode", "stdout", "stderr")}
+        (folder / "said.json").write_text(json.dumps(said))
+
+    folder = made_once("commanded", make)
+    return folder, SimpleNamespace(**json.loads((folder / "said.json").read_text()))
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,8 @@ import pytest
 from fake_runs import fake_bench, fake_run, fake_study
 
 from clear_bench.config.plugins import available
-from clear_bench.report.write import write_all
+from clear_bench.report import draw, write
+from clear_bench.report.figures.style import _print_pdf, settle
 from clear_bench.results.load import Results
 from clear_bench.results.missing import Expected
 
@@ -20,18 +21,33 @@ BAD = re.compile(
 )
 
 
-def compile_paper(results, out):
-    """Run pdflatex, BibTeX and pdflatex twice; return the last log."""
-    out.mkdir(parents=True)
+def compile_paper(results, out, *, last=False):
+    """Run pdflatex, BibTeX and pdflatex twice, or that pass alone; return the last log.
+
+    The passes before the last one write no PDF.
+    """
+    out.mkdir(parents=True, exist_ok=last)
     start = rf"\def\results{{{results}}}\input{{main.tex}}"
-    command = ["pdflatex", "-interaction=nonstopmode", "-output-directory", str(out), start]
+    command = ["pdflatex", "-interaction=nonstopmode", "-output-directory", str(out)]
     bibtex = ["bibtex", str(out / "main")]
     environment = {**os.environ, "SOURCE_DATE_EPOCH": "0", "FORCE_SOURCE_DATE": "1",
                    "max_print_line": "1000",
                    "TEXMFOUTPUT": str(out)}  # fmt: skip
-    for step in (command, bibtex, command, command):
+    draft = [*command, "-draftmode", start]
+    for step in ([] if last else [draft, bibtex, draft]) + [[*command, start]]:
         subprocess.run(step, cwd=PAPER.parent, env=environment, capture_output=True, check=False)
     return (out / "main.log").read_text(errors="replace")
+
+
+def pdf_alone(figure, path):
+    """Write of a figure what the paper takes of it, and an empty picture for the page."""
+    settle(figure)
+    path.parent.mkdir(exist_ok=True)
+    pdf, svg = (path.with_name(f"{path.name}.{form}") for form in ("pdf", "svg"))
+    with pdf.open("wb") as stream:
+        _print_pdf(figure, stream)
+    svg.write_text("<svg/>")
+    return [pdf, svg]
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +70,11 @@ def report(tmp_path_factory):
     for domain in ("peta", "rapv2", "pa100k", "market1501"):
         fake_run(root / "runs", dataset="upar", split=f"loo-{domain}")
     plan = Expected("default", ("synthped", "peta"), tuple(methods), 3)
-    write_all(Results.load(root / "runs", expected=plan), root / "out")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.cpu_count", lambda: 1)  # figures are drawn here, where `draw` is patched
+        patch.setattr(draw, "write", pdf_alone)
+        patch.setattr(write, "write_page", lambda *_: "none")
+        write.write_all(Results.load(root / "runs", expected=plan), root / "out")
     return root
 
 
@@ -65,9 +85,11 @@ def test_it_compiles_without_a_complaint(report):
     inputs = (report / "out" / "default" / "inputs.tex").read_text()
     tables = list((report / "out" / "default").glob("*-*.tex"))
     assert len(tables) > 20
+    assert len(re.findall(r"includegraphics", inputs)) > 10
     assert all(f"/{table.name}}}" in inputs for table in tables)
-    again = compile_paper(report / "out" / "default", report / "again")
-    assert again
+    shutil.copytree(report / "tex", report / "again")
+    (report / "again" / "main.pdf").unlink()
+    assert compile_paper(report / "out" / "default", report / "again", last=True)
     pdfs = [(report / d / "main.pdf").read_bytes() for d in ("tex", "again")]
     assert pdfs[0] == pdfs[1]
 

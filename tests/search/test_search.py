@@ -125,15 +125,18 @@ def test_text_is_embedded_and_the_hard_part_said(monkeypatch, capsys, world):
     assert "asmr reads no text, and no attribute" in capsys.readouterr().err
 
 
-def without_torch(*options):
-    """Run the command in a process that cannot import torch."""
+def without_torch(options, queries):
+    """Ask one query after the other in a process that cannot import torch."""
     code = (
         "import sys\n"
         "for name in ('torch', 'mmengine', 'transformers', 'timm'): sys.modules[name] = None\n"
         "from clear_bench.utils.command_line import main\n"
         "from clear_bench.search.__main__ import app\n"
-        f"sys.argv = {['search', *options]!r}\n"
-        "main(app)\n"
+        f"for query in {queries!r}:\n"
+        f"    sys.argv = ['search', *{options!r}, query]\n"
+        "    try: main(app)\n"
+        "    except SystemExit as end:\n"
+        "        if end.code: raise\n"
     )
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
 
@@ -143,10 +146,11 @@ def test_a_second_query_loads_neither_backbone_nor_torch(monkeypatch, world):
     options = [f"--run={run_of(world, 'clear')}", "--gallery=again", "--out=second"]
     assert call(monkeypatch, app, *options, "--attributes=hat") == 0
     first = (world / "second/ranking.csv").read_bytes()
-    for query in ("--attributes=hat", "--attributes=gender=man, backpack, upper_color=green, hat",
-                  "--text=a sentence never said before", "--attributes=hat"):  # fmt: skip
-        done = without_torch(*options, query)
-        assert done.returncode == 0, done.stderr
+    queries = ["--attributes=hat", "--attributes=gender=man, backpack, upper_color=green, hat",
+               "--text=a sentence never said before", "--attributes=hat"]  # fmt: skip
+    done = without_torch(options, queries)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("second/ranking.csv") == len(queries), done.stdout
     assert (world / "second/ranking.csv").read_bytes() == first
 
 

@@ -1,7 +1,6 @@
-"""Training that starts from files of others: layouts, strictness, identity, hostile files."""
+"""Weights of others, by their files: layouts, strictness, hostile files."""
 
 import pickle
-import shutil
 from pathlib import Path
 
 import pytest
@@ -10,23 +9,18 @@ from foreign_weights import c2t_checkpoint, hap_checkpoint, mmdetection_swin
 from methods import config_of
 from safetensors.torch import save_file
 from timm.layers import resample_abs_pos_embed, resize_rel_pos_bias_table
-from tiny import TINY
 
 from clear_bench.engine.building import build
 from clear_bench.engine.weight_files import read_weights
 from clear_bench.models.branches import SwinBranch, ViTBranch
 from clear_bench.training.branch_weights import fitted
-from clear_bench.training.cache import Cache
-from clear_bench.training.execute import execute
 from clear_bench.training.initial_weights import write_checkpoint_start
-from clear_bench.training.plan import plan
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.hashing import file_sha256
 
 VIT = {"name": "vit_tiny_patch16_224", "embed_dim": 32, "depth": 2, "num_heads": 2}
 SWIN = {"name": "swin_tiny_patch4_window7_224", "embed_dim": 12, "depths": [2, 1, 1, 1],
         "num_heads": [1, 1, 2, 2], "window_size": 4}  # fmt: skip
-TINY_VIT = {k: v for k, v in TINY.items() if k.startswith(("data", "recog"))}
 
 
 def vit(size=(64, 32), seed=5, **changes):
@@ -245,74 +239,3 @@ def test_hostile_files_are_one_line_and_execute_nothing(tmp_path, monkeypatch):
         read_weights(tmp_path / "gone.pth", "")
     with pytest.raises(UserError, match="another file than when the run was planned"):
         read_weights(tmp_path / "text.pth", "0" * 64)
-
-
-# ---- runs
-
-
-@pytest.fixture
-def run_of(market, tmp_path, monkeypatch):
-    """Return the recognition run of some overrides, in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-
-    def planned(method, changed, base=TINY_VIT):
-        where = {"root": Path("runs"), "data_root": market}
-        return plan(method, "market1501", "smoke", 0, base | changed, **where)[0]
-
-    return planned
-
-
-def test_a_run_is_known_by_the_content_of_its_file(run_of):
-    source = vit(seed=7, depth=1)
-    write(hap_checkpoint(source.trunk), Path("a.pth"))
-    key = "recognition.model.vit.weights"
-    still = {"recognition.train.epochs": 2, "recognition.train.lr": 1e-12,
-             "recognition.train.weight_decay": 0.0}  # fmt: skip
-    run, scratch = run_of("vit", {key: "a.pth", **still}), run_of("vit", still)
-    assert run.id != scratch.id
-    shutil.copy("a.pth", "b.pth")
-    assert run_of("vit", {key: "b.pth", **still}).id == run.id
-    write(hap_checkpoint(vit(seed=8, depth=1).trunk), Path("b.pth"))
-    assert run_of("vit", {key: "b.pth", **still}).id != run.id
-    (record,) = execute([run], Cache(Path("cache")))
-    sha256 = file_sha256(Path("a.pth"))
-    assert record.config["recognition"]["model"]["vit"]["weights_sha256"] == sha256
-    said = record.data["start"]
-    assert said["sha256"] == {key: sha256}
-    assert f"{key}: mask_token" in said["unused"]
-    learned = torch.load(run.folder / "selected.pth", weights_only=True)["state_dict"]
-    for name, tensor in source.trunk.state_dict().items():
-        torch.testing.assert_close(learned[f"trunk.branches.0.trunk.{name}"], tensor, atol=1e-6,
-                                   rtol=0)  # fmt: skip
-    Path("a.pth").unlink()  # the model opens without it, and the run is found by its sha256
-    pinned = {key: "a.pth", f"{key}_sha256": sha256, **still}
-    assert run_of("vit", pinned).finished
-    from clear_bench.training.trained_model import open_model
-
-    assert open_model(run.id, Path("runs")).model is not None
-
-
-@pytest.mark.parametrize(
-    ("method", "changed", "message"),
-    [
-        ("vit", {"recognition.model.vit.weights": "gone.pth"}, "gone.pth: no such file of weights"),
-        ("vit", {"recognition.model.swin.weights": "a.pth"}, "vit has no swin branch; it has vit"),
-        ("vit", {"recognition.model.vit.weights": "a.pth", "recognition.model.vit.weights_sha256":
-                 "12"}, "weights_sha256=12: must be"),
-        ("clear", {"recognition.init": "c2t:a.pth"}, "channel_attention=released"),
-        ("vit", {"recognition.init": "c2t:a.pth"}, r"needs recognition.model.branches=\['swin'"),
-        ("c2t_net", {"recognition.init": "c2t:a.pth", "recognition.model.vit.weights": "a.pth"},
-         "leave one out"),
-        ("c2t_net", {"recognition.init": "c2t:gone.pth"}, "recognition.init: gone.pth: no such"),
-        ("clear", {"recognition.model.swin": {"name": "convnext_tiny"}}, "cannot be a swin branch"),
-        ("clear", {"recognition.model.swin": {"name": "swinv2_cr_tiny_224"}}, "but not swinv2_cr"),
-        ("vtb", {"recognition.model.vit": {"name": "beit_base_patch16_224"}}, "cannot be a vit"),
-        ("vit", {"recognition.model.vit": {"name": "vit_tinny"}}, "unknown network of timm"),
-    ],
-)  # fmt: skip
-def test_what_cannot_be_is_said_before_anything_is_written(run_of, method, changed, message):
-    write(hap_checkpoint(vit().trunk), Path("a.pth"))
-    with pytest.raises(UserError, match=message) as caught:
-        run_of(method, changed, {})
-    assert one_line(caught)
-    assert not Path("runs").exists()

@@ -1,13 +1,16 @@
 """Properties of a run: the same bits again, exact resume after kill -9, a stop at NaN."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny
 import torch
+from fresh import Fresh
 from tiny import go, kill, numbers, words
 
 from clear_bench.engine import distributed
@@ -76,20 +79,40 @@ def test_averaged_weights_and_plateau_resume_exactly_too(market, reference, tmp_
     assert numbers(straight[0]) != numbers(reference[1][0])
 
 
-def test_two_processes_share_one_run(market, tmp_path):
-    command = ["torchrun", "--standalone", "--nproc-per-node=2", "-m", "clear_bench.train",
-               "--launcher=pytorch", *words(market)]  # fmt: skip
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "PATH": path}
-    done = subprocess.run(command, capture_output=True, text=True, env=env)
-    assert done.returncode == 0, done.stderr[-2000:]
+def shared_by_two(said):
+    """Check the records of a run that two processes shared, and what these said."""
     records = [Record.load(file) for file in sorted(Path("runs").rglob("record.json"))]
     assert [r.task for r in records] == ["recognition", "retrieval"]
     for record in records:
         assert record.cost["processes"] == 2
         assert len(record.history) == 3
         assert record.metrics["selected"]["test"]
-    assert done.stdout.count("recognition, test") == 1  # one process speaks
+    assert said.count("recognition, test") == 1  # one process speaks
+
+
+def test_two_processes_share_one_run(market, tmp_path, monkeypatch):
+    """Two that find what torchrun sets; torchrun itself takes long to start."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    both = []
+    for rank in ("0", "1"):
+        found = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
+        for name, value in (found | {"RANK": rank, "LOCAL_RANK": rank}).items():
+            monkeypatch.setenv(name, value)
+        both.append(Fresh(tiny.command, "--launcher=pytorch", *words(market)))
+    assert [one.wait() for one in both] == [0, 0], [one.said() for one in both]
+    shared_by_two("".join(one.said() for one in both))
+
+
+@pytest.mark.slow
+def test_two_processes_of_torchrun_share_one_run(market, tmp_path):
+    command = ["torchrun", "--standalone", "--nproc-per-node=2", "-m", "clear_bench.train",
+               "--launcher=pytorch", *words(market)]  # fmt: skip
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "PATH": path}
+    done = subprocess.run(command, capture_output=True, text=True, env=env)
+    assert done.returncode == 0, done.stderr[-2000:]
+    shared_by_two(done.stdout)
 
 
 def test_a_batch_that_cannot_be_shared_is_said(monkeypatch):
