@@ -67,7 +67,7 @@ def _newest(root: Path, folders: Sequence[Path], name: str, dataset: str, task: 
 
 
 def newest_of_recipes(root: Path) -> list[Found]:
-    """Return of each method, data set and task the run that ``METHOD@DATASET`` names, see `find_run`.
+    """Return the run that ``METHOD@DATASET`` names, of each method, data set and task.
 
     Args:
         root: Folder of all runs.

@@ -58,7 +58,7 @@ def of_text(engine: Engine, text: str, unspecified: str) -> Question:
     said = recognise(engine.schema, text)
     if not engine.encoder and not said:
         raise UserError(
-            f"'{text}': {engine.record.method} reads no text, and none of the attributes it knows "
+            f"'{text}': {engine.record.method} reads no text, and no attribute that it knows "
             f"was recognised in the words; ask for some of {', '.join(engine.schema.names)}"
         )
     asked = _completed(engine, said, unspecified)
