@@ -51,13 +51,16 @@ def demo(
 
         raise Unavailable("flask is not installed; pip install 'clear-bench[demo]'") from None
     from clear_bench.demo.galleries import Galleries
-    from clear_bench.demo.server import make_app, serve
+    from clear_bench.demo.server import listening, make_app
     from clear_bench.demo.work import Work
     from clear_bench.utils.files import sweep
 
     sweep(cache)
     work = Work(shown, Galleries(runs_root, data_root, gallery), runs_root, cache)
-    serve(make_app(work, host), host, port)
+    server = listening(make_app(work, host), host, port)
+    name = f"[{host}]" if ":" in host else host
+    print(f"http://{name}:{server.port} shows {len(shown)} runs; Ctrl-C ends it", flush=True)
+    server.serve_forever()
 
 
 if __name__ == "__main__":

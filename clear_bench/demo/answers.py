@@ -4,7 +4,7 @@ import base64
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from clear_bench.search.ranking import ranking
 from clear_bench.search.search_engine import Engine
 from clear_bench.training.trained_model import TrainedModel
 from clear_bench.utils.errors import UserError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PictureOfPillow
 
 SIZE = (256, 384)
 """Width and height within which a picture is shown."""
@@ -45,12 +48,10 @@ def recognised(opened: TrainedModel, content: bytes) -> dict[str, Any]:
     Raises:
         UserError: If it is no picture, see `colours_of`.
     """
-    from PIL import Image, ImageOps
-
     from clear_bench.engine.inference import encode
 
     colours = colours_of(NAME, content)
-    pixels = fitted(colours, opened.image_size, letterbox=opened.letterbox)
+    pixels = fitted(colours, opened.image_size, letterbox=opened.letterbox).copy()  # for torch
     _, probabilities = encode(opened.model, pixels[None], np.arange(1))
     threshold = threshold_of(opened)
     attributes = [
@@ -63,10 +64,9 @@ def recognised(opened: TrainedModel, content: bytes) -> dict[str, Any]:
         }
         for column, attribute in enumerate(opened.schema.attributes)
     ]
-    shown = ImageOps.contain(colours, SIZE, Image.Resampling.BICUBIC)
     maps, note = _maps(opened, pixels)
     return {
-        "picture": as_url(np.asarray(shown)),
+        "picture": as_url(_shown(colours)),
         "attributes": sorted(attributes, key=lambda each: -each["probability"]),
         "maps": maps,
         "note": note,
@@ -81,9 +81,11 @@ def _maps(opened: TrainedModel, pixels: NDArray[np.uint8]) -> tuple[list[dict[st
         require_looking(opened)
     except UserError as error:
         return [], str(error)
+    found = look(opened.model, pixels[None])
     return [
-        {"title": MAPS[name], "picture": as_url(side_by_side([over(pixels, weights[0])]))}
-        for name, weights in look(opened.model, pixels[None]).items()
+        {"title": title, "picture": as_url(side_by_side([over(pixels, found[name][0])]))}
+        for name, title in MAPS.items()
+        if name in found
     ], ""
 
 
@@ -158,14 +160,20 @@ def thumbnail(file: Path) -> bytes:
     Raises:
         UserError: If it is no picture.
     """
-    from PIL import Image, ImageOps
-
-    return _png(np.asarray(ImageOps.contain(colours_of(file), SIZE, Image.Resampling.BICUBIC)))
+    return _png(_shown(colours_of(file)))
 
 
 def as_url(pixels: NDArray[np.uint8]) -> str:
     """Return a picture ``(H, W, 3)`` as an address that holds it."""
     return f"data:image/png;base64,{base64.b64encode(_png(pixels)).decode()}"
+
+
+def _shown(picture: "PictureOfPillow") -> NDArray[np.uint8]:
+    """Return a picture within `SIZE`; a small one stays as it is."""
+    from PIL import Image
+
+    picture.thumbnail(SIZE, Image.Resampling.BICUBIC)
+    return np.asarray(picture)
 
 
 def _png(pixels: NDArray[np.uint8]) -> bytes:

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from clear_bench.config.method import TASKS
 from clear_bench.config.plugins import title_of
-from clear_bench.runs.naming import find_run, newest_of_recipes
+from clear_bench.runs.naming import Found, find_run, newest_of_recipes
 from clear_bench.runs.record import Record
 from clear_bench.utils.errors import UserError
 
@@ -30,9 +31,10 @@ class Shown:
         return f"{title_of(record.method)} ({record.profile}, seed {record.seed})"
 
     @property
-    def learns(self) -> bool:
-        """Whether the method learns anything; one that does not keeps no weights."""
-        return bool(self.record.config[self.record.task]["train"]["epochs"])
+    def can_answer(self) -> bool:
+        """Whether it ranks, or keeps a network that recognises: what learns nothing keeps none."""
+        task = self.record.task
+        return task == "retrieval" or bool(self.record.config[task]["train"]["epochs"])
 
 
 def runs_at_hand(root: Path, names: list[str]) -> dict[str, Shown]:
@@ -40,25 +42,30 @@ def runs_at_hand(root: Path, names: list[str]) -> dict[str, Shown]:
 
     Args:
         root: Folder of all runs.
-        names: What to show, see `find_run`; of a name that means no task its recognition run is
-            taken too, if that is another.  Without any: see `newest_of_recipes`.
+        names: What to show, see `find_run`: of a method both of its tasks, of a retrieval run also
+            its parent.  Without any: see `newest_of_recipes`.
 
     Raises:
         UserError: If there is none, or a name fits none; the message says how to make one.
     """
-    found = newest_of_recipes(root)
-    if names:
-        folders = [
-            find_run(root, name, task) for name in names for task in ("retrieval", "recognition")
-        ]
-        found = [(folder, Record.load(folder)) for folder in dict.fromkeys(folders)]
+    found = _named(root, names) if names else newest_of_recipes(root)
     shown = {record.run_id: Shown(folder, record) for folder, record in found}
-    shown = {
-        run: each for run, each in shown.items() if each.record.task == "retrieval" or each.learns
-    }
+    shown = {run_id: each for run_id, each in shown.items() if each.can_answer}
     if not shown:
         raise UserError(
             f"{root}: no finished run of a recipe whose numbers count; make some in a few minutes: "
             f"{MAKE}; or name others by --run, see: clear-bench runs list"
         )
     return shown
+
+
+def _named(root: Path, names: list[str]) -> list[Found]:
+    """Return the runs of some names."""
+    folders = [find_run(root, name, task) for name in names for task in TASKS]
+    found = [(folder, Record.load(folder)) for folder in dict.fromkeys(folders)]
+    unfinished = [record for _, record in found if record.status != "finished"]
+    if unfinished:
+        first = unfinished[0]
+        raise UserError(f"{first.run_id}: has {first.status}; train it again")
+    parents = {record.parent: find_run(root, record.parent) for _, record in found if record.parent}
+    return [*found, *((folder, Record.load(folder)) for folder in parents.values())]

@@ -7,7 +7,7 @@ from importlib.resources import files
 from flask import Flask, Response, jsonify, request
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
-from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from clear_bench.demo import answers
 from clear_bench.demo.guard import guard
@@ -107,11 +107,11 @@ class _Handler(WSGIRequestHandler):
         """Say nothing."""
 
 
-def serve(app: Flask, host: str, port: int) -> None:
-    """Answer until Ctrl-C.
+def listening(app: Flask, host: str, port: int) -> BaseWSGIServer:
+    """Return a server that `BaseWSGIServer.serve_forever` lets answer until Ctrl-C.
 
     Args:
-        app: The server's answers.
+        app: Its answers.
         host: Name or address to listen at.
         port: 0 takes a free one.
 
@@ -126,15 +126,8 @@ def serve(app: Flask, host: str, port: int) -> None:
         raise UserError(
             f"--host {host} --port {port}: {error.strerror}; --port 0 takes a free one"
         ) from None
-    with own:
-        server = make_server(
-            host,
-            own.getsockname()[1],
-            app,
-            threaded=True,
-            request_handler=_Handler,
-            fd=own.fileno(),
+    with own:  # the server has a copy of its descriptor
+        number = own.getsockname()[1]
+        return make_server(
+            host, number, app, threaded=True, request_handler=_Handler, fd=own.fileno()
         )
-        name = f"[{host}]" if ":" in host else host
-        print(f"http://{name}:{server.port}  (Ctrl-C ends it)", flush=True)
-        server.serve_forever()

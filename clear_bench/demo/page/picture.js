@@ -6,6 +6,11 @@ let again = null; // asks for the same picture once more, by another method
 
 export function start(runs) {
   byId("recogniser").append(...runs.map((run) => option(run.id, run.title)));
+  if (!runs.length) {
+    byId("picture-status").textContent = "No recognition run is at hand.";
+    for (const control of byId("picture-form").elements) control.disabled = true;
+    return;
+  }
   byId("picture-form").addEventListener("submit", (event) => event.preventDefault());
   byId("recogniser").addEventListener("change", () => again?.());
   byId("file").addEventListener("change", (event) => recognise(event.target.files[0]));
@@ -30,6 +35,7 @@ export function recogniseHit(run, row) {
 }
 
 function send(words, request) {
+  if (!byId("recogniser").value) return;
   again = () => {
     const run = encodeURIComponent(byId("recogniser").value);
     working(words, async () => {
@@ -57,5 +63,5 @@ function show(answer) {
       element("td", { class: "bar" }, track(each.probability, each.threshold)))));
   byId("picture-answer").hidden = false;
   const present = answer.attributes.filter((each) => each.present).length;
-  return `${present} of ${answer.attributes.length} attributes are above their threshold, the black line.`;
+  return `${present} of ${answer.attributes.length} attributes are above their threshold, the line across each bar.`;
 }

@@ -10,7 +10,7 @@ export function start(found) {
   galleries = found;
   byId("gallery").append(...found.map((each) => option(each.key, each.title)));
   byId("gallery").addEventListener("change", fill);
-  byId("any").disabled = !found.length;
+  byId("any").disabled ||= !found.length;
   byId("any").addEventListener("click", () => {
     recogniseHit(byId("left").value, "any");
   });
@@ -105,7 +105,7 @@ function hit(run, each) {
     element("span", { class: "vh" }, "; show its attributes"));
   button.addEventListener("click", () => {
     recogniseHit(run, each.row);
-    byId("picture-title").scrollIntoView({ block: "start" });
+    byId("picture-title").focus();
   });
   return element("li", {}, button);
 }
@@ -125,11 +125,9 @@ function became(query) {
   if (query.code) {
     parts.push(element("p", {}, query.stands_for > 1
       ? `attribute vector, mean of ${query.stands_for}:` : "attribute vector:"));
-    parts.push(element("table", {}, element("tbody", {}, ...query.vector.map((each) =>
-      element("tr", { class: each.said ? "said present" : "" },
-        element("th", { scope: "row" }, each.name),
-        element("td", { class: "number" }, each.share.toFixed(2)),
-        element("td", { class: "bar" }, track(each.share)))))));
+    parts.push(element("ul", { class: "vector" }, ...query.vector.map((each) =>
+      element("li", { class: each.said ? "said" : "" }, each.name,
+        element("span", {}, each.share.toFixed(2)), track(each.share)))));
   } else parts.push(element("p", {}, "The method reads no attribute vector, the text alone."));
   return element("details", {}, element("summary", {}, "what the query became"), ...parts);
 }
