@@ -101,7 +101,7 @@ function hit(run, each) {
     element("span", { class: "rank" },
       element("span", {}, `${each.rank} `, element("span", { class: "yes", "aria-hidden": "true" }, right),
         element("span", { class: "vh" }, words)),
-      element("span", { class: "soft" }, each.score.toFixed(3))),
+      element("span", { class: "soft" }, each.score.toFixed(3).replace("-", "\u2212"))),
     element("span", { class: "vh" }, "; show its attributes"));
   button.addEventListener("click", () => {
     recogniseHit(run, each.row);
