@@ -82,5 +82,5 @@ def test_bytes_at_hand_are_read_as_their_file_is(tmp_path):
         given = colours_of(Path("what was sent"), content)
         assert given.mode == "RGB"
         assert (fitted(given, SIZE) == read_image(tmp_path / "a", SIZE)).all()
-    with pytest.raises(UserError, match="^what was sent: not a readable image"):
+    with pytest.raises(UserError, match=r"^what was sent: not a readable image"):
         colours_of(Path("what was sent"), b"")

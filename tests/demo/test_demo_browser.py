@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from browser import chromium, resize, scheme, violations
 from demo_client import app_of
+from page_driving import press
 from PIL import Image
-from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from clear_bench.demo.server import listening
@@ -112,30 +112,29 @@ return shown.flatMap((a, k) => shown.slice(k + 1).filter((b) => over(a, b))
 """
 
 
+def tab_to(driver, words):
+    """Press Tab until a condition on the focused element, ``at``, holds."""
+    for _ in range(60):
+        press(driver, "TAB")
+        if driver.execute_script(f"const at = document.activeElement; return {words}"):
+            return
+    raise AssertionError(f"no key leads to: {words}")
+
+
 def test_a_hit_is_shown_with_its_attributes_by_keyboard_alone(page):
-    active = page.switch_to.active_element
-    for _ in range(60):
-        active.send_keys(Keys.TAB)
-        active = page.switch_to.active_element
-        if active.tag_name == "select" and active.find_elements("xpath", "ancestor::fieldset"):
-            break
-    active.send_keys(Keys.DOWN)
-    assert active.get_attribute("class") == "said"
-    for _ in range(60):
-        active.send_keys(Keys.TAB)
-        active = page.switch_to.active_element
-        if active.text == "search":
-            break
-    active.send_keys(Keys.ENTER)
+    tab_to(page, "at.matches('#attributes select')")
+    press(page, "DOWN")
+    assert page.execute_script("return document.activeElement.className") == "said"
+    tab_to(page, "at.textContent === 'search'")
+    press(page, "ENTER")
     until(page, "document.querySelectorAll('.answer').length > 0")
-    for _ in range(8):
-        active.send_keys(Keys.TAB)
-        active = page.switch_to.active_element
-        if active.find_elements("xpath", "ancestor::ol"):
-            break
-    active.send_keys(Keys.ENTER)
+    tab_to(page, "at.matches('summary')")
+    press(page, "ENTER")
+    assert page.find_element("css selector", ".answer details").get_attribute("open")
+    tab_to(page, "at.matches('.hits button')")
+    press(page, "ENTER")
     until(page, "document.querySelectorAll('#bars tbody tr').length > 0")
-    assert page.switch_to.active_element.get_attribute("id") == "picture-title"
+    assert page.execute_script("return document.activeElement.id") == "picture-title"
 
 
 def test_words_and_what_cannot_be_read_are_said_and_never_markup(page, tmp_path):
