@@ -113,10 +113,12 @@ check: setup
 	mypy
 	lint-imports
 
-# Anew each time, so that what is gone cannot be linked to.
+# Anew each time, so that what is gone cannot be linked to.  The pages keep their folder, since at the
+# top search.html is the page of the site's own search.
 docs: setup
-	rm -rf site docs/reference
-	sphinx-build --quiet --fail-on-warning --keep-going docs site
+	rm -rf site .site && mkdir .site
+	cp -r docs docs/site/index.md CONTRIBUTING.md SECURITY.md .site
+	sphinx-build --quiet --fail-on-warning --keep-going -c docs/site .site site
 	python .ci/site.py site
 
 # pip-audit stays out of the environment: it wants other versions of what is in it.

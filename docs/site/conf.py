@@ -1,16 +1,17 @@
-"""Settings of Sphinx for ``make docs``: these pages, and docstrings of what others build on."""
+"""Settings of Sphinx for ``make docs``: docs/, and docstrings of what others build on."""
 
 import sys
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 project = "clear-bench"
 copyright = "the authors of clear-bench"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.apidoc"]
-exclude_patterns = ["performance", "**.ipynb"]
+exclude_patterns = ["docs/site", "docs/performance", "**.ipynb"]
+highlight_language = "text"
 needs_sphinx = "9.0"
 
 # Markdown as GitHub shows it: each heading can be linked to, and a link that leads nowhere fails.
