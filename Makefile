@@ -11,6 +11,7 @@
 # make bench-pipeline   time `make test` and `make repro` in a fresh clone (half an hour more)
 # make mutants   change one thing of metrics, losses, rules at a time, see a test fail (ten minutes)
 # make check   lint, format, types, layers
+# make docs    the site of docs/ and of the docstrings, in site/; whatever leads nowhere is an error
 # make audit   is what is installed what the lock says; known weaknesses, where a network is [OFFLINE=1]
 
 PYTHON ?= python3.11
@@ -20,7 +21,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: setup repro pipeline paper test test-lowest gpu golden bench bench-pipeline mutants check audit
+.PHONY: setup repro pipeline paper test test-lowest gpu golden bench bench-pipeline mutants check docs audit
 
 setup: .venv/.installed
 
@@ -110,6 +111,14 @@ check: setup
 	ruff format --check
 	mypy
 	lint-imports
+
+# Anew each time, so that what is gone cannot be linked to.  The pages keep their folder, since at the
+# top search.html is the page of the site's own search.
+docs: setup
+	rm -rf site .site && mkdir .site
+	cp -r docs docs/site/index.md CONTRIBUTING.md SECURITY.md .site
+	sphinx-build --quiet --fail-on-warning --keep-going -c docs/site .site site
+	python .ci/site.py site
 
 # pip-audit stays out of the environment: it wants other versions of what is in it.
 audit: setup

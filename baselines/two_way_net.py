@@ -9,7 +9,7 @@ y through W4^T ... W1^T to features; biases and normalisation are each channel's
 layer is linear, batch normalisation, leaky ReLU (0.3), dropout, and dropout is tied: both channels
 lose the same units of a layer they share, and what they keep grows by 1 / sqrt(keep), which keeps
 the variance (usual dropout keeps the mean).  With middle layers h (of X) and k (of Y), each
-``(B, w)``,
+``(B, w)``::
 
     loss = |x - x'|^2 + |y - y'|^2 + 0.25 |h - k|^2                 (sums over units, means over B)
          + 0.5 sum over h, k of ( |C|_F - |diag C|_F ),  C = h^T h / B   (decorrelation)

@@ -13,8 +13,8 @@ from clear_bench.utils.command_line import main
 from clear_bench.utils.errors import unknown
 
 COMMANDS = (
-    "train", "ablate", "evaluate", "predict", "attention", "search", "report", "data", "runs",
-    "record",
+    "train", "ablate", "evaluate", "predict", "attention", "search", "demo", "report", "data",
+    "runs", "record",
 )  # fmt: skip
 
 

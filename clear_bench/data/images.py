@@ -57,11 +57,7 @@ class Images:
 def read_image(
     path: Path, size: tuple[int, int], *, letterbox: bool = False, box: Box | None = None
 ) -> NDArray[np.uint8]:
-    """Return one image as ``(H, W, 3)`` uint8 RGB.
-
-    It is turned upright as its EXIF data say.  What is transparent shows `BACKGROUND`.  16-bit grey
-    is scaled so that 65535 is white, as PNG and TIFF define it; 32-bit and float pixels are
-    refused, since nothing says what of them is white.
+    """Return one image as ``(H, W, 3)`` uint8 RGB, see `colours_of`.
 
     Args:
         path: A file of one of `clear_bench.data.pictures.FORMATS`.
@@ -70,11 +66,27 @@ def read_image(
         box: Part of the upright picture to take, see `fitted`; None takes all of it.
 
     Raises:
-        UserError: If the file is missing, is no image, is truncated, is larger than the bounds of
-            `clear_bench.data.pictures`, or has 32-bit pixels; if the box
-            lies outside.
+        UserError: As of `colours_of`; if the box lies outside.
     """
-    with opened(path) as image:
+    return fitted(colours_of(path), size, letterbox=letterbox, box=box, name=str(path))
+
+
+def colours_of(path: Path, content: bytes | None = None) -> "PictureOfPillow":
+    """Return a picture in its own size, of mode RGB.
+
+    It is turned upright as its EXIF data say.  What is transparent shows `BACKGROUND`.  16-bit grey
+    is scaled so that 65535 is white, as PNG and TIFF define it; 32-bit and float pixels are
+    refused, since nothing says what of them is white.
+
+    Args:
+        path: A file of one of `clear_bench.data.pictures.FORMATS`.
+        content: Its bytes, where they are at hand; then ``path`` is what messages call it.
+
+    Raises:
+        UserError: If the file is missing, is no image, is truncated, is larger than the bounds of
+            `clear_bench.data.pictures`, or has 32-bit pixels.
+    """
+    with opened(path, content=content) as image:
         if image.mode in ("I", "F"):
             kind = "32-bit float" if image.mode == "F" else "32-bit"
             raise UserError(
@@ -82,8 +94,7 @@ def read_image(
                 "8 or 16 bits"
             )
         negative = getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO
-        colours = _rgb(upright(image, path), negative)  # as phones mean it
-    return fitted(colours, size, letterbox=letterbox, box=box, name=str(path))
+        return _rgb(upright(image, path), negative)  # as phones mean it
 
 
 def fitted(

@@ -38,18 +38,21 @@ ADVICE = "save it as PNG or JPEG again"
 
 
 @contextmanager
-def opened(path: Path, *, draft: tuple[int, int] | None = None) -> Iterator["PictureOfPillow"]:
+def opened(
+    path: Path, *, draft: tuple[int, int] | None = None, content: bytes | None = None
+) -> Iterator["PictureOfPillow"]:
     """Yield a decoded picture as the file has it, see `upright`.
 
     Args:
         path: The file.
         draft: (width, height) from which on a smaller copy is enough; a large JPEG is then decoded
             at a fraction of its size.
+        content: Its bytes, where they are at hand; then ``path`` is what messages call it.
 
     Raises:
         UserError: If the file is missing, none of `FORMATS`, damaged, or larger than the bounds.
     """
-    with _recognised(path) as picture:
+    with _recognised(path) if content is None else recognised(content, path) as picture:
         width, height = picture.size
         if width * height > PIXELS or max(width, height) > SIDE:
             raise UserError(

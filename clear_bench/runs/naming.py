@@ -57,7 +57,32 @@ def _newest(root: Path, folders: Sequence[Path], name: str, dataset: str, task: 
     if not found:
         raise UserError(f"{name}: no such finished run below {root}; see: {LIST}")
     known = _known(root, found)
-    counting = [
+    counting = _counting(root, found, known)
+    if not counting:
+        raise UserError(
+            f"{name}: no run of its recipe, outside studies, that has finished and whose numbers "
+            f"count; name one of these by its id: {_listed(found, known)}; see: {LIST} {name}"
+        )
+    return max(counting, key=_age)[0]
+
+
+def newest_of_recipes(root: Path) -> list[Found]:
+    """Return the run that ``METHOD@DATASET`` names, of each method, data set and task.
+
+    Args:
+        root: Folder of all runs.
+    """
+    found = [(folder, Record.load(folder)) for folder in folders_of_runs(root)]
+    known = {record.run_id: record for _, record in found}
+    newest: dict[tuple[str, str, str], Found] = {}
+    for each in sorted(_counting(root, found, known), key=_age):
+        newest[each[1].dataset, each[1].task, each[1].method] = each
+    return [newest[key] for key in sorted(newest)]
+
+
+def _counting(root: Path, found: Sequence[Found], known: Mapping[str, Record]) -> list[Found]:
+    """Return the finished runs of recipes, outside studies, whose numbers count."""
+    return [
         (folder, record)
         for folder, record in found
         if record.status == "finished"
@@ -65,12 +90,11 @@ def _newest(root: Path, folders: Sequence[Path], name: str, dataset: str, task: 
         and not of_studies(folder, root)
         and changes_of(record, known) == {}
     ]
-    if not counting:
-        raise UserError(
-            f"{name}: no run of its recipe, outside studies, that has finished and whose numbers "
-            f"count; name one of these by its id: {_listed(found, known)}; see: {LIST} {name}"
-        )
-    return max(counting, key=lambda each: (each[1].finished_at, each[0].name))[0]
+
+
+def _age(found: Found) -> tuple[str, str]:
+    """Return what sorts runs by the time when they had finished."""
+    return found[1].finished_at, found[0].name
 
 
 def _ambiguous(root: Path, name: str, folders: Sequence[Path]) -> str:
@@ -80,7 +104,7 @@ def _ambiguous(root: Path, name: str, folders: Sequence[Path]) -> str:
     recipes = [(f, r) for f, r in found if changes_of(r, known) == {} and not of_studies(f, root)]
     advice = ""
     if recipes and len(recipes) < len(found):
-        newest = max(recipes, key=lambda each: (each[1].finished_at, each[0].name))[1]
+        newest = max(recipes, key=_age)[1]
         short = f"{newest.method}@{newest.dataset}"
         advice = f"the recipe's is {newest.run_id}, for short {short}; "
     listed = _listed([each for each in found if each not in recipes] + recipes, known)

@@ -73,6 +73,17 @@ def scan(root: Path) -> Gallery:
     names, others = pictures_below(root)
     if not names:
         raise UserError(f"{root}: no pictures in it; known are {', '.join(SUFFIXES)}")
+    return gallery_of(root, names, others)
+
+
+def gallery_of(root: Path, names: list[str], others: int = 0) -> Gallery:
+    """Return some files of a folder as a gallery.
+
+    Args:
+        root: The folder.
+        names: Paths below it.
+        others: See `Gallery`.
+    """
     full = str(root.resolve())
     return Gallery(root, names, [_key(f"{full}/{name}") for name in names], others)
 

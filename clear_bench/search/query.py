@@ -85,6 +85,20 @@ def recognise(schema: Schema, text: str) -> Said:
     return said
 
 
+def setting(schema: Schema, values: Mapping[str, bool]) -> Said:
+    """Return column -> 0 or 1 of what names of attributes with their values say, as `parse` does.
+
+    Raises:
+        UserError: For an unknown name, a contradiction, or no attribute at all.
+    """
+    said: Said = {}
+    for name, value in values.items():
+        _add(schema, said, _setting(schema, schema.index(name), int(value)), name)
+    if not said:
+        raise UserError("no attribute is chosen; choose one")
+    return said
+
+
 def spell(schema: Schema, said: Mapping[int, int]) -> str:
     """Return what is said in the grammar of `parse`, without what follows from a group's value."""
     chosen = {schema.attributes[k].group for k, v in said.items() if v} - {""}

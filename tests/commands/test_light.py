@@ -24,6 +24,7 @@ QUICK = [
     ("predict --run clear nope.png", 2),
     ("predict --run clear a.png --format jsn", 2),
     ("search --run nope --gallery market --attributes x", 2),
+    ("demo --run nope", 2),
     ("evaluate nope", 2),
     ("attention nope", 2),
     ("report --table nope", 2),

@@ -1,10 +1,13 @@
 """Pictures that are not 8-bit RGB: scaled right, over a stated background, upright, or refused."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from foreign_files import pictures
 from PIL import Image
 
-from clear_bench.data.images import BACKGROUND, read_image
+from clear_bench.data.images import BACKGROUND, colours_of, fitted, read_image
 from clear_bench.utils.errors import UserError
 
 SIZE = (20, 10)
@@ -71,3 +74,13 @@ def test_a_picture_is_turned_as_its_exif_says(tmp_path):
     exif[0x0112] = 6  # to be turned right by 90 degrees
     Image.fromarray(np.rot90(noise)).save(tmp_path / "phone.png", exif=exif)
     assert (read_image(tmp_path / "phone.png", SIZE) == noise).all()
+
+
+def test_bytes_at_hand_are_read_as_their_file_is(tmp_path):
+    for content in pictures():
+        (tmp_path / "a").write_bytes(content)
+        given = colours_of(Path("what was sent"), content)
+        assert given.mode == "RGB"
+        assert (fitted(given, SIZE) == read_image(tmp_path / "a", SIZE)).all()
+    with pytest.raises(UserError, match=r"^what was sent: not a readable image"):
+        colours_of(Path("what was sent"), b"")

@@ -7,7 +7,7 @@ import pytest
 from fake_runs import fake_pair, fake_run, fake_study
 
 from clear_bench.runs.files import LOCK, RECORD
-from clear_bench.runs.naming import find_run
+from clear_bench.runs.naming import find_run, newest_of_recipes
 from clear_bench.runs.removing import remove, require_removable
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.locks import locked
@@ -113,3 +113,15 @@ def test_a_parent_stays_until_its_children_go(tmp_path):
     remove(folders)
     assert not list(tmp_path.rglob("*.json"))
     assert not [f for f in Path(tmp_path).rglob("*") if f.name.startswith(".")]
+
+
+def test_the_newest_of_each_recipe_are_those_that_names_find(world):
+    found = {(r.dataset, r.task, r.method): folder for folder, r in newest_of_recipes(world)}
+    assert set(found) == {
+        *(("synthped", task, "clear") for task in ("recognition", "retrieval")),
+        *(("peta", task, "clear") for task in ("recognition", "retrieval")),
+        ("synthped", "retrieval", "clear_hard"),
+    }
+    for (dataset, task, method), folder in found.items():
+        assert find_run(world, f"{method}@{dataset}", task) == folder
+    assert newest_of_recipes(world / "nothing") == []

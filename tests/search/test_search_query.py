@@ -8,7 +8,7 @@ from clear_bench.config.plugins import load
 from clear_bench.data.sets.market1501_labels import SCHEMA
 from clear_bench.data.sets.upar_labels import SCHEMA as UPAR
 from clear_bench.engine.building import build
-from clear_bench.search.query import complete, parse, recognise, spell
+from clear_bench.search.query import complete, parse, recognise, setting, spell
 from clear_bench.search.query_encoder import QueryTower, export_tower
 from clear_bench.text import encoders
 from clear_bench.text.numpy_minilm import NumpyBert
@@ -51,6 +51,19 @@ def test_bad_attributes_are_one_line(text, message):
     with pytest.raises(UserError, match=message) as caught:
         parse(SCHEMA, text)
     assert "\n" not in str(caught.value)
+
+
+def test_chosen_values_say_what_typed_ones_do():
+    chosen = {"upred": True, "backpack": True, "hat": False}
+    assert setting(SCHEMA, chosen) == parse(SCHEMA, "upper_color=red, backpack, hat=no")
+    colors = [a.name for a in SCHEMA.attributes if a.group == "upper_color"]
+    assert setting(SCHEMA, dict.fromkeys(colors, False)) == parse(SCHEMA, "upper_color=none")
+    with pytest.raises(UserError, match="contradicts"):
+        setting(SCHEMA, {"upred": True, "upblue": True})
+    with pytest.raises(UserError, match="unknown attribute 'nope'"):
+        setting(SCHEMA, {"nope": True})
+    with pytest.raises(UserError, match="no attribute is chosen"):
+        setting(SCHEMA, {})
 
 
 def test_attributes_are_recognised_in_words():
