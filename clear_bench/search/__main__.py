@@ -4,20 +4,12 @@ See docs/search.md.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from clear_bench.config.plugins_option import Plugins
 from clear_bench.utils.command_line import main
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from clear_bench.search.output import Hit
-    from clear_bench.search.query import Completions
-    from clear_bench.search.search_engine import Engine
 
 app = typer.Typer(add_completion=False)
 
@@ -50,25 +42,26 @@ def search(
     """
     from clear_bench.search.images import scan
     from clear_bench.search.output import FORMATS, printable, write_ranking, write_sheet
+    from clear_bench.search.ranking import ask, ranking, require_one
     from clear_bench.search.search_engine import open_engine
     from clear_bench.utils.errors import UserError, unknown
     from clear_bench.utils.files import sweep
 
-    if bool(attributes) == bool(text):
-        raise UserError("give either --attributes or --text")
+    require_one(attributes, text, "--attributes or --text")
     if form not in FORMATS:
         raise unknown("format", form, FORMATS)
     if out.resolve().is_relative_to(gallery.resolve()):
         raise UserError(f"--out {out}: lies in the gallery, where the sheet would be an image too")
     sweep(cache)
     engine = open_engine(run, runs_root, cache)
-    asked, embedded = understand(engine, attributes, text, unspecified)
+    asked = ask(engine, attributes, text, unspecified)
+    print(asked.reading)
     scanned = scan(gallery)
     if scanned.others:
         print(f"{scanned.others} files of {gallery} are no pictures by name and are left out")
     index = engine.index(scanned, skip_unreadable=skip_unreadable)
     say_unreadable(index)
-    hits = ranking(engine, index, scanned.names, engine.score(index, asked, embedded))
+    hits = ranking(engine, index, scanned.names, engine.score(index, asked.completions, asked.text))
     title = f"{text or attributes}  ({engine.record.run_id}, {len(hits)} images)"
     sheet, table = out / f"sheet.{form}", out / "ranking.csv"
     write_sheet(hits[:top], gallery, title, sheet)
@@ -76,73 +69,6 @@ def search(
     for hit in hits[:5]:
         print(f"{hit.rank:3}  {hit.score:8.4f}  {printable(hit.file)}")
     print(f"{sheet} shows the best {min(top, len(hits))}, {table} all {len(hits)} images")
-
-
-def understand(
-    engine: "Engine", attributes: str, text: str, unspecified: str
-) -> "tuple[Completions, NDArray[np.float32]]":
-    """Return what a query stands for, and a text embedding of each; print how it is read.
-
-    Raises:
-        UserError: If the method cannot read the query.
-    """
-    from clear_bench.search.query import complete, parse, recognise, spell
-    from clear_bench.utils.errors import UserError
-
-    schema, table = engine.schema, engine.table
-    said = recognise(schema, text) if text else parse(schema, attributes)
-    asked = complete(said, table["vectors"], table["counts"], table["groups"], unspecified)
-    reads_code = engine.record.config["retrieval"]["model"].get("embedding") != "soft"
-    if not text:
-        print(f"query: {spell(schema, said)}; {asked.reading}")
-    elif not engine.encoder and not said:
-        raise UserError(
-            f"--text: {engine.record.method} reads no text, and no attribute of its schema was "
-            f"recognised in '{text}'; use --attributes, with {', '.join(schema.names)}"
-        )
-    else:
-        soft = "the sentence as it is" if engine.encoder else "none, the method reads no text"
-        hard = f"recognised in the words: {spell(schema, said) or 'nothing'}; {asked.reading}"
-        print(f"soft part: {soft}; hard part: {hard if reads_code else 'none'}")
-    return asked, embeddings(engine, asked, text)
-
-
-def embeddings(engine: "Engine", asked: "Completions", text: str) -> "NDArray[np.float32]":
-    """Return ``(K, T)``: the sentence's embedding K times, or that of each description."""
-    import numpy as np
-
-    from clear_bench.search.search_engine import text_of
-    from clear_bench.text.descriptions import describe_all
-
-    if not engine.encoder:
-        return np.zeros((len(asked.vectors), 0), np.float32)
-    if text:
-        return np.repeat(text_of(engine, [text]), len(asked.vectors), axis=0)
-    if len(asked.rows):
-        return engine.table["text"][asked.rows]
-    template = engine.record.config["retrieval"]["text"]["template"]
-    phrasings = describe_all(engine.schema, asked.vectors, template)
-    embedded = text_of(engine, [sentence for sentences in phrasings for sentence in sentences])
-    ends = np.cumsum([len(sentences) for sentences in phrasings])
-    return np.stack([part.mean(axis=0) for part in np.split(embedded, ends[:-1])])
-
-
-def ranking(
-    engine: "Engine", index: Path, names: list[str], scores: "NDArray[np.float32]"
-) -> "list[Hit]":
-    """Return the readable images, best first; equal scores by name."""
-    import numpy as np
-
-    from clear_bench.search.output import Hit
-
-    rows = np.load(index / "rows.npy")
-    threshold = engine.run.recogniser.record.threshold
-    present = np.load(index / "probabilities.npy", mmap_mode="r") > threshold
-    attributes = np.array(engine.schema.names)
-    return [
-        Hit(rank, names[rows[k]], float(scores[k]), attributes[present[k]].tolist())
-        for rank, k in enumerate(np.argsort(-scores, kind="stable"), 1)
-    ]
 
 
 def say_unreadable(index: Path) -> None:
