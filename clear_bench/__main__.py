@@ -14,7 +14,7 @@ from clear_bench.utils.errors import unknown
 
 COMMANDS = (
     "train", "ablate", "evaluate", "predict", "attention", "search", "report", "data", "runs",
-    "record",
+    "record", "export",
 )  # fmt: skip
 
 

@@ -127,7 +127,8 @@ class Engine:
         from clear_bench.engine.inference import embed_queries
 
         one_hot = self.schema.one_hot(asked.vectors)
-        queries = {"vectors": asked.vectors, "one_hot": one_hot, "text": text}
+        queries: dict[str, NDArray[Any]] = {"vectors": asked.vectors, "one_hot": one_hot}
+        queries["text"] = text
         return embed_queries(self.run.model, queries)
 
     def _score_without_space(self, index: Path, asked: Completions) -> Floats:
@@ -216,7 +217,7 @@ def text_of(engine: Engine, sentences: list[str]) -> Floats:
 
 def _weights(run: "TrainedModel") -> list[Any]:
     """Return what tells a run's weights and code from others, without reading the weights."""
-    file = run.folder / SELECTED
+    file = run.folder / run.weights
     stat = file.stat() if file.is_file() else None
     state = [stat.st_size, stat.st_mtime_ns] if stat else []
     record = run.record
