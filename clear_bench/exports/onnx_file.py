@@ -26,17 +26,34 @@ INPUT, OUTPUTS = "images", ("probabilities", "features")
 BATCHES = (1, 5)  # numbers of images that a new file is tried with
 
 
-class FourAxes(TorchFunctionMode):
-    """Gives attention of three axes a fourth, which the exporter asks for; the result is the same.
-
-    Only where a network is traced: another kernel of torch's may round in another way.
-    """
+class PlainAttention(TorchFunctionMode):
+    """Has attention computed by its formula, which every reader of ONNX knows, not by a kernel."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func is F.scaled_dot_product_attention and args[0].ndim == 3:
-            wide = (part.unsqueeze(1) for part in args[:3])
-            return func(*wide, *args[3:], **(kwargs or {})).squeeze(1)
+        if func is F.scaled_dot_product_attention:
+            return attention(*args, **(kwargs or {}))
         return func(*args, **(kwargs or {}))
+
+
+def attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+) -> Tensor:
+    """Return what torch's ``scaled_dot_product_attention`` does, without dropout."""
+    factor = query.shape[-1] ** -0.5 if scale is None else scale
+    scores = query * factor @ key.transpose(-2, -1)
+    if is_causal:
+        attn_mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
+    if attn_mask is not None and attn_mask.dtype == torch.bool:
+        scores = scores.masked_fill(~attn_mask, -torch.inf)
+    elif attn_mask is not None:
+        scores = scores + attn_mask
+    return scores.softmax(dim=-1) @ value
 
 
 class FromPixels(nn.Module):
@@ -53,7 +70,7 @@ class FromPixels(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return probabilities ``(N, A)`` and features ``(N, D)``."""
         before = self.network.data_preprocessor
-        with FourAxes():
+        with PlainAttention():
             seen = (images.permute(0, 3, 1, 2).float() - before.mean) / before.deviation
             features = self.network.features(seen)
             return torch.sigmoid(self.network.classify(features)), features

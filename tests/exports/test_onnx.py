@@ -7,10 +7,11 @@ import pytest
 import torch
 from calling import call
 from methods import TRAINED, build_method
+from torch.nn import functional as F
 
 from clear_bench import export
 from clear_bench.engine.inference import encode
-from clear_bench.exports.onnx_file import write_network, write_onnx
+from clear_bench.exports.onnx_file import attention, write_network, write_onnx
 from clear_bench.models.base import RecognitionModel
 from clear_bench.training.trained_model import open_model
 from clear_bench.utils.errors import UserError
@@ -21,7 +22,7 @@ CANNOT = {"sequencepar": "it writes a caption word by word"}
 
 
 def differences(file, network):
-    """Return the greatest differences of probabilities and features, over batches of three sizes."""
+    """Return the greatest differences of probabilities and features, over three batches."""
     session = onnxruntime.InferenceSession(file)
     size, worst = network.image_size, np.zeros(2)
     for count in (1, 2, 7):
@@ -92,9 +93,20 @@ class Bound(RecognitionModel):
         return features[:, : self.attributes]
 
 
+@pytest.mark.parametrize("axes", [3, 4])
+def test_attention_is_torchs(axes):
+    torch.manual_seed(0)
+    wide = [torch.randn(2, 3, 5, 4)[(slice(None),) * (axes == 4) or 0] for _ in range(3)]
+    mask = torch.randn(5, 5)
+    for more in ({}, {"is_causal": True}, {"attn_mask": mask}, {"attn_mask": mask > -1},
+                 {"scale": 0.3}):  # fmt: skip
+        expected = F.scaled_dot_product_attention(*wide, **more)
+        torch.testing.assert_close(attention(*wide, **more), expected)
+
+
 def test_what_cannot_be_exported_is_refused_by_name(tmp_path):
     network = Bound(2, (8, 8), [0.5, 0.5], {"pad": 0, "flip": False}).eval()
-    with pytest.raises(UserError, match="own cannot be exported: .* the number of images"):
+    with pytest.raises(UserError, match=r"own cannot be exported: .* the number of images"):
         write_network(network, (8, 8), {"method": "own"}, tmp_path / "a.onnx")
     assert list(tmp_path.iterdir()) == []
     for key, reason in CANNOT.items():
