@@ -26,6 +26,8 @@ QUICK = [
     ("search --run nope --gallery market --attributes x", 2),
     ("evaluate nope", 2),
     ("attention nope", 2),
+    ("export nope --onnx a.onnx", 2),
+    ("export clear", 2),
     ("report --table nope", 2),
     ("report --figure nope", 2),
     ("report --format nope", 2),

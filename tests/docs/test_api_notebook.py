@@ -27,4 +27,5 @@ def test_each_cell_runs_on_the_runs_at_hand(trained, tmp_path, monkeypatch):
     assert first == trained.records[0].metrics["selected"]["test"]["mA"]
     tables = [value for value in shown if isinstance(value, pd.DataFrame)]
     assert [len(table) for table in tables] == [2, 4, 4]
+    assert True in [value for value in shown if isinstance(value, bool)]  # scores are dot products
     assert shown[-1] == 5e-4

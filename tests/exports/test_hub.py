@@ -11,7 +11,7 @@ from PIL import Image
 from safetensors import safe_open
 
 import clear_bench
-from clear_bench import export, predict
+from clear_bench import attention, evaluate, export, predict
 from clear_bench.exports.hub import write_hub
 from clear_bench.results.bootstrap import intervals
 from clear_bench.results.unit_scores import Units, units_of
@@ -63,6 +63,9 @@ def test_the_commands_take_it(exported, crops, tmp_path, monkeypatch, capsys):
     words = ["--run", str(exported), str(crops), "--format=csv"]
     assert call(monkeypatch, predict.app, *words) == 0
     assert capsys.readouterr().out.startswith("image,attribute,probability,present")
+    for app in (evaluate.app, attention.app):
+        assert call(monkeypatch, app, str(exported)) == 2
+        assert "is an exported model; this takes a run" in capsys.readouterr().err
 
 
 def test_it_has_what_it_needs_and_nothing_of_this_machine(exported, trained):
