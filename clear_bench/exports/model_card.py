@@ -65,7 +65,11 @@ def model_card(opened: TrainedModel) -> str:
 def _front(record: Record, metrics: Mapping[str, float]) -> dict[str, Any]:
     """Return the front matter."""
     ours = record.dataset == OURS
-    licence = {"license": "apache-2.0"} if ours else {"license": "other", "license_name": "data"}
+    licence = (
+        {"license": "apache-2.0"}
+        if ours
+        else {"license": "other", "license_name": "terms-of-the-data"}
+    )
     kind = {"type": TASK[record.task], "name": f"Person attribute {record.task}"}
     values = [
         {"type": name, "name": name, "value": round(value, 6)}

@@ -11,8 +11,9 @@ from torch.nn import functional as F
 
 from clear_bench import export
 from clear_bench.engine.inference import encode
-from clear_bench.exports.onnx_file import attention, write_network, write_onnx
+from clear_bench.exports.onnx_file import attention, write_network
 from clear_bench.models.base import RecognitionModel
+from clear_bench.training.exported import described
 from clear_bench.training.trained_model import open_model
 from clear_bench.utils.errors import UserError
 
@@ -46,29 +47,41 @@ def test_every_method_gives_the_same_numbers(key, tmp_path):
 
 @pytest.fixture(scope="module")
 def written(trained, tmp_path_factory):
-    """The tiny CLEAR as a file, written by the command, and what the command said."""
-    file = tmp_path_factory.mktemp("onnx") / "clear.onnx"
-    run = open_model(trained.records[1].run_id, trained.root)
-    return file, write_onnx(run, file), run
+    """A small network as a file with the metadata of a trained run, and that run."""
+    folder = tmp_path_factory.mktemp("onnx")
+    run = open_model(trained.records[1].run_id, trained.root).recogniser
+    network = build_method("strong_baseline", folder).eval()
+    said = described(run).model_dump(exclude={"files"})
+    worst = write_network(network, network.image_size, said, folder / "a.onnx")
+    return folder / "a.onnx", worst, network, run
 
 
-def test_a_trained_run_gives_the_same_numbers(written):
-    file, worst, run = written
-    found = differences(file, run.recogniser.model)
+def test_it_gives_the_same_numbers(written):
+    file, worst, network, _ = written
+    found = differences(file, network)
     assert max(found[0], worst) <= 1e-4
     assert found[1] <= 1e-3
-    assert [f.name for f in file.parent.iterdir()] == ["clear.onnx"]
+    assert [f.name for f in file.parent.iterdir()] == ["a.onnx"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("half", [0, 1])
+def test_the_command_writes_a_trained_run(half, trained, tmp_path, monkeypatch, capsys):
+    words = [trained.records[half].run_id, f"--runs={trained.root}"]
+    assert call(monkeypatch, export.app, *words, f"--onnx={tmp_path / 'clear.onnx'}") == 0
+    assert f"{trained.records[0].run_id}; at most " in capsys.readouterr().out
+    network = open_model(trained.records[0].run_id, trained.root).model
+    assert differences(tmp_path / "clear.onnx", network)[0] <= 1e-4
 
 
 def test_the_metadata_are_enough_to_use_it(written, trained):
-    file, _, run = written
+    file, _, _, run = written
     meta = onnxruntime.InferenceSession(file).get_modelmeta().custom_metadata_map
-    seen = run.recogniser
     assert meta["run_id"] == trained.records[0].run_id
-    assert json.loads(meta["attributes"]) == seen.schema.names
-    assert json.loads(meta["threshold"]) == [0.5] * len(seen.schema)
+    assert json.loads(meta["attributes"]) == run.schema.names
+    assert json.loads(meta["threshold"]) == [0.5] * len(run.schema)
     assert json.loads(meta["image_size"]) == [64, 32]
-    before = seen.model.data_preprocessor
+    before = run.model.data_preprocessor
     assert np.allclose(json.loads(meta["mean"]), before.mean.flatten() / 255)
     assert np.allclose(json.loads(meta["deviation"]), before.deviation.flatten() / 255)
     assert json.loads(meta["letterbox"]) is False
@@ -77,7 +90,7 @@ def test_the_metadata_are_enough_to_use_it(written, trained):
 def test_nothing_in_it_is_of_this_machine(written):
     content = written[0].read_bytes()
     assert b"site-packages" not in content
-    assert b"cross_transformer.py" not in content
+    assert b"strong_baseline.py" not in content
 
 
 class Bound(RecognitionModel):
