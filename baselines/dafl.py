@@ -181,7 +181,7 @@ class Dafl(PerAttributeModel):
         """Map images to summary ``(B, D)``, logits ``(B, A)`` and maps ``(L, B, A, N)``."""
         x = self.trunk(images)[-1]
         image = self.project(x.flatten(2).transpose(1, 2)) + self.position
-        queries = self.queries.expand(len(images), -1, -1)
+        queries = self.queries.expand(images.shape[0], -1, -1)
         maps = []
         for layer in self.cascade:
             queries, seen = layer(queries, image)

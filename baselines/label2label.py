@@ -175,7 +175,7 @@ class Label2Label(PerAttributeModel):
 
     def first(self, image: Tensor, key: Tensor) -> Tensor:
         """Map the image's positions and keys ``(B, N, d)`` to the queries' logits ``(B, A)``."""
-        queries = self.query_norm(self.query_encoder(self.queries.expand(len(image), -1, -1)))
+        queries = self.query_norm(self.query_encoder(self.queries.expand(image.shape[0], -1, -1)))
         return self.query_decoder(queries, image, key)
 
     def sentence(self, logits: Tensor, masked: Tensor | None = None) -> Tensor:

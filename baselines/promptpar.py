@@ -168,17 +168,17 @@ class PromptPar(PerAttributeModel):
     def see(self, images: Tensor) -> Tensor:
         """Map images to all tokens in the space of the texts ``(B, S, T)``, as in `sight`."""
         trunk = self.vit.trunk
-        regions = trunk.norm_pre(self.regions).expand(len(images), -1, -1)
+        regions = trunk.norm_pre(self.regions).expand(images.shape[0], -1, -1)
         x = torch.cat([self.vit.embed(images), regions], dim=1)
         length = x.shape[1]
         for block, prompts in zip(trunk.blocks, self.prompts, strict=True):
-            prompted = [x[:, :length], prompts.expand(len(images), -1, -1)]
+            prompted = [x[:, :length], prompts.expand(images.shape[0], -1, -1)]
             x = block(torch.cat(prompted, dim=1), attn_mask=self.mask.to(x.dtype))
         return trunk.head(x)
 
     def fuse(self, image: Tensor) -> Tensor:
         """Map image tokens at the width of fusion ``(B, S, d)`` to logits ``(B, A)``."""
-        text = self.read(self.phrases).expand(len(image), -1, -1)
+        text = self.read(self.phrases).expand(image.shape[0], -1, -1)
         fused = self.norm(self.block(torch.cat([text, image], dim=1)))
         return self.logit_norm(self.head(fused[:, : self.attributes]).squeeze(2))
 

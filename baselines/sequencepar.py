@@ -95,6 +95,7 @@ class SequencePar(PerAttributeModel):
     # A caption lists all attributes of an image: whether an unknown one stands in it, and so which
     # word comes next, cannot be left open.
     masks_unknown = False
+    no_onnx = "it writes a caption word by word until no other could be better"
     phrases: Tensor
 
     whole_batch = True

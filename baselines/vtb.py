@@ -68,7 +68,7 @@ class Vtb(PerAttributeModel):
         """Map images to the ViT's summary ``(B, D)`` and logits ``(B, A)``."""
         trunk = self.vit.trunk
         seen = trunk.blocks[:-1](self.vit.embed(images)) + self.image_mark
-        text = (self.read(self.phrases) + self.text_mark).expand(len(images), -1, -1)
+        text = (self.read(self.phrases) + self.text_mark).expand(images.shape[0], -1, -1)
         fused = trunk.norm(trunk.blocks[-1](torch.cat([text, seen], dim=1)))
         logits = self.norm(self.head(fused[:, : self.attributes]).squeeze(2))
         return self.vit.summary(fused[:, self.attributes :]), logits

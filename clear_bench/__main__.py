@@ -14,7 +14,7 @@ from clear_bench.utils.errors import unknown
 
 COMMANDS = (
     "train", "ablate", "evaluate", "predict", "attention", "search", "demo", "report", "data",
-    "runs", "record",
+    "runs", "record", "export",
 )  # fmt: skip
 
 

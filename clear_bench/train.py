@@ -1,5 +1,6 @@
 """Train methods: ``python -m clear_bench.train --method clear --dataset synthped --seed 0``."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clear_bench.config.plugins_option import Plugins
+from clear_bench.utils.callable_module import CallableModule
 from clear_bench.utils.command_line import main
 
 if TYPE_CHECKING:
@@ -92,6 +94,16 @@ def train(
         say(first_words("to train", planned, workers_for(planned, asked)))
     if not dry_run:
         carry_out(planned, runs_root, cache, asked, launcher, mirror=not studies)
+
+
+def called(*args: Any, **rest: Any) -> Any:
+    """Train from Python: this module is also the function `clear_bench.train`."""
+    from clear_bench.api.training import train as train_here
+
+    return train_here(*args, **rest)
+
+
+sys.modules[__name__].__class__ = CallableModule
 
 
 def carry_out(

@@ -13,9 +13,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from clear_bench.config import plugins
-from clear_bench.config.dataset_name import source_of
+from clear_bench.config.dataset_name import reader_of, source_of
 from clear_bench.config.declared import declared
-from clear_bench.config.dotted import merge, set_value
+from clear_bench.config.dotted import NAMES, merge, set_value
 from clear_bench.config.method import TASKS, Method
 from clear_bench.config.options import POSITIVE, Declared, Range, checked
 from clear_bench.config.protocol import DATA_OF, OF_QUERIES, Protocol, named
@@ -104,6 +104,34 @@ def compose(
         declared_for.check(validated[task]["model"], f"{task}.model.")
     _check_held_out(validated)
     return validated
+
+
+def require_composed(config: Mapping[str, Any], task: str, where: str) -> None:
+    """Raise a `UserError` unless a configuration is one that `compose` may give.
+
+    For what comes from elsewhere: its keys are those of its method's recipe, each value is of the
+    type and range that a setting of that name has, and its networks are the recipe's.
+
+    Args:
+        config: Of one task of a run.
+        task: Which.
+        where: What it is from, for the message.
+    """
+    method, dataset = str(config["method"]), str(config["dataset"])
+    if task not in plugins.tasks_of(method):
+        raise UserError(f"{where}: there is no method '{method}' here that has {task}")
+    known = reader_of(dataset) in plugins.available("data set")
+    base = for_task(compose(method, dataset if known else "synthped"), task)
+    kind = base[task]["model"]["type"]
+    try:
+        merge(base, {k: v for k, v in config.items() if k not in NAMES})
+        if base[task]["model"].get("type") != kind:
+            raise UserError(f"{task}.model.type: must be {kind}, the method's own")
+        declared(plugins.module_of("method", method), "METHOD").options.get(
+            task, Declared({})
+        ).check(_validated(base)[task]["model"], f"{task}.model.")
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
 
 
 def for_task(config: Config, task: str) -> Config:

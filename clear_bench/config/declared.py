@@ -30,7 +30,7 @@ def declared(module: str, name: str) -> Any:
         AttributeError: If the module has no such name.
     """
     file = plugins.source(module)
-    if file is None or not module.startswith(plugins.PACKAGES["method"]):
+    if file is None or not module.startswith(plugins.packages("method")):
         return getattr(importlib.import_module(module), name)
     statements = list(_needed(plugins.parsed(file), name))
     if not statements or any(isinstance(each, DEFINITIONS) for each in statements):

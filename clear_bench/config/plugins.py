@@ -1,7 +1,8 @@
 """Find a plugin by its file name.  The file name is the key; there is no registration.
 
 Plugins lie in packages of the project, and in folders of one's own that ``--plugins`` or the
-variable ``CLEAR_BENCH_PLUGINS`` names (several stand as in ``PATH``), files of all kinds together.
+variable ``CLEAR_BENCH_PLUGINS`` names (several stand as in ``PATH``), files of all kinds together;
+and in packages of installed distributions, each an entry point of the group `GROUP`.
 """
 
 import ast
@@ -11,6 +12,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
+from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -22,6 +24,9 @@ from clear_bench.utils.errors import UserError, unknown
 VARIABLE = "CLEAR_BENCH_PLUGINS"
 USER = "clear_bench.user_plugins"
 """Package whose modules are the files of one's own folders."""
+
+GROUP = "clear_bench.plugins"
+"""Of entry points: ``anything = "package"``, whose files are plugins as those of a folder are."""
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,60}")
 """Of a plugin of one's own: it becomes part of names of runs and files."""
@@ -56,7 +61,7 @@ def available(kind: str) -> dict[str, str]:
             or no Python.
     """
     modules: dict[str, str] = {}
-    for package in PACKAGES[kind]:
+    for package in packages(kind):
         for file in _files(package):
             assigns = _assigned if package == USER else _assigned_in_a_line
             if assigns(file, CONSTANTS[kind]) is None:
@@ -69,6 +74,25 @@ def available(kind: str) -> dict[str, str]:
                 )
             modules[file.stem] = f"{package}.{file.stem}"
     return modules
+
+
+def packages(kind: str) -> tuple[str, ...]:
+    """Return the packages that may have plugins of a kind."""
+    return (*PACKAGES[kind], *installed())
+
+
+@cache
+def installed() -> tuple[str, ...]:
+    """Return the packages that installed distributions name as full of plugins.
+
+    Raises:
+        UserError: If one is not there.
+    """
+    found = dict.fromkeys(point.value for point in entry_points(group=GROUP))
+    for package in found:
+        if not package.replace(".", "").isidentifier() or source(package) is None:
+            raise UserError(f"entry point of {GROUP}: {package}: no such package; install it again")
+    return tuple(found)
 
 
 def user_folders() -> list[Path]:
@@ -264,5 +288,5 @@ def _literal(node: ast.expr) -> Any:
 
 def forget() -> None:
     """Look at the plugins' files anew, where they have changed in a running process."""
-    for each in (available, constant, source, parsed):
+    for each in (available, installed, constant, source, parsed):
         each.cache_clear()

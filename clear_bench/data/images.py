@@ -87,14 +87,27 @@ def colours_of(path: Path, content: bytes | None = None) -> "PictureOfPillow":
             `clear_bench.data.pictures`, or has 32-bit pixels.
     """
     with opened(path, content=content) as image:
-        if image.mode in ("I", "F"):
-            kind = "32-bit float" if image.mode == "F" else "32-bit"
-            raise UserError(
-                f"{path}: has {kind} pixels, of which nothing says what is white; save it with "
-                "8 or 16 bits"
-            )
-        negative = getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO
-        return _rgb(upright(image, path), negative)  # as phones mean it
+        return rgb(image, path)
+
+
+def rgb(picture: "PictureOfPillow", name: Path) -> "PictureOfPillow":
+    """Return a picture of any mode as upright 8-bit RGB, see `read_image`.
+
+    Args:
+        picture: Decoded.
+        name: For messages.
+
+    Raises:
+        UserError: If it has 32-bit pixels, or its EXIF data are damaged.
+    """
+    if picture.mode in ("I", "F"):
+        kind = "32-bit float" if picture.mode == "F" else "32-bit"
+        raise UserError(
+            f"{name}: has {kind} pixels, of which nothing says what is white; save it with "
+            "8 or 16 bits"
+        )
+    negative = getattr(picture, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO
+    return _rgb(upright(picture, name), negative)  # as phones mean it
 
 
 def fitted(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 
 from clear_bench.utils.errors import UserError
 
@@ -13,11 +14,16 @@ from clear_bench.utils.errors import UserError
 def read_checkpoint(file: Path) -> dict[str, Any]:
     """Return what a checkpoint holds, through the restricted unpickler: nothing in it runs.
 
+    A file of safetensors, as exported models have it, holds the weights alone.
+
     Raises:
         UserError: If the file is missing or is no checkpoint.
     """
     try:
-        content = torch.load(file, map_location="cpu", weights_only=True)
+        if file.suffix == ".safetensors":
+            content = {"state_dict": load_file(file)}
+        else:
+            content = torch.load(file, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise UserError(f"{file}: no such checkpoint; train the run again") from None
     except Exception as error:  # torch's parser raises a different one for each way of being broken

@@ -45,14 +45,30 @@ def encode(
     return np.concatenate(features), np.concatenate(probabilities)
 
 
-@torch.inference_mode()
 def embed(model: Any, split: Arrays) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return ``(Q, d)`` query and ``(N, d)`` image embeddings of a split, see `rank_split`."""
+    return embed_queries(model, split), embed_images(model, split)
+
+
+@torch.inference_mode()
+def embed_queries(model: Any, split: Arrays) -> NDArray[np.float32]:
+    """Return ``(Q, d)`` embeddings of ``vectors``, ``one_hot`` and ``text``, see `rank_split`."""
+    vectors, one_hot, text = _put(model, split, "vectors", "one_hot", "text")
+    return model.embed_queries(vectors.float(), one_hot, text).float().cpu().numpy()
+
+
+@torch.inference_mode()
+def embed_images(model: Any, split: Arrays) -> NDArray[np.float32]:
+    """Return ``(N, d)`` embeddings of ``features`` and ``probabilities``, see `rank_split`."""
+    return (
+        model.embed_images(*_put(model, split, "features", "probabilities")).float().cpu().numpy()
+    )
+
+
+def _put(model: Any, split: Arrays, *names: str) -> list[torch.Tensor]:
+    """Return arrays as tensors where a model is."""
     on = next(iter(model.buffers())).device
-    put = {k: torch.from_numpy(np.asarray(v)).to(on) for k, v in split.items()}
-    queries = model.embed_queries(put["vectors"].float(), put["one_hot"], put["text"])
-    images = model.embed_images(put["features"], put["probabilities"])
-    return queries.float().cpu().numpy(), images.float().cpu().numpy()
+    return [torch.from_numpy(np.asarray(split[name])).to(on) for name in names]
 
 
 @torch.inference_mode()

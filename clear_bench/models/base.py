@@ -31,6 +31,7 @@ class RecognitionModel(BaseModel):
 
     feature_dim: int
     masks_unknown = True
+    no_onnx = ""  # why it cannot become a graph of ONNX, for a method whose network cannot
     positive_ratio: Tensor
     whole_batch = False  # whether the loss is no mean over images, so that a part is another loss
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -83,7 +84,7 @@ def reader(image_size: tuple[int, int], *, letterbox: bool, read: Any) -> Callab
     """
 
     def one(crop: Crop) -> Pixels:
-        if crop.frame is None:
+        if isinstance(crop.picture, Path):
             pixels: Pixels = read(crop.picture, crop.box)
             return pixels
         return fitted(crop.picture, image_size, letterbox=letterbox, box=crop.box, name=crop.words)

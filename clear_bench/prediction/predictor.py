@@ -22,17 +22,30 @@ def open_recogniser(run: str | Path, runs_root: Path) -> TrainedModel:
     Raises:
         UserError: If the run is not there, or keeps no model.
     """
-    opened = open_model(run, runs_root, "recognition").recogniser
-    if not opened.trains:
-        record = opened.record
+    return recogniser_of(open_model(run, runs_root, "recognition"))
+
+
+def recogniser_of(opened: TrainedModel) -> TrainedModel:
+    """Return what recognises in an opened run, see `open_recogniser`."""
+    found = opened.recogniser
+    if not found.trains:
+        record = found.record
         raise UserError(f"{record.run_id}: {record.method} learns nothing and keeps no model")
-    return opened
+    return found
 
 
 def predict(
     opened: TrainedModel, crops: Iterable[Crop | Bad], size: int = BATCH
 ) -> Iterator[tuple[Batch, Floats]]:
-    """Yield batches of crops with their probabilities ``(N, A)``.
+    """Yield batches of crops with their probabilities ``(N, A)``, see `encoded`."""
+    for batch, _, probabilities in encoded(opened, crops, size):
+        yield batch, probabilities
+
+
+def encoded(
+    opened: TrainedModel, crops: Iterable[Crop | Bad], size: int = BATCH
+) -> Iterator[tuple[Batch, Floats, Floats]]:
+    """Yield batches of crops with their features ``(N, D)`` and probabilities ``(N, A)``.
 
     Args:
         opened: From `open_recogniser`.
@@ -43,11 +56,11 @@ def predict(
     read = reader(opened.image_size, letterbox=opened.letterbox, read=opened.read)
     for batch in batches(crops, read, size):
         if not batch.crops:
-            yield batch, np.zeros((0, len(opened.schema)), np.float32)
+            none = np.zeros((0, model.feature_dim), np.float32)
+            yield batch, none, np.zeros((0, len(opened.schema)), np.float32)
             continue
         pixels = np.stack(batch.pixels)
-        _, probabilities = encode(model, pixels, np.arange(len(pixels)))
-        yield batch, probabilities
+        yield batch, *encode(model, pixels, np.arange(len(pixels)))
 
 
 def rows_of(

@@ -20,7 +20,7 @@ class Crop:
 
     Args:
         name: The file, as it was named.
-        picture: Its path, or a frame as a picture of Pillow.
+        picture: Its path, or a picture of Pillow in RGB.
         box: Part of it; None is all of it.
         frame: Number of the frame in a video, from 0.
         seconds: Its time in the video.
@@ -66,7 +66,7 @@ def files_of(words: Iterable[str]) -> tuple[list[str], list[Bad]]:
             files += inside
             bad += missing
             continue
-        found = _files(word)
+        found = files_named(word)
         files += found
         bad += [] if found else [Bad(f"{word}: no such image")]
     return files, bad
@@ -118,8 +118,12 @@ def _parts(
         yield Crop(name, path, box)
 
 
-def _files(word: str) -> list[str]:
-    """Return the files that one word means; none if it is not there."""
+def files_named(word: str) -> list[str]:
+    """Return the files that a word means: a file, folder or pattern; none if it is not there.
+
+    Raises:
+        UserError: If a folder holds no picture.
+    """
     path = Path(word)
     if path.is_dir():
         names, _ = pictures_below(path)

@@ -42,6 +42,30 @@ def draws(images: int, resamples: int = RESAMPLES) -> Iterator[Counts]:
         yield counted.reshape(rows, images).astype(np.float32)
 
 
+def intervals(units: Units, metrics: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """Return the 95 % interval of each metric of one run over its images or queries.
+
+    Ends are the percentiles of the metric on resamples of the test units.  It says how much the
+    choice of units matters, and nothing of other seeds.
+
+    Args:
+        units: What the run did on the units.
+        metrics: Names; one that the units do not give is left out.
+    """
+    samples: dict[str, Floats] = {}
+    means = [name for name in metrics if name in units.scores]
+    if means:
+        table = np.array([units.scores[name] for name in means]).T
+        table = table[~np.isnan(table).any(axis=1)]  # what the protocol skips
+        parts = [counts.astype(np.float64) @ table / len(table) for counts in draws(len(table))]
+        samples |= dict(zip(means, np.concatenate(parts).T, strict=True))
+    if units.right.size:
+        resample = [name for name in ("mA", "f1") if name in metrics]
+        samples |= {name: resampled([[units]], name)[0] for name in resample}
+    ends = {name: np.percentile(values, (2.5, 97.5)) for name, values in samples.items()}
+    return {name: (float(low), float(high)) for name, (low, high) in ends.items()}
+
+
 def bootstrap_p(differences: Floats) -> Floats:
     """Return the two-sided p-values ``(G,)`` that differences are 0.
 

@@ -134,4 +134,5 @@ def _own_imports(tree: ast.Module, module: str) -> list[str]:
             base = ".".join([*above, *([node.module] if node.module else [])])
             modules.add(base)
             modules |= {f"{base}.{alias.name}" for alias in node.names}
-    return sorted(n for n in modules if n.split(".")[0] in OWN and source(n))
+    own = {*OWN, *(package.partition(".")[0] for package in plugins.installed())}
+    return sorted(n for n in modules if n.split(".")[0] in own and source(n))

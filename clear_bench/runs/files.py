@@ -47,6 +47,18 @@ LOCK = ".lock"
 STUDIES = "studies"
 """Folder, below that of all runs, of the runs that studies asked for."""
 
+MANIFEST = "config.json"
+"""Of an exported model: what it is, and the sha256 of each of its files."""
+
+EXPORTED = "run.json"
+"""The record of an exported model's run; it is no run itself, and has no `RECORD`."""
+
+WEIGHTS = "model.safetensors"
+"""`SELECTED` of an exported model."""
+
+PARENT = "recognition"
+"""Folder of an exported retrieval model with the recognition model under it."""
+
 KEPT = (SELECTED, LAST, ORACLE, PREDICTIONS, SCHEMA, TABLE, PHRASES)
 """What a finished run leaves beside its record."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from clear_bench.config.method import TASKS
 from clear_bench.runs.facts import changes_of, in_words, of_studies
-from clear_bench.runs.files import RECORD, folders_of_runs
+from clear_bench.runs.files import MANIFEST, RECORD, folders_of_runs
 from clear_bench.runs.record import Record
 from clear_bench.runs.stale import is_stale
 from clear_bench.utils.errors import UserError
@@ -19,9 +19,9 @@ Found = tuple[Path, Record]
 def find_run(root: Path, name: str, task: str = "") -> Path:
     """Return a run directory by what a user calls it.
 
-    That is its path; its id; a method, ``clear``, or a method on a data set, ``clear@peta``, for
-    the newest run of the method's own recipe that has finished, whose numbers count and that no
-    study made; or the beginning of one id.
+    That is its path, or that of an exported model; its id; a method, ``clear``, or a method on a
+    data set, ``clear@peta``, for the newest run of the method's own recipe that has finished, whose
+    numbers count and that no study made; or the beginning of one id.
 
     Args:
         root: Folder of all runs.
@@ -31,7 +31,7 @@ def find_run(root: Path, name: str, task: str = "") -> Path:
     Raises:
         UserError: If none fits, or several do, with what differs between them.
     """
-    if (Path(name) / RECORD).is_file():
+    if (Path(name) / RECORD).is_file() or (Path(name) / MANIFEST).is_file():
         return Path(name)
     folders = list(folders_of_runs(root))
     exact = [folder for folder in folders if folder.name == name]

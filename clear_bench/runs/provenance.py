@@ -3,14 +3,14 @@
 import hashlib
 import os
 import platform
-import subprocess
 import sys
 from functools import lru_cache
 from importlib.metadata import distributions, version
 from pathlib import Path
 from typing import Any
 
-from clear_bench.runs.code import OWN, file_of
+from clear_bench.runs.code import file_of
+from clear_bench.utils.commit import commit_of
 from clear_bench.utils.secrets import masked
 
 LIBRARIES = ("torch", "torchvision", "timm", "transformers", "mmengine", "numpy", "pandas",
@@ -19,9 +19,10 @@ LIBRARIES = ("torch", "torchvision", "timm", "transformers", "mmengine", "numpy"
 
 def provenance() -> dict[str, Any]:
     """Return commit, dirtiness, versions, environment, hardware and command line."""
+    commit, difference = commit_of(file_of("clear_bench").parent)
     return {
-        "git_commit": _git("rev-parse", "HEAD"),
-        "git_dirty": _dirty(),
+        "git_commit": commit,
+        "git_dirty": difference,
         "environment": environment_hash(),
         "python": platform.python_version(),
         "libraries": {name: version(name) for name in LIBRARIES},
@@ -48,27 +49,6 @@ def environment_hash() -> str:
     """Return the sha256 of all installed package versions: the lock as it is really installed."""
     rows = sorted({f"{d.name.lower()}=={d.version}" for d in distributions()})
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()
-
-
-def _git(*words: str) -> str:
-    """Return what git says, or "unknown" outside a checkout."""
-    try:
-        answer = subprocess.run(
-            ["git", *words],
-            capture_output=True,
-            text=True,
-            check=True,
-            cwd=file_of("clear_bench").parent.parent,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return answer.stdout.strip()
-
-
-def _dirty() -> str:
-    """Return "" for code as committed, else a short hash of what differs; outputs do not count."""
-    difference = _git("diff", "HEAD", "--", *OWN, "pyproject.toml", "requirements.lock")
-    return hashlib.sha256(difference.encode()).hexdigest()[:12] if difference else ""
 
 
 def _cpu() -> str:

@@ -32,7 +32,7 @@ from clear_bench.runs.fields import (
     require_numbers,
     showable,
 )
-from clear_bench.runs.files import RECORD, folders_of_runs
+from clear_bench.runs.files import EXPORTED, RECORD, folders_of_runs
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.files import write_text
 from clear_bench.utils.json_model import read_model
@@ -159,6 +159,8 @@ class Record(BaseModel):
             UserError: If the file is missing, is not JSON, or breaks the schema.
         """
         file = path / RECORD if path.is_dir() else path
+        if not file.exists() and (path / EXPORTED).is_file():
+            raise UserError(f"{path}: is an exported model; this takes a run")
         record = read_model(cls, file, "record", "the run has not finished")
         try:
             _require_sections(record)

@@ -42,25 +42,20 @@ def search(
     """
     from clear_bench.search.images import scan
     from clear_bench.search.output import FORMATS, printable, write_ranking, write_sheet
-    from clear_bench.search.query import parse
-    from clear_bench.search.question import of_attributes, of_text
+    from clear_bench.search.question import question_of, require_one
     from clear_bench.search.ranking import ranking
     from clear_bench.search.search_engine import open_engine
     from clear_bench.utils.errors import UserError, unknown
     from clear_bench.utils.files import sweep
 
-    if bool(attributes) == bool(text):
-        raise UserError("give either --attributes or --text")
+    require_one(attributes, text, "--attributes or --text")
     if form not in FORMATS:
         raise unknown("format", form, FORMATS)
     if out.resolve().is_relative_to(gallery.resolve()):
         raise UserError(f"--out {out}: lies in the gallery, where the sheet would be an image too")
     sweep(cache)
     engine = open_engine(run, runs_root, cache)
-    if text:
-        question = of_text(engine, text, unspecified)
-    else:
-        question = of_attributes(engine, parse(engine.schema, attributes), unspecified)
+    question = question_of(engine, attributes, text, unspecified)
     print(question.reading)
     scanned = scan(gallery)
     if scanned.others:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from clear_bench.search.query import Completions, Said, complete, recognise, spell
+from clear_bench.search.query import Completions, Said, complete, parse, recognise, spell
 from clear_bench.search.search_engine import Engine, text_of
 from clear_bench.text.descriptions import describe_all
 from clear_bench.utils.errors import UserError
@@ -28,6 +28,23 @@ class Question:
     reading: str
 
 
+def require_one(attributes: str, text: str, names: str) -> None:
+    """Raise a `UserError` unless a query is in attributes or in words, which have these names."""
+    if bool(attributes) == bool(text):
+        raise UserError(f"give either {names}")
+
+
+def question_of(engine: Engine, attributes: str, text: str, unspecified: str) -> Question:
+    """Return what a method reads of attributes in the grammar of `parse`, or of a sentence instead.
+
+    Raises:
+        UserError: If the method cannot read it.
+    """
+    if text:
+        return of_text(engine, text, unspecified)
+    return of_attributes(engine, parse(engine.schema, attributes), unspecified)
+
+
 def of_attributes(engine: Engine, said: Said, unspecified: str) -> Question:
     """Return what a method reads of attributes.
 
@@ -41,7 +58,7 @@ def of_attributes(engine: Engine, said: Said, unspecified: str) -> Question:
     """
     asked = _completed(engine, said, unspecified)
     reading = f"query: {spell(engine.schema, said)}; {asked.reading}"
-    return Question(said, asked, _embedded(engine, asked, ""), reading)
+    return Question(said, asked, embeddings(engine, asked, ""), reading)
 
 
 def of_text(engine: Engine, text: str, unspecified: str) -> Question:
@@ -65,7 +82,7 @@ def of_text(engine: Engine, text: str, unspecified: str) -> Question:
     soft = "the sentence as it is" if engine.encoder else "none, the method reads no text"
     hard = f"recognised in the words: {spell(engine.schema, said) or 'nothing'}; {asked.reading}"
     reading = f"soft part: {soft}; hard part: {hard if reads_code(engine) else 'none'}"
-    return Question(said, asked, _embedded(engine, asked, text), reading)
+    return Question(said, asked, embeddings(engine, asked, text), reading)
 
 
 def reads_code(engine: Engine) -> bool:
@@ -85,7 +102,7 @@ def _completed(engine: Engine, said: Said, unspecified: str) -> Completions:
     return complete(said, table["vectors"], table["counts"], table["groups"], unspecified)
 
 
-def _embedded(engine: Engine, asked: Completions, text: str) -> NDArray[np.float32]:
+def embeddings(engine: Engine, asked: Completions, text: str) -> NDArray[np.float32]:
     """Return ``(K, T)``: the sentence's embedding K times, or that of each description."""
     if not engine.encoder:
         return np.zeros((len(asked.vectors), 0), np.float32)

@@ -118,21 +118,18 @@ class Engine:
         same = len(asked.rows) and np.array_equal(text, self.table["text"][asked.rows])
         if same:  # training categories as they are
             return np.load(index / "queries.npy", mmap_mode="r")[asked.rows]
-        one_hot = self.schema.one_hot(asked.vectors)
         if (index / TOWER).is_file():
-            return QueryTower(index / TOWER).embed(one_hot, text)
-        from clear_bench.engine.inference import embed
+            return QueryTower(index / TOWER).embed(self.schema.one_hot(asked.vectors), text)
+        return self.embed(asked, text)
 
-        nothing: dict[str, NDArray[Any]] = {
-            "features": np.zeros((1, self.run.model.feature_mean.numel()), np.float32),
-            "probabilities": np.zeros((1, len(self.schema)), np.float32),
-        }
-        queries: dict[str, NDArray[Any]] = {
-            "vectors": asked.vectors,
-            "one_hot": one_hot,
-            "text": text,
-        }
-        return embed(self.run.model, queries | nothing)[0]
+    def embed(self, asked: Completions, text: Floats) -> Floats:
+        """Return ``(K, d)`` embeddings of completions, by the network itself."""
+        from clear_bench.engine.inference import embed_queries
+
+        one_hot = self.schema.one_hot(asked.vectors)
+        queries: dict[str, NDArray[Any]] = {"vectors": asked.vectors, "one_hot": one_hot}
+        queries["text"] = text
+        return embed_queries(self.run.model, queries)
 
     def _score_without_space(self, index: Path, asked: Completions) -> Floats:
         """Return the scores of a method that has no embeddings; the features are cached."""
@@ -187,10 +184,19 @@ def open_engine(run: str, runs_root: Path, cache: Path) -> Engine:
     """
     from clear_bench.training.trained_model import open_model
 
-    opened = open_model(run, runs_root, "retrieval")
-    if opened.record.task != "retrieval":
+    return engine_of(open_model(run, runs_root, "retrieval"), cache)
+
+
+def engine_of(opened: "TrainedModel", cache: Path) -> Engine:
+    """Return the search engine of an opened run, see `open_engine`."""
+    record = opened.record
+    if record.task != "retrieval":
+        raise UserError(f"{record.run_id}: is a recognition run; a search takes a retrieval run")
+    backbone = record.config["retrieval"].get("backbone", "frozen")
+    if backbone != "frozen":
         raise UserError(
-            f"{opened.record.run_id}: is a recognition run; --run takes a retrieval run"
+            f"{record.run_id}: trained its image network too (retrieval.backbone={backbone}); a "
+            "search takes a run on frozen features"
         )
     return Engine(opened, cache)
 
@@ -211,7 +217,7 @@ def text_of(engine: Engine, sentences: list[str]) -> Floats:
 
 def _weights(run: "TrainedModel") -> list[Any]:
     """Return what tells a run's weights and code from others, without reading the weights."""
-    file = run.folder / SELECTED
+    file = run.folder / run.weights
     stat = file.stat() if file.is_file() else None
     state = [stat.st_size, stat.st_mtime_ns] if stat else []
     record = run.record

@@ -27,6 +27,8 @@ QUICK = [
     ("demo --run nope", 2),
     ("evaluate nope", 2),
     ("attention nope", 2),
+    ("export nope --onnx a.onnx", 2),
+    ("export clear", 2),
     ("report --table nope", 2),
     ("report --figure nope", 2),
     ("report --format nope", 2),

@@ -26,7 +26,9 @@ from clear_bench.report.figure_list import figures_of
 from clear_bench.results.archive import export_runs, import_runs
 from clear_bench.results.missing import Expected
 from clear_bench.runs.record import Record
+from clear_bench.training.exported import Manifest
 from clear_bench.utils.arrays import read_arrays
+from clear_bench.utils.json_model import read_model
 
 NAMES = ("hat", "bag")
 PARAMS = b"profile: default\ndatasets: [peta]\nbench:\n  method: [clear]\n  seeds: 3\n"
@@ -105,6 +107,11 @@ def formats(folder):
     np.savez(arrays, labels=np.eye(3, dtype=np.uint8), names=np.array(["a", "bc"]))
     fake_run(folder / "runs")
     record = next((folder / "runs").rglob("record.json")).read_bytes()
+    said = {"run_id": "r", "method": "clear", "task": "recognition", "dataset": "csv:shop",
+            "attributes": NAMES, "threshold": [0.5, 0.25], "image_size": [64, 32],
+            "letterbox": False, "resampling": "pil-bilinear", "mean": [0.5] * 3,
+            "deviation": [0.25] * 3, "files": {"run.json": "0" * 64}}  # fmt: skip
+    manifest = json.dumps(said).encode()
     export_runs(folder / "runs", folder / "runs.zip", None, {})
     with zipfile.ZipFile(folder / "runs.zip") as packed:
         stored = io.BytesIO()
@@ -122,6 +129,9 @@ def formats(folder):
         "schema": Format("schema.json", [json.dumps(schema).encode()], Schema.load),
         "arrays": Format("a.npz", [arrays.getvalue()], read_arrays),
         "record": Format("record.json", [record], Record.load),
+        "manifest": Format(
+            "config.json", [manifest], lambda p: read_model(Manifest, p, "manifest", "-")
+        ),
         "archive": Format(
             "a.zip",
             [(folder / "runs.zip").read_bytes(), stored.getvalue()],

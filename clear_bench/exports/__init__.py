@@ -1,0 +1,1 @@
+"""Trained models for elsewhere: an ONNX file, a folder for a model hub with its card."""
