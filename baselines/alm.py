@@ -32,7 +32,7 @@ Two readings, each a switch:
 Departures from the common budget: the paper's BN-Inception is taken as one of the family that runs
 on the residual networks here.
 
-Learning rate 8e-3 in ``default``, from the search that every method had
+The learning rate of ``default`` is from the search that every method had
 (docs/learning_rates.md); the common one is 1e-3.
 
 Cost: 1.4 M parameters and 140 MFLOPs an image of 128x64 (35 attributes) in ``default``.

@@ -25,7 +25,7 @@ third one is unknown to us and left out.
 Departures from the common budget: none in ``default`` but the rate; in ``paper`` the recipe of
 the same authors' "Rethinking", since its own was not found.
 
-Learning rate 4e-3 in ``default``, from the search that every method had
+The learning rate of ``default`` is from the search that every method had
 (docs/learning_rates.md); the common one is 1e-3.
 
 Cost: 1.5 M parameters and 156 MFLOPs an image of 128x64 (35 attributes) in ``default``.

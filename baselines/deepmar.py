@@ -11,7 +11,7 @@ scenarios", ACPR 2015; here after the authors' later remake on ResNet-50
 Departures from the common budget: none in ``default`` but the rate.  ``paper`` has the remake's
 recipe.
 
-Learning rate 8e-3 in ``default``, from the search that every method had
+The learning rate of ``default`` is from the search that every method had
 (docs/learning_rates.md); the common one is 1e-3.
 
 Cost: 1.2 M parameters and 137 MFLOPs an image of 128x64 in ``default``; CLEAR has 2.9 M and 143.

@@ -24,7 +24,7 @@ leave the biases b and d out, which they would take away again.  Published, all 
 of ResNet-50; where ``dim`` is another, as in ``default``, a linear map goes before.  In ``default``
 there is one layer where ``paper`` has two; that has the released code's recipe.
 
-Learning rate 2e-3 in ``default``, from the search that every method had
+The learning rate of ``default`` is from the search that every method had
 (docs/learning_rates.md); the common one is 1e-3.
 
 Cost: 1.5 M parameters and 155 MFLOPs an image of 128x64 (35 attributes) in ``default``.

@@ -24,10 +24,8 @@ Inferred: ``mask`` 0.1, since the code's own value is 0 (off) and of the paper o
 could be read; drop path 0.1, timm's and the code's own, since its configuration file is not
 released.
 
-Departures from the common budget: the rate.  Departures of ``paper``: viewpoints, which the authors
-have of PETA and RAP too, are no labels of ours there; gradients are clipped.
-
-Learning rate 4e-3 in ``default`` (docs/learning_rates.md); the common one is 1e-3.
+Departures from the common budget: the rate, of the common search (docs/learning_rates.md).
+Departures of ``paper``: viewpoints, which the authors have of PETA and RAP too, are no labels here.
 
 Cost: 0.5 M parameters and 25 MFLOPs an image of 128x64 (35 attributes) in ``default``.
 """

@@ -7,8 +7,7 @@ Vision-Language Fusion", IEEE TCSVT 2024; after the released code (Event-AHU/Ope
   fifth of them the whole image's and the rest each region's, join each layer of the image tower
   anew.  A region's token and prompts see each other and the patches of its band (bands overlap);
   class token, patches and the whole image's prompts see everything.  All tokens, prompts too, go
-  through the tower's projection into the space that images and texts share; as in the code without
-  the tower's last norm.
+  through the tower's projection into the space of images and texts, without its last norm.
 - Text: the embedding of "A person wearing ..." of each attribute.
 - Fusion: one transformer block over text and image tokens, each mapped to its width;
   ``logits = BN(w_j z_j)`` where text j stood.  The block has drop-path 0.1 in training.
@@ -25,13 +24,12 @@ at ``default``, so there the image tower and the fusion block learn too and only
 Defects of the released code, not copied:
 
 - the regions' value is overwritten in a loop over the batch, so that the last image's serves all;
-- the similarity of the whole image is read from the first prompt's place, one beside the class
-  token's;
+- the similarity of the whole image is read beside the class token, at the first prompt's place;
 - its three text prompts stand behind the token that the text is read from, under a causal mask,
-  and change nothing (checked): here there are none, and the text tower runs once.
+  and change nothing (checked): here are none, and the text tower runs once.
 
 Departures: norms' shifts start at the training prior (see `prior_logit`); fusion reads centred text
-vectors (see `read_phrases`).  In ``paper`` prompts warm up in 5 epochs, in the code in 10.
+vectors (see `read_phrases`); in ``paper`` prompts warm up in 5 epochs, in the code in 10.
 Cost: 1.1 M parameters and 113 MFLOPs an image of 128x64 (35 attributes) in ``default``.
 """
 
@@ -246,7 +244,7 @@ METHOD = Method(
             "similarity": 0.5,
         },
         "text": {"encoder": "minilm", "template": "person"},
-        "train": {"lr": 5e-4},
+        "train": {"lr": 5e-4},  # docs/learning_rates.md
     },
     numbers={"recognition": 4},
     neutral={"recognition.model.vit.patch_size": 16, "recognition.model.fusion.patch_size": 16},

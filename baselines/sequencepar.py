@@ -29,7 +29,7 @@ Departures: the text tower is frozen and a linear map follows it (the code train
 resized to 224x224 instead of padded to a square, and normalised by ImageNet's numbers.  Nothing
 image-like is pre-trained in ``default``: the ViT is `vtb`'s.
 
-Learning rate 2e-3 in ``default`` (docs/learning_rates.md); the common one is 1e-3.
+The learning rate of ``default`` is of the common search (docs/learning_rates.md).
 
 Cost: 1.3 M parameters and 87 MFLOPs an image of 128x64 in ``default``, if all of 35 attributes are
 written (59 without the decoder); the text encoder is not counted (it runs once).

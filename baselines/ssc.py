@@ -27,7 +27,7 @@ regularisers are made for it.
 
 Departures: ``start`` is 2 of 12 epochs in ``default``, about the share of 4 of 30.
 
-Learning rate 8e-3 in ``default``, from the search that every method had
+The learning rate of ``default`` is from the search that every method had
 (docs/learning_rates.md); the common one is 1e-3.
 
 Cost: 1.2 M parameters and 137 MFLOPs an image of 128x64 (35 attributes) in ``default``.

@@ -17,7 +17,7 @@ Departures from the common budget: the norm's shift starts at the training prior
 published rows.  The average of weights that one published row has (0.9998) is
 ``recognition.train.ema=2e-4``.
 
-Learning rate 8e-3 in ``default``, from the search that every method had
+The learning rate of ``default`` is from the search that every method had
 (docs/learning_rates.md); the common one is 1e-3.
 
 Cost: 1.2 M parameters and 137 MFLOPs an image of 128x64 in ``default``; CLEAR has 2.9 M and 143.

@@ -8,7 +8,7 @@ that it differs from CLEAR in nothing but the other branch;
 Departures from the common budget: the rate; its profiles are CLEAR's own but for
 the ViT branch.
 
-Learning rate 2e-3 in ``default``, from the search that every method had
+The learning rate of ``default`` is from the search that every method had
 (docs/learning_rates.md); the common one is 1e-3.
 
 Cost: 1.4 M parameters and 72 MFLOPs an image of 128x64 in ``default``.

@@ -53,10 +53,10 @@ def test_prompts_enter_each_layer_anew_and_all_tokens_are_projected(tmp_path):
         x = [*model.vit.embed(images)[0], *trunk.norm_pre(model.regions)]
         for block, prompts in zip(trunk.blocks, model.prompts, strict=True):
             x = [*block(torch.stack([*x, *prompts])[None], attn_mask=model.mask)[0]]
-            last, x = x, x[: 1 + 32 + 4]
+            last, x = x, x[: 1 + 8 + 4]
         projected = torch.stack(last) @ trunk.head.weight.T + trunk.head.bias
         torch.testing.assert_close(model.see(images)[0], projected)
-    assert model.see(images).shape == (2, 1 + 32 + 4 + 10, model.text.shape[1])
+    assert model.see(images).shape == (2, 1 + 8 + 4 + 10, model.text.shape[1])
 
 
 def test_regions_are_local_and_their_prompts_their_own(tmp_path):

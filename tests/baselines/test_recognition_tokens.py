@@ -39,7 +39,7 @@ def test_vtb_fuses_text_in_the_last_block_only_and_reads_each_attribute_at_its_p
         model.image_mark.normal_()
     images, _ = batch(2)
     logits = model.classify(model.features(images))
-    patches = 8 * 4
+    patches = 4 * 2
     assert lengths == [1 + patches] * 3 + [8 + 1 + patches]
     x = model.vit.embed(images)
     for block in model.vit.trunk.blocks[:-1]:

@@ -85,7 +85,7 @@ def test_vit_map_is_the_rollout_of_what_its_blocks_pay(tmp_path):
             x = block(x)
     slow = attention_maps.rollout(blocks)[:, 1:]
     slow = slow / slow.sum(axis=1, keepdims=True)
-    assert found["vit"].shape == (3, 8, 4)
+    assert found["vit"].shape == (3, 4, 2)
     assert found["vit"].reshape(3, -1) == pytest.approx(slow, abs=1e-5)
 
 
@@ -97,7 +97,7 @@ def test_looking_changes_nothing_and_grids_fit(tmp_path):
         found = attention_maps.look(model, pixels())
         assert torch.equal(model.features(images), before)
     assert {k: v.shape for k, v in found.items()} == {
-        "vit": (3, 8, 4), "vit_cross": (3, 8, 4), "swin": (3, 2, 1),
+        "vit": (3, 4, 2), "vit_cross": (3, 4, 2), "swin": (3, 2, 1),
     }  # fmt: skip
     for weights in found.values():
         assert weights.reshape(3, -1).sum(axis=1) == pytest.approx(np.ones(3), abs=1e-5)

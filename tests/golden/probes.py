@@ -250,8 +250,21 @@ def variants(method: str, task: str, model: dict[str, Any]) -> dict[str, dict[st
             other |= {"pretrained": False} if "pretrained" in other else {}
             differs = {k: v for k, v in other.items() if v != model.get(k)}
             if differs:
-                distinct[json.dumps(differs, sort_keys=True)] = other
+                distinct[json.dumps(_named(differs, method, task), sort_keys=True)] = other
     return distinct
+
+
+def _named(model: dict[str, Any], method: str, task: str) -> dict[str, Any]:
+    """Return a network's settings without those that say what was so before they were there."""
+    neutral = plugins.load("method", method).METHOD.neutral
+
+    def kept(value: Any, place: str) -> Any:
+        if not isinstance(value, dict):
+            return value
+        below = {k: (v, f"{place}.{k}") for k, v in value.items()}
+        return {k: kept(v, at) for k, (v, at) in below.items() if neutral.get(at, ...) != v}
+
+    return {k: kept(v, f"{task}.model.{k}") for k, v in model.items()}
 
 
 def losses(model: Any, inputs: tuple[torch.Tensor, torch.Tensor], steps: int) -> list[float]:

@@ -96,7 +96,7 @@ def write_plugins(folder: Path) -> Path:
 
 def forget_plugins(patch) -> None:
     """Let this process know no plugins outside the project, now and after the test."""
-    patch.delenv(plugins.VARIABLE, raising=False)
+    patch.setenv(plugins.VARIABLE, "")  # also where it is not set: what the test sets is undone
     for name in [n for n in sys.modules if n.startswith(plugins.USER)]:
         del sys.modules[name]
     plugins.forget()

@@ -8,7 +8,7 @@ from page_driving import choose, click, focus, heads, names, press, table
 from pdf_text import pdf_text
 
 from clear_bench.runs.record import records
-from clear_bench.training.mlflow_mirror import STUDIES
+from clear_bench.training.mlflow_runs import STUDIES
 
 KEY = "default-synthped-recognition_main"
 LEADERBOARD = f"#{KEY}-table"
