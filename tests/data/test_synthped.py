@@ -10,6 +10,7 @@ from scipy.io import loadmat
 
 from clear_bench.data.dataset import categories
 from clear_bench.data.sets import synthped
+from clear_bench.data.sets.market1501_labels import SCHEMA
 from clear_bench.data.sets.synthped_traits import identities
 
 
@@ -74,7 +75,7 @@ def test_splits_are_disjoint_and_mostly_new(people):
     table = {True: train, False: test}
     vectors = {}
     for key, part in table.items():
-        names = synthped.read_market.__globals__["SCHEMA"].names
+        names = SCHEMA.names
         labels = np.array([[traits.label(n) for n in names] for traits in part.values()])
         vectors[key] = {v.tobytes() for v in categories(labels)[0]}
         assert labels.any(axis=0).all()

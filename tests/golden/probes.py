@@ -15,14 +15,13 @@ import torch
 from data_probes import Values, data, images
 from layouts import write_market
 from methods import batch, config_of
+from probe_variants import variants
 from retrieval_tables import as_batch, write_table
 from tiny_clip import write_tiny_clip
 
 from clear_bench.config import plugins
-from clear_bench.config.compose import compose
 from clear_bench.config.numbers import VERSIONS
 from clear_bench.config.protocol import PROTOCOLS
-from clear_bench.config.study import Study
 from clear_bench.data.schema import Attribute, Schema
 from clear_bench.engine.building import build
 from clear_bench.metrics.gallery_rules import gallery_order, removed_images
@@ -227,44 +226,6 @@ def ranked(model: Any, put: dict[str, torch.Tensor]) -> torch.Tensor:
         return model.scores(vectors, put["features"], put["probabilities"])
     queries = model.embed_queries(vectors, put["one_hot"], put["text"])
     return queries @ model.embed_images(put["features"], put["probabilities"]).T
-
-
-def variants(method: str, task: str, model: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the models that the studies of a method make besides its own, by their differences.
-
-    Args:
-        method: Key of the method.
-        task: Whose model.
-        model: Full configuration of the method's own.
-    """
-    distinct: dict[str, dict[str, Any]] = {}
-    for key in sorted(plugins.available("study")):
-        study: Study = plugins.load("study", key).STUDY
-        for variant in study.variants():
-            if variant.method != method:
-                continue
-            changed = {k: v for k, v in variant.overrides.items() if k != "recognition.init"}
-            config = compose(method, "synthped", "default", 0, changed)
-            size = {"image_size": config["data"]["image_size"]} if task == "recognition" else {}
-            other = {**model, **config[task]["model"], **size}
-            other |= {"pretrained": False} if "pretrained" in other else {}
-            differs = {k: v for k, v in other.items() if v != model.get(k)}
-            if differs:
-                distinct[json.dumps(_named(differs, method, task), sort_keys=True)] = other
-    return distinct
-
-
-def _named(model: dict[str, Any], method: str, task: str) -> dict[str, Any]:
-    """Return a network's settings without those that say what was so before they were there."""
-    neutral = plugins.load("method", method).METHOD.neutral
-
-    def kept(value: Any, place: str) -> Any:
-        if not isinstance(value, dict):
-            return value
-        below = {k: (v, f"{place}.{k}") for k, v in value.items()}
-        return {k: kept(v, at) for k, (v, at) in below.items() if neutral.get(at, ...) != v}
-
-    return {k: kept(v, f"{task}.model.{k}") for k, v in model.items()}
 
 
 def losses(model: Any, inputs: tuple[torch.Tensor, torch.Tensor], steps: int) -> list[float]:
