@@ -1,6 +1,7 @@
 """The disk is full: one line with folder and bytes, nothing half-written, and later it succeeds."""
 
 import shutil
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -45,8 +46,10 @@ def vectors(world, disk):
         return len(store.stored(keys))
 
 
-def training(world, disk):
-    runs = plan("clear", "market1501", "smoke", 0, GO, root=disk / "runs", data_root=world[1])
+def training(world, disk, seed=None):
+    if seed is None:  # mmengine keeps one writer of a run's id, whose disk goes away here
+        seed = crc32(str(disk).encode()) % 1000
+    runs = plan("clear", "market1501", "smoke", seed, GO, root=disk / "runs", data_root=world[1])
     return [numbers(r) for r in execute(runs[:1], Cache(world[0] / "cache"))]
 
 
@@ -90,7 +93,7 @@ def check(world, tmp_path, place, size):
             assert "bytes" in str(error)
             left = [f for f in disk.rglob("*") if f.name.endswith((".tmp", ".lock", "-journal"))]
             assert not left
-            grow()
+        grow()
         assert place(world, disk)
         assert not [f for f in disk.rglob(".*.tmp*")]
     return full
@@ -118,7 +121,8 @@ def test_a_full_disk_is_one_line(world, tmp_path, place):
 @pytest.mark.parametrize("place", PLACES, ids=lambda p: p.__name__)
 def test_a_full_disk_of_twenty_sizes(world, tmp_path, place):
     size = needed(world, tmp_path, place)
-    sizes = [max(8 * KB, int(size * (k + 0.5) / 15)) for k in range(20)]
+    # at work it takes more than it leaves behind
+    sizes = [max(8 * KB, int(size * (k + 0.5) / 7)) for k in range(20)]
     full = [check(world, tmp_path / str(k), place, size) for k, size in enumerate(sizes)]
     assert full[0]
     assert not full[-1], "no size was enough"
@@ -128,6 +132,6 @@ def test_a_training_that_found_no_space_goes_on(world, tmp_path):
     straight = go(world[1], tmp_path / "straight")[1][0]
     with small_disk(tmp_path / "disk", 700 * KB) as grow:
         with pytest.raises(DiskFull, match="bytes"):
-            training(world, tmp_path / "disk")
+            training(world, tmp_path / "disk", 0)
         grow()
-        assert training(world, tmp_path / "disk") == [numbers(straight)]
+        assert training(world, tmp_path / "disk", 0) == [numbers(straight)]
