@@ -52,6 +52,7 @@ ELSEWHERE = {
     r"^make (test|setup|check|audit|mutants|bench|gpu)|mutants/run": "CI or a test of its own",
     r"^srun|postgresql:|--processes": "tests/commands and tests/studies start several processes",
     r"^mlflow|\bdemo\b|^git |^pip ": "a server, a checkout to lose, a network",
+    r"verify market1501": "says with status 2 that a toy release is not whole",
     r"-S bench.seeds=1$": "the pipeline at full size; the next line is the same at toy size",
 }
 SMALL = {
@@ -60,6 +61,7 @@ SMALL = {
     r"--trials 40": "--trials 2",
     r"--method METHOD --set recognition.train.lr=RATE": "--method vit --set train.lr=2e-3",
     r"--method mine": "--method user_prior",
+    r"clear@peta": "clear@synthped",
     r"\.\./old/runs": "old/runs",
 }
 """What is run instead: as much, at toy size."""
