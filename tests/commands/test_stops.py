@@ -16,14 +16,14 @@ from clear_bench.utils.command_line import main
 app = typer.Typer()
 @app.command()
 def command():
-    print("ready", flush=True)
     try:
+        print("ready", flush=True)
         time.sleep(60)
     finally:
         sys.stdin.read()  # clearing up lasts until the test closes it
 main(app)
 """
-PRINTS = SLEEPS.partition("    print(")[0] + "    {body}\nmain(app)\n"
+PRINTS = SLEEPS.partition("    try:")[0] + "    {body}\nmain(app)\n"
 
 
 def run(body, **more):
@@ -57,6 +57,18 @@ def test_the_second_ctrl_c_ends_it_whatever_it_is_at():
     process.stderr.readline()
     process.send_signal(signal.SIGINT)
     assert process.wait(10) == 130
+
+
+def test_a_second_ctrl_c_that_comes_late_is_no_traceback():
+    leaving = "(__import__('atexit').register(sys.stdin.read), os.kill(os.getpid(), 2))"
+    words = [sys.executable, "-c", "import os\n" + PRINTS.format(body=leaving)]
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(words, stdin=pipe, stderr=pipe, text=True)
+    assert process.stderr.readline().startswith("stopping")
+    assert process.stderr.readline().startswith("stopped")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 130
+    assert process.stderr.read() == ""
 
 
 def test_a_file_that_ends_early_is_no_ctrl_c(monkeypatch):
