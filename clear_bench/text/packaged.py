@@ -141,12 +141,11 @@ def _glove(folders: list[Path], pooling: str, cache: Path) -> Encoder:
     import pandas as pd
 
     (folder,) = folders
-    words = pd.read_parquet(folder / "data/glove_6B_index.parquet")["index"]
+    words = pd.Index(pd.read_parquet(folder / "data/glove_6B_index.parquet")["index"])
     table = np.load(folder / "data/glove_6B_50d_emb.npy", allow_pickle=False)
-    rows = {word: row for row, word in enumerate(words)}
 
     def split(text: str) -> list[int]:
-        return [rows[word] for word in re.findall(r"[a-z]+", text.lower()) if word in rows]
+        return [words.get_loc(w) for w in re.findall(r"[a-z]+", text.lower()) if w in words]
 
     return WordVectors(table, split)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import yaml
 from calling import base, call
+from fresh import quick_workers
 from PIL import Image
 
 import clear_bench
@@ -24,15 +25,17 @@ SMALL = ["--set=recognition.train={epochs: 1, warmup_epochs: 0}", "--set=retriev
 
 
 @pytest.fixture(scope="module")
-def world(market, own_tracking_store, tmp_path_factory):
+def world(market, own_tracking_store, empty_store, tmp_path_factory):
     """A folder with a small Market-1501, one experiment trained on it, and two photographs."""
     root = tmp_path_factory.mktemp("world")
     (root / "market").symlink_to(market)
+    (root / "mlflow.db").write_bytes(empty_store)
     rng = np.random.default_rng(0)
     for name in ("a.png", "b.jpg"):
         Image.fromarray(rng.integers(0, 256, (50, 30, 3), dtype=np.uint8)).save(root / name)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
+        quick_workers(patch)
         status = call(patch, train.app, *base(), *SMALL)
         assert status == 0
     return root
@@ -41,6 +44,7 @@ def world(market, own_tracking_store, tmp_path_factory):
 @pytest.fixture(autouse=True)
 def here(world, monkeypatch):
     monkeypatch.chdir(world)
+    quick_workers(monkeypatch)
 
 
 def run_id(world, task):

@@ -4,7 +4,7 @@ import csv
 import json
 
 import pytest
-from calling import call
+from calling import call, unmirrored
 from own_data import COLUMNS, labels_of, write_pictures
 from tiny import TINY
 
@@ -30,6 +30,7 @@ def shop(tmp_path, monkeypatch):
 
 def test_from_a_folder_of_pictures_to_a_table(shop, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "200")
+    unmirrored(monkeypatch)
     changes = TINY | {"recognition.train.epochs": 2, "retrieval.train.epochs": 1}
     settings = [f"--set={key}={json.dumps(value)}" for key, value in changes.items()]
 

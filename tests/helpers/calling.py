@@ -12,6 +12,14 @@ def base():
     return ["--dataset=market1501", "--profile=smoke", "--data-root=market"]
 
 
+def unmirrored(patch):
+    """Let no command tell MLflow, whose import takes seconds of a process of its own."""
+    from clear_bench.training.mirror import Mirror
+
+    patch.setattr(Mirror, "follow", lambda *_: None)
+    patch.setattr(Mirror, "runs", lambda *_: 0)
+
+
 def call(patch, app, *words):
     """Return the exit status."""
     patch.setattr(sys, "argv", ["command", *words])

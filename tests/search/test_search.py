@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from calling import base, call
+from calling import base, call, unmirrored
 from PIL import Image
 
 from clear_bench import train
@@ -31,6 +31,7 @@ def world(market, tmp_path_factory):
     shutil.copytree(root / "market/query", root / "own/a")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
+        unmirrored(patch)
         for method, changes in METHODS.items():
             assert call(patch, train.app, *base(), f"--method={method}", *changes) == 0
     return root
