@@ -1,7 +1,7 @@
 """Does a better recogniser make a better retriever?
 
-CLEAR's retrieval on recognition networks that differ in nothing but how well they recognise: trained
-for fewer epochs, with one branch alone, or with branches that are not fused.
+CLEAR's retrieval on recognition networks that were trained for fewer epochs, have one branch
+alone, or do not fuse their two.
 """
 
 from typing import Any
