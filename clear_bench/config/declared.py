@@ -7,8 +7,8 @@ those top-level statements of a file run that its constant needs.
 
 import ast
 import importlib
-from collections.abc import Iterator
 from copy import copy
+from functools import cache
 from typing import Any
 
 from clear_bench.config import plugins
@@ -32,11 +32,11 @@ def declared(module: str, name: str) -> Any:
     file = plugins.source(module)
     if file is None or not module.startswith(plugins.packages("method")):
         return getattr(importlib.import_module(module), name)
-    statements = list(_needed(plugins.parsed(file), name))
+    statements = _needed(plugins.parsed(file), name)
     if not statements or any(isinstance(each, DEFINITIONS) for each in statements):
         return getattr(importlib.import_module(module), name)
     names: dict[str, Any] = {"__name__": module, "__file__": str(file)}
-    for each in reversed(statements):
+    for each in statements:
         if isinstance(each, ast.ImportFrom) and each.module and not each.level:
             for alias in each.names:
                 names[_bound(alias)] = declared(each.module, alias.name)
@@ -46,8 +46,10 @@ def declared(module: str, name: str) -> Any:
     return names[name]
 
 
-def _needed(tree: ast.Module, name: str) -> Iterator[ast.stmt]:
-    """Yield the statements that a name's value comes from, last first."""
+@cache  # a study asks for the same recipes once a variant
+def _needed(tree: ast.Module, name: str) -> tuple[ast.stmt, ...]:
+    """Return the statements that a name's value comes from, in order."""
+    found: list[ast.stmt] = []
     wanted = {name}
     for node in reversed(tree.body):
         if isinstance(node, DEFINITIONS):
@@ -62,7 +64,8 @@ def _needed(tree: ast.Module, name: str) -> Iterator[ast.stmt]:
                 continue
         if touched & wanted:
             wanted |= {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
-            yield node
+            found.insert(0, node)
+    return tuple(found)
 
 
 def _bound(alias: ast.alias) -> str:
