@@ -4,6 +4,7 @@ import os
 import shlex
 import subprocess
 import sys
+import time
 from importlib import import_module, util
 from pathlib import Path
 
@@ -67,11 +68,13 @@ def test_each_runs_in_a_fresh_clone(tmp_path):
                     (clone / "shop" / name).unlink(missing_ok=True)
             if "verify csv:shop" in text:
                 fill_in(clone)
+            began = time.monotonic()
             done = subprocess.run(
                 ["bash", "-o", "pipefail", "-c", text], cwd=clone, env=env, text=True, check=False,
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             )  # fmt: skip
-            print(f"{line.page}: {text}: {done.returncode}", flush=True)
+            took = time.monotonic() - began
+            print(f"{line.page}: {text}: {done.returncode} after {took:.1f} s", flush=True)
             if done.returncode:
                 failed.append(f"{line.page}: {text}\n{done.stdout[-2000:]}")
     assert not failed, "\n\n".join(failed)

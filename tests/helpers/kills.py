@@ -150,10 +150,11 @@ def mirrored(folder):
 def left_behind(folder):
     """Return what should not be there."""
     kept = {"my_studies", "ablate.py", "said.log"}
+    ours = {".cache", ".seal.json"}  # what is drawn before, and what seals a derived file
     return [
         str(f.relative_to(folder))
         for f in folder.rglob("*")
-        if f.relative_to(folder).parts[0] not in kept
+        if f.relative_to(folder).parts[0] not in kept and f.name not in ours
         and (f.name.startswith(".") or ".tmp" in f.name or f.suffix == ".lock"
              or ".unusable" in f.name)
     ]  # fmt: skip
