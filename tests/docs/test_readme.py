@@ -1,18 +1,23 @@
-"""The README's numbers are those of the committed tables."""
+"""The numbers of README and claims are those of the committed tables."""
 
 import re
-from pathlib import Path
 
-from reports.readme import filled, table
+import pytest
 
-ROOT = Path(__file__).parents[2]
+from reports.pages import PAGES, ROOT, filled, table
+
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_each_table_is_the_committed_one():
-    """`python -m reports.readme` writes them."""
-    assert TEXT.count("<!-- results ") >= 2
-    assert filled(TEXT, ROOT) == TEXT
+@pytest.mark.parametrize("page", PAGES)
+def test_each_table_is_the_committed_one(page):
+    """`python -m reports.pages` writes them."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert filled(text, ROOT) == text
+
+
+def test_the_readme_shows_both_tasks():
+    assert TEXT.count("<!-- results ") == TEXT.count("<!-- /results -->") >= 2
 
 
 def test_a_cell_is_mean_and_deviation_with_its_mark(tmp_path):
@@ -26,6 +31,8 @@ def test_a_cell_is_mean_and_deviation_with_its_mark(tmp_path):
         "| x | **76.0 ± 0.1** | -- |",
         "| y | <u>70.0</u> | 1.0 ± 0.0 |",
     ]
+    (tmp_path / "b.md").write_text("Caption.\n\n| a |\n| --- |\n| 1 |\n\nNote.\n")
+    assert table(tmp_path / "b.md") == "| a |\n| --- |\n| 1 |\n"
     text = "<!-- results a.csv -->\nold\n<!-- /results -->\n"
     assert filled(text, tmp_path).splitlines()[1] == "| method | mA | F1 |"
 

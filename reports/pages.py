@@ -1,20 +1,25 @@
-"""The README's tables, from the committed ones: ``python -m reports.readme`` writes them anew.
+"""The tables of README and claims, from the committed ones: ``python -m reports.pages`` writes them.
 
-A block begins with ``<!-- results FILE -->``, the path of a main table as CSV below the project's
-folder, and ends with ``<!-- /results -->``.
+A block begins with ``<!-- results FILE -->`` and ends with ``<!-- /results -->``; the file is a table of
+a report, its path from the project's folder.  A CSV file is shown with one decimal, a Markdown file
+as it is, without what stands above and below its table.
 """
 
 import csv
 import re
 from pathlib import Path
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+PAGES = ("README.md", "docs/claims.md")
 BLOCK = re.compile(r"(<!-- results (\S+) -->\n).*?(<!-- /results -->)", re.S)
 MARKS = {"best": "**{}**", "second": "<u>{}</u>", "": "{}"}
 
 
 def table(file: Path) -> str:
-    """Return a main table in Markdown, with one decimal; a cell without a number is ``--``."""
+    """Return a table in Markdown."""
+    if file.suffix == ".md":
+        lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+        return "".join(line for line in lines if line.startswith("|"))
     with file.open(encoding="utf-8", newline="") as stream:
         cells = {(row["method"], row["column"]): shown(row) for row in csv.DictReader(stream)}
     methods, columns = (list(dict.fromkeys(names)) for names in zip(*cells, strict=True))
@@ -37,4 +42,6 @@ def filled(text: str, root: Path) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(filled(README.read_text(encoding="utf-8"), README.parent), encoding="utf-8")
+    for page in PAGES:
+        text = (ROOT / page).read_text(encoding="utf-8")
+        (ROOT / page).write_text(filled(text, ROOT), encoding="utf-8")
