@@ -1,8 +1,8 @@
-"""The tables of README and claims, from the committed ones: ``python -m reports.pages`` writes them.
+"""Tables of README and claims, from the committed ones: ``python -m reports.pages`` writes them.
 
-A block begins with ``<!-- results FILE -->`` and ends with ``<!-- /results -->``; the file is a table of
-a report, its path from the project's folder.  A CSV file is shown with one decimal, a Markdown file
-as it is, without what stands above and below its table.
+A block begins with ``<!-- results FILE -->`` and ends with ``<!-- /results -->``; the file is a
+table of a report, its path from the project's folder.  A CSV file is shown with one decimal, a
+Markdown file as it is, without what stands above and below its table.
 """
 
 import csv
