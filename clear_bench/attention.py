@@ -3,6 +3,7 @@
 Writes a small ``.npz`` that the figure of attention maps is drawn from, without torch.
 """
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,10 +38,18 @@ def attention(
     if images < 1:
         raise UserError(f"--images={images}: must be at least 1")
     sweep(out)
-    for folder in (
-        [find_run(runs_root, run, "recognition")] if run else first_runs(runs_root / profile)
-    ):
-        place, arrays = maps_of(folder, images, runs_root, data_root)
+    named = [find_run(runs_root, run, "recognition")] if run else []
+    folders = named or first_runs(runs_root / profile)
+    missed = 0
+    for folder in folders:
+        try:
+            place, arrays = maps_of(folder, images, runs_root, data_root)
+        except UserError as error:  # of several runs one's pictures may be elsewhere
+            missed += 1
+            if missed == len(folders):
+                raise
+            print(f"not made: {folder}: {error}", file=sys.stderr)
+            continue
         file = out / f"{place}.npz"
         file.parent.mkdir(parents=True, exist_ok=True)
         save_arrays(file, arrays)

@@ -12,6 +12,7 @@ from clear_bench.runs.files import SCHEMA, SELECTED
 from clear_bench.training.model_config import config_for_weights
 from clear_bench.training.plan import plan
 from clear_bench.utils.command_line import main
+from clear_bench.utils.errors import UserError
 
 
 def network(tmp_path, key="clear"):
@@ -159,3 +160,23 @@ def test_what_cannot_be_looked_at_is_one_line(untrained, monkeypatch, capsys):
     assert "--images=0: must be at least 1" in capsys.readouterr().err
     assert call(monkeypatch, untrained, "nobody") == 2
     assert "nobody: no such finished run" in capsys.readouterr().err
+
+
+def test_a_run_whose_pictures_are_elsewhere_stops_no_other(untrained, monkeypatch, capsys):
+    (clear,) = attention.first_runs(untrained / "runs/smoke")
+    gone, real = untrained / "runs/gone", attention.maps_of
+
+    def maps_of(folder, *rest):
+        if folder == gone:
+            raise UserError("data/csv/shop: no such folder")
+        return real(folder, *rest)
+
+    monkeypatch.setattr(attention, "maps_of", maps_of)
+    monkeypatch.setattr(attention, "first_runs", lambda _: [gone, clear])
+    assert call(monkeypatch, untrained, "--profile=smoke") == 0
+    said = capsys.readouterr()
+    assert said.err == f"not made: {gone}: data/csv/shop: no such folder\n"
+    assert len(said.out.splitlines()) == 1
+    monkeypatch.setattr(attention, "first_runs", lambda _: [gone])
+    assert call(monkeypatch, untrained, "--profile=smoke") == 2
+    assert "no such folder" in capsys.readouterr().err

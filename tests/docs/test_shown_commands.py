@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -68,6 +69,8 @@ def test_each_runs_in_a_fresh_clone(tmp_path):
                     (clone / "shop" / name).unlink(missing_ok=True)
             if "verify csv:shop" in text:
                 fill_in(clone)
+            if "--against" in text:
+                shutil.copytree(clone / "runs", clone / "old/runs", dirs_exist_ok=True)
             began = time.monotonic()
             done = subprocess.run(
                 ["bash", "-o", "pipefail", "-c", text], cwd=clone, env=env, text=True, check=False,

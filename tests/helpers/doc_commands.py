@@ -63,6 +63,9 @@ SMALL = {
     r"--method mine": "--method user_prior",
     r"clear@peta": "clear@synthped",
     r"\.\./old/runs": "old/runs",
+    r"peta,pa100k,rapv2": "peta,synthped",
+    r"profile=paper": "profile=smoke",
+    r"--run clear --gallery ~": "--run clear@synthped --gallery ~",  # the newest is of own data
 }
 """What is run instead: as much, at toy size."""
 
