@@ -59,9 +59,9 @@ def test_verify(versus, dataset):
 
 def test_predict(versus, dataset, tmp_path):
     """Against the network alone on pixels that are there; one thread computes, another decodes."""
-    command("clear_bench.train", "--method=clear", "--profile=smoke", "--task=recognition",
-            "--set=train.epochs=1", "--set=train.warmup_epochs=0", f"--runs={tmp_path / 'runs'}",
-            f"--cache={tmp_path / 'cache'}")  # fmt: skip
+    command("clear_bench.train", "--method=clear", "--task=recognition",
+            "--set=recognition.train={epochs: 1, warmup_epochs: 0}",
+            f"--runs={tmp_path / 'runs'}", f"--cache={tmp_path / 'cache'}")  # fmt: skip
     (record,) = (tmp_path / "runs").rglob(RECORD)
     opened = open_recogniser(record.parent, tmp_path / "runs")
     names = [str(dataset.root / path) for path in dataset.manifest["path"][:2048]]
