@@ -13,8 +13,8 @@ from clear_bench.utils.commit import FILE, commit_of
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("clear_bench", "baselines", "ablations", "reports")
-OUTPUTS = ("reports/out/", "reports/metrics/", "reports/dvc/")
-"""Tracked, and made by a pipeline: no part of the code."""
+OUTPUTS = ("reports/out/", "reports/metrics/", "reports/dvc/", "reports/evidence/")
+"""Tracked results: no part of the code."""
 
 
 def run(*words, where=ROOT, **more):
