@@ -9,6 +9,9 @@ import csv
 import re
 from pathlib import Path
 
+from clear_bench.utils.command_line import run_command
+from clear_bench.utils.files import write_text
+
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "docs/claims.md")
 BLOCK = re.compile(r"(<!-- results (\S+) -->\n).*?(<!-- /results -->)", re.S)
@@ -41,7 +44,11 @@ def filled(text: str, root: Path) -> str:
     return BLOCK.sub(lambda m: m[1] + table(root / m[2]) + m[3], text)
 
 
-if __name__ == "__main__":
+def write() -> None:
+    """Write the pages."""
     for page in PAGES:
-        text = (ROOT / page).read_text(encoding="utf-8")
-        (ROOT / page).write_text(filled(text, ROOT), encoding="utf-8")
+        write_text(ROOT / page, filled((ROOT / page).read_text(encoding="utf-8"), ROOT))
+
+
+if __name__ == "__main__":
+    run_command(write)

@@ -29,6 +29,7 @@ _FORMS = (
     # --db-password VALUE
     (re.compile(rf"(--?(?:[\w-]+-)?{_WORD}\s+){_VALUE}", re.IGNORECASE), 1),
 )
+FOLDERS = {"PWD", "OLDPWD"}  # of every shell: where it is and was
 SHORT = 6  # letters of a value that is looked for as it is
 
 
@@ -38,10 +39,10 @@ def masked(text: str) -> str:
     Known are ``user:password@`` of an address (the user goes too: it may be a token), what stands
     after a key that speaks of passwords, tokens or keys (in the query of an address, a key=value
     list, JSON, an option or an assignment, percent-encoded or not), and the value of every
-    environment variable with such a name, wherever it stands.
+    environment variable with such a name, wherever it stands; but a shell's own ``PWD`` is a folder.
     """
     for name, value in os.environ.items():
-        if len(value) >= SHORT and _NAME.fullmatch(name):
+        if len(value) >= SHORT and name not in FOLDERS and _NAME.fullmatch(name):
             text = text.replace(value, MASK)
     for form, groups in _FORMS:
         text = form.sub(rf"\g<1>{MASK}" + (r"\g<2>" if groups == 2 else ""), text)

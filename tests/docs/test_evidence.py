@@ -1,10 +1,12 @@
 """What `reports/evidence/` prints is what the records beside it say."""
 
 import csv
+import zipfile
 from pathlib import Path
 
 import pytest
 
+from clear_bench.config.plugins import available, load
 from clear_bench.report.tables.build import build, in_order, write_tables
 from clear_bench.results.archive import import_runs
 from clear_bench.results.load import Results
@@ -34,5 +36,9 @@ def test_every_table_is_that_of_its_records(records, tmp_path):
 
 @pytest.mark.parametrize("records", EVIDENCE, ids=lambda file: file.parent.name)
 def test_no_picture_of_a_person_is_there(records):
-    figures = [file.name for file in records.parent.rglob("*.png")]
-    assert not [name for name in figures if name.startswith(("qualitative", "attention"))]
+    persons = [k for k in available("figure") if load("figure", k).FIGURE.persons]
+    assert set(persons) == {"attention", "qualitative"}
+    names = [file.name for file in records.parent.rglob("*")]
+    assert not [name for name in names if name.startswith(tuple(persons))]
+    with zipfile.ZipFile(records) as archive:
+        assert {Path(name).suffix for name in archive.namelist()} == {".json"}

@@ -16,8 +16,14 @@ def test_each_table_is_the_committed_one(page):
     assert filled(text, ROOT) == text
 
 
-def test_the_readme_shows_both_tasks():
-    assert TEXT.count("<!-- results ") == TEXT.count("<!-- /results -->") >= 2
+def test_the_readme_shows_both_tasks_and_both_data_sets():
+    shown = re.findall(r"<!-- results (\S+) -->", TEXT)
+    assert len(shown) == TEXT.count("<!-- /results -->")
+    assert set(shown) >= {
+        "reports/out/default/synthped-recognition_main.csv",
+        "reports/out/default/synthped-retrieval_main.csv",
+        "reports/evidence/peta/default/peta-recognition_main.csv",
+    }
 
 
 def test_a_cell_is_mean_and_deviation_with_its_mark(tmp_path):

@@ -4,7 +4,6 @@ Reports and pages are made once a session and are for reading alone, see ``tests
 """
 
 import json
-import shutil
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -15,7 +14,6 @@ from browser import chromium, resize, scheme
 from fake_runs import fake_world
 from page_material import draw, fill
 
-from clear_bench.report.__main__ import KEPT
 from clear_bench.report.web import write as page
 from clear_bench.report.write import write_all
 from clear_bench.results.load import Results
@@ -44,16 +42,15 @@ def bench(made_once):
 
 
 @pytest.fixture(scope="session")
-def written(bench, commanded, made_once):
-    """The whole report of those runs, with the figures that were drawn for `commanded`."""
+def written(bench, made_once):
+    """The whole report of those runs."""
 
     def make(home):
         out = home / "reports/out"
         out.mkdir(parents=True)
-        kept = shutil.copytree(commanded[0] / ".cache" / KEPT, home / KEPT)
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(home)  # where nothing lies that figures could be drawn of
-            write_all(Results.load(bench, expected=PLAN), out, keep=kept)
+            write_all(Results.load(bench, expected=PLAN), out)
 
     return made_once("written", make) / "reports/out"
 

@@ -60,6 +60,13 @@ def test_values_of_the_environment_are_masked_wherever_they_stand(monkeypatch):
     assert masked("it said open sesame at somewhere") == f"it said {MASK} at somewhere"
 
 
+def test_the_folder_of_a_shell_is_no_password(monkeypatch):
+    monkeypatch.setenv("PWD", "/home/me/bench")
+    monkeypatch.setenv("DB_PWD", "open sesame")
+    said = masked("/home/me/bench/a.csv: No such file; open sesame")
+    assert said == f"/home/me/bench/a.csv: No such file; {MASK}"
+
+
 def test_a_record_keeps_no_secret(monkeypatch):
     from clear_bench.runs.provenance import provenance
 
