@@ -39,7 +39,7 @@ def masked(text: str) -> str:
     Known are ``user:password@`` of an address (the user goes too: it may be a token), what stands
     after a key that speaks of passwords, tokens or keys (in the query of an address, a key=value
     list, JSON, an option or an assignment, percent-encoded or not), and the value of every
-    environment variable with such a name, wherever it stands; but a shell's own ``PWD`` is a folder.
+    environment variable with such a name, wherever it stands; a shell's own ``PWD`` is a folder.
     """
     for name, value in os.environ.items():
         if len(value) >= SHORT and name not in FOLDERS and _NAME.fullmatch(name):
