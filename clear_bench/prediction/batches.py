@@ -49,7 +49,9 @@ def batches(
     source = iter(crops)
     pending: deque[Future[list[tuple[Crop | Bad, Pixels | None]]]] = deque()
     batch = Batch()
-    pool = ThreadPoolExecutor(os.cpu_count())  # Pillow decodes outside Python's lock
+    # Pillow decodes outside Python's lock; one processor is left to the network, which waits for
+    # each of its steps otherwise
+    pool = ThreadPoolExecutor(max(1, (os.cpu_count() or 1) - 1))
     try:
         while True:
             while len(pending) * TOGETHER < AHEAD * size:

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import version
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from clear_bench.utils.kept_values import kept
 
 RESAMPLES = 9_999
 LEVEL = 0.95
@@ -51,9 +54,13 @@ def estimate(values: ArrayLike) -> Estimate:
 @cache
 def _quantile(degrees: int) -> float:
     """Return Student's quantile of a two-sided interval; a report asks for few of them often."""
-    from scipy.special import stdtrit  # scipy.stats takes a second to import
 
-    return float(stdtrit(degrees, (1 + LEVEL) / 2))
+    def make() -> float:
+        from scipy.special import stdtrit  # even its import takes a while, scipy.stats' a second
+
+        return float(stdtrit(degrees, (1 + LEVEL) / 2))
+
+    return float(kept(lambda: ["Student's quantile", degrees, LEVEL, version("scipy")], make))
 
 
 def difference(values: ArrayLike, reference: ArrayLike) -> Estimate:

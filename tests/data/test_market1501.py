@@ -108,13 +108,13 @@ def test_a_person_without_annotation_and_a_strange_name(root):
 def test_official_annotation_gives_the_published_categories():
     vectors = {}
     for part in ("train", "test"):
-        table = market1501.read_attributes(OFFICIAL, part)
+        table = market1501.read_attributes(OFFICIAL)[part]
         vectors[part] = {v.tobytes() for v in categories(table.to_numpy())[0]}
     assert len(vectors["train"]) == 508
     assert len(vectors["test"]) == 484
     assert len(vectors["test"] - vectors["train"]) == 315
     assert np.isin(
-        market1501.SCHEMAS["30"].names, market1501.read_attributes(OFFICIAL, "test").columns
+        market1501.SCHEMAS["30"].names, market1501.read_attributes(OFFICIAL)["test"].columns
     ).all()
 
 
@@ -177,7 +177,7 @@ def test_official_39_is_asmrs_code(part):
     from clear_bench.data.sets.market1501_labels import relabel
 
     struct = loadmat(OFFICIAL)["market_attribute"][0, 0][part][0, 0]
-    table = relabel(market1501.read_attributes(OFFICIAL, part), "39")
+    table = relabel(market1501.read_attributes(OFFICIAL)[part], "39")
     assert list(table.columns) == ASMR_ORDER.split()
     expected = [asmr_code(struct, k) for k in range(len(table))]
     assert table.to_numpy().tolist() == expected

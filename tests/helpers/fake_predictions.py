@@ -9,17 +9,22 @@ from clear_bench.runs.record import plain
 NAMES = ("female", "backpack", "hat", "up_red", "down_blue", "long_hair")
 
 
-def labels(dataset="synthped", split="test", images=40, names=NAMES):
-    """Return ``(images, A)`` uint8 labels: the same for every run of a data set."""
+def labels(dataset="synthped", split="test", images=40, names=NAMES, distinct=None):
+    """Return ``(images, A)`` uint8 labels: the same for every run of a data set.
+
+    Args:
+        distinct: Draw so many rows, and show each to several images; None draws one an image.
+    """
     rng = np.random.default_rng([len(dataset), sum(map(ord, dataset + split)), len(names)])
-    return (rng.random((images, len(names))) < rng.uniform(0.15, 0.6, len(names))).astype(np.uint8)
+    drawn = rng.random((distinct or images, len(names))) < rng.uniform(0.15, 0.6, len(names))
+    return drawn[np.arange(images) % len(drawn)].astype(np.uint8)
 
 
-def _recognition(rng, config, dataset, quality, images, names):
+def _recognition(rng, config, dataset, quality, images, names, distinct):
     metrics, arrays = {}, {}
     rules = config["protocol"]
     for split in ("val", "test"):
-        truth = labels(dataset, split, images, names)
+        truth = labels(dataset, split, images, names, distinct)
         logits = quality * (2.0 * truth - 1) + rng.normal(0, 1, truth.shape)
         probabilities = (1 / (1 + np.exp(-logits))).astype(np.float32)
         metrics[split] = recognition_metrics(
@@ -31,8 +36,8 @@ def _recognition(rng, config, dataset, quality, images, names):
     return metrics, {"name": list(names), **plain(table)}, arrays
 
 
-def _retrieval(rng, config, dataset, quality, images, names):
-    truth = labels(dataset, "test", images, names)
+def _retrieval(rng, config, dataset, quality, images, names, distinct):
+    truth = labels(dataset, "test", images, names, distinct)
     vectors, category = np.unique(truth, axis=0, return_inverse=True)
     spread = rng.normal(0, 1, (images, len(names)))
     arrays = {

@@ -61,6 +61,7 @@ def fake_run(
     names=NAMES,
     epochs=6,
     schema_version=3,
+    distinct=None,
 ):
     """Write one run below ``root`` and return its record.
 
@@ -74,6 +75,7 @@ def fake_run(
         old_code: Whether other code of the same numbers made it.
         protocol: Key of `PROTOCOLS`.
         images: Of each of val and test.
+        distinct: See `fake_predictions.labels`.
     """
     config = _config(method, task, dataset, profile, seed, protocol, split, epochs)
     for key, value in {**(settings or {}), **(overrides or {})}.items():
@@ -94,7 +96,7 @@ def fake_run(
         "config": config, "code_hash": code, "overrides": dict(overrides or {}), "numbers": numbers,
     }  # fmt: skip
     if status == "finished":
-        known |= _found(folder, config, task, dataset, seed, quality, images, names)
+        known |= _found(folder, config, task, dataset, seed, quality, images, names, distinct)
         known["history"] = _history(task, seed, quality, epochs)
         known["selected_epoch"] = epochs
     record = Record(**known, provenance=PROVENANCE, finished_at="2026-01-01T00:00:00+00:00")
@@ -244,12 +246,12 @@ def _history(task, seed, quality, epochs):
     ]  # fmt: skip
 
 
-def _found(folder, config, task, dataset, seed, quality, images, names):
+def _found(folder, config, task, dataset, seed, quality, images, names, distinct):
     """Write predictions and schema and return what the record says of them."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng([seed, int(digest(config)[:8], 16)])
     measure = _recognition if task == "recognition" else _retrieval
-    metrics, attributes, arrays = measure(rng, config, dataset, quality, images, names)
+    metrics, attributes, arrays = measure(rng, config, dataset, quality, images, names, distinct)
     np.savez(folder / "predictions.npz", **arrays)
     write_text(folder / "schema.json", schema(names).to_json())
     kept = ("predictions.npz", "schema.json")

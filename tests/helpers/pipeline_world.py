@@ -28,7 +28,9 @@ def pipeline_world(root, synthped):
     (root / "data/synthped").symlink_to(synthped)
     dataset = load_dataset("synthped", root / "data/synthped")
     rows = dataset.rows("test")
-    common = {"names": dataset.schema.names, "images": len(rows), "split": dataset.split_name}
+    known = dataset.manifest.iloc[rows][dataset.schema.names]
+    common = {"names": dataset.schema.names, "images": len(rows), "split": dataset.split_name,
+              "distinct": len(known.drop_duplicates())}  # fmt: skip
     methods = yaml.safe_load(PARAMS.read_text())["bench"]["method"]
     of = {t: [m for m in methods if t in tasks_of(m)] for t in ("recognition", "retrieval")}
     made = fake_bench(root / "runs", **of, epochs=12, **common)

@@ -66,7 +66,7 @@ def find_annotation(tree: Tree) -> tuple[Path, Labels]:
     return pick(
         tree,
         ["market_attribute.mat"],
-        lambda path: {part: read_attributes(path, part) for part in ("train", "test")},
+        read_attributes,
         "put one there, it is that of github.com/vana77/Market-1501_Attribute",
     )
 

@@ -15,12 +15,11 @@ if TYPE_CHECKING:
 _AGAIN = "get the official market_attribute.mat again"
 
 
-def read_attributes(path: Path, part: str) -> "pd.DataFrame":
-    """Return the labels of one struct of ``market_attribute.mat``.
+def read_attributes(path: Path) -> "dict[str, pd.DataFrame]":
+    """Return the labels of ``train`` and ``test`` of ``market_attribute.mat``.
 
     Args:
         path: The annotation file.
-        part: ``train`` or ``test``.
 
     Returns:
         One row an identity (index: its text, "0002"), uint8 columns of 0 and 1 in schema order.
@@ -28,9 +27,15 @@ def read_attributes(path: Path, part: str) -> "pd.DataFrame":
     Raises:
         UserError: If the file or a field is broken, missing or holds a value out of range.
     """
+    both = load_struct(path, "market_attribute")
+    return {part: _labels(both, part, path) for part in ("train", "test")}
+
+
+def _labels(both: np.void, part: str, path: Path) -> "pd.DataFrame":
+    """Return the labels of one struct of the two."""
     import pandas as pd
 
-    struct = member_struct(load_struct(path, "market_attribute"), part, path)
+    struct = member_struct(both, part, path)
     ids = _identities(member(struct, "image_index", path), f"{path}: {part}")
     columns = {}
     for name in SCHEMA.names:

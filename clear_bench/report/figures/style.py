@@ -94,6 +94,7 @@ def canvas(
         layout: Goes to matplotlib's ``Figure.subplots``.
     """
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")  # laid out as printed
+    FigureCanvasAgg(figure)  # without one, whoever measures a text prints a page for it
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02)  # type: ignore[union-attr, call-arg]
     axes = figure.subplots(rows, columns, squeeze=False, **layout)
     return figure, np.asarray(axes)

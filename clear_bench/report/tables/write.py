@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Sequence
+from functools import cache
 from math import isnan
 from pathlib import Path
 
@@ -163,12 +164,15 @@ FORMATS = {"latex": latex, "markdown": markdown, "csv": table_csv, "json": table
 SUFFIXES = {"latex": ".tex", "markdown": ".md", "csv": ".csv", "json": ".json"}
 
 
+@cache  # a report writes them as files, and once more into the page's archive
+def forms(table: Table) -> dict[str, str]:
+    """Return the name of each of a table's files -> its text, one a format."""
+    return {f"{table.stem}{SUFFIXES[form]}": make(table) for form, make in FORMATS.items()}
+
+
 def write_forms(table: Table, folder: Path) -> list[Path]:
     """Write a table in every format, whole or not at all, and return the files."""
-    return [
-        write_text(folder / f"{table.stem}{SUFFIXES[form]}", make(table))
-        for form, make in FORMATS.items()
-    ]
+    return [write_text(folder / name, text) for name, text in forms(table).items()]
 
 
 def show(table: Table) -> None:

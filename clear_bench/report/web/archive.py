@@ -4,28 +4,12 @@ import base64
 import gzip
 import io
 import tarfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
-from clear_bench.report.tables.model import Table
-from clear_bench.report.tables.write import FORMATS, SUFFIXES
 from clear_bench.report.web.model import record_place
 from clear_bench.results.load import Results
 from clear_bench.runs.files import RECORD
 from clear_bench.utils.secrets import masked
-
-
-def forms(tables: Sequence[Table], folder: str) -> dict[str, str]:
-    """Return the name of each table's files in the archive -> its text, in every format.
-
-    Args:
-        tables: The tables.
-        folder: Their folder there.
-    """
-    return {
-        f"{folder}/{table.stem}{SUFFIXES[form]}": make(table)
-        for table in tables
-        for form, make in FORMATS.items()
-    }
 
 
 def records(results: Results) -> dict[str, str]:

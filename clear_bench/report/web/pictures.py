@@ -5,12 +5,15 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from clear_bench.data.pictures import recognised
 from clear_bench.report.figure_list import Listed, figures_of
 from clear_bench.report.web.model import PagePicture
+from clear_bench.runs.code import sources
 from clear_bench.utils.errors import UserError
+from clear_bench.utils.kept_values import kept
 
 QUALITATIVE = ("qualitative", "attention")
 """How the keys of figures that show images begin."""
@@ -83,7 +86,10 @@ def _picture(row: Listed, folder: Path) -> PagePicture:
         title=row.title,
         stem=row.stem,
         caption=row.caption,
-        source=address(text, persons=row.persons),
+        source=kept(
+            lambda: ["a picture of the page", text, row.persons, sources(), version("pillow")],
+            lambda: address(text, persons=row.persons),
+        ),
         size=(round(PIXELS * row.width), round(PIXELS * row.height)),
         wide=row.width > WIDE,
         qualitative=row.figure.startswith(QUALITATIVE),

@@ -15,8 +15,8 @@ from clear_bench.config import plugins
 from clear_bench.report.bibliography import bibtex_of
 from clear_bench.report.tables.build import build_all
 from clear_bench.report.tables.model import Table
-from clear_bench.report.tables.write import SUFFIXES
-from clear_bench.report.web.archive import archive, forms, records
+from clear_bench.report.tables.write import SUFFIXES, forms
+from clear_bench.report.web.archive import archive, records
 from clear_bench.report.web.facets import title_of
 from clear_bench.report.web.methods import About, about
 from clear_bench.report.web.model import GAP, DialogData, environment
@@ -165,7 +165,8 @@ def _sections(
     shown: dict[str, list[Any]] = dict(page_tables(results, tables, dialog, profile, folder))
     over = overviews(results, dialog, profile)
     files[f"tables/{profile}/references.bib"] = bibtex_of(results)
-    files |= forms([*tables, *(table for table, _ in over)], f"tables/{profile}")
+    for table in [*tables, *(table for table, _ in over)]:
+        files |= {f"tables/{profile}/{name}": text for name, text in forms(table).items()}
     shown["leaderboards"] = [*(page for _, page in over), *shown["leaderboards"]]
     shown["ablations"] = [replace(b, figures=drawings.of_study(b.stem)) for b in shown["ablations"]]
     placed = {figure.stem for table in shown["ablations"] for figure in table.figures}
