@@ -9,6 +9,7 @@ import csv
 import re
 from pathlib import Path
 
+from clear_bench.config.plugins import title_of
 from clear_bench.utils.command_line import run_command
 from clear_bench.utils.files import write_text
 
@@ -27,8 +28,14 @@ def table(file: Path) -> str:
         cells = {(row["method"], row["column"]): shown(row) for row in csv.DictReader(stream)}
     methods, columns = (list(dict.fromkeys(names)) for names in zip(*cells, strict=True))
     rows = [["method", *columns], ["---"] * (1 + len(columns))]
-    rows += [[method, *(cells[method, column] for column in columns)] for method in methods]
+    rows += [[titled(method), *(cells[method, column] for column in columns)] for method in methods]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def titled(row: str) -> str:
+    """Return a row's name in print: of a method its title, with what stands behind its key."""
+    method, blank, rest = row.partition(" ")
+    return title_of(method) + blank + rest
 
 
 def shown(row: dict[str, str]) -> str:
