@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from clear_bench.report.tables.marks import mark, mark_columns, mark_rows
 from clear_bench.report.tables.model import Cell, Column, Row, Table, number
+from clear_bench.report.tables.studies import what_differs
 from clear_bench.report.tables.write import escape, latex, markdown, table_csv
 from clear_bench.utils.csv_text import csv_text
 
@@ -194,3 +195,13 @@ if __name__ == "__main__":  # writes the golden files anew: read the diff before
     for make in (golden_main, golden_attributes, golden_paper):
         for ending, write in ((".tex", latex), (".md", markdown), (".csv", table_csv)):
             (GOLDEN / f"{make.__name__}{ending}").write_text(write(make()), encoding="utf-8")
+
+
+def test_a_variant_of_another_protocol_says_what_differs():
+    base = "synthped|ids6|attrs30:30|train-without:a hat|query-with:a hat|v1"
+    told = {
+        "synthped|ids6|attrs30:30|query-with:a hat|v1": "no train-without:a hat",
+        "synthped|ids0|attrs35:35|train-without:a hat|query-with:a hat|v1": "ids0|attrs35:35",
+        base: "",
+    }
+    assert {protocol: what_differs(protocol, base) for protocol in told} == told

@@ -141,7 +141,7 @@ def _variant_row(
         cells.append(cell(group.cost(WEIGHTS.metric), WEIGHTS, ids, **origin))
     notes = [*notes_of(group)]
     if group.runs and base.runs and group.protocol != base.protocol:
-        notes.append(f"another protocol: {_other(group.protocol, base.protocol)}")
+        notes.append(f"another protocol: {what_differs(group.protocol, base.protocol)}")
     if not kept and group.runs:
         notes.append("not tested: predictions are kept of the checkpoint selected on val alone")
     elif group.label in tests.untested and group.runs and group is not base:
@@ -179,9 +179,17 @@ def paired_difference(
     return difference([values[s] for s in seeds], [reference[s] for s in seeds])
 
 
-def _other(protocol: str, base: str) -> str:
-    """Return the parts of a protocol that another one lacks."""
-    return "|".join(part for part in protocol.split("|") if part not in base.split("|"))
+def what_differs(protocol: str, base: str) -> str:
+    """Return the parts of a protocol that another one lacks, and which of that one's it lacks."""
+    mine, theirs = protocol.split("|"), base.split("|")
+    keys = {part.partition(":")[0] for part in mine}
+    gone = [
+        f"no {part}"
+        for part in theirs
+        for key, colon, _ in [part.partition(":")]
+        if colon and key not in keys and key.replace("-", "").isalpha()  # attrs30 is no key
+    ]
+    return "|".join([*(part for part in mine if part not in theirs), *gone])
 
 
 def by_domain(results: Results, spec: TableSpec, name: str, caption: str) -> list[Table]:
