@@ -2,7 +2,7 @@
 
 A block begins with ``<!-- results FILE -->`` and ends with ``<!-- /results -->``; the file is a
 table of a report, its path from the project's folder.  A CSV file is shown with one decimal, a
-Markdown file as it is, without what stands above and below its table.
+Markdown file as it is, without what stands above and below its table and the marks of that.
 """
 
 import csv
@@ -16,6 +16,7 @@ from clear_bench.utils.files import write_text
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "docs/claims.md")
 BLOCK = re.compile(r"(<!-- results (\S+) -->\n).*?(<!-- /results -->)", re.S)
+FOOTNOTE = re.compile(r" <sup>[^<]*</sup>")
 MARKS = {"best": "**{}**", "second": "<u>{}</u>", "": "{}"}
 
 
@@ -23,7 +24,7 @@ def table(file: Path) -> str:
     """Return a table in Markdown."""
     if file.suffix == ".md":
         lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
-        return "".join(line for line in lines if line.startswith("|"))
+        return "".join(FOOTNOTE.sub("", line) for line in lines if line.startswith("|"))
     with file.open(encoding="utf-8", newline="") as stream:
         cells = {(row["method"], row["column"]): shown(row) for row in csv.DictReader(stream)}
     methods, columns = (list(dict.fromkeys(names)) for names in zip(*cells, strict=True))

@@ -60,10 +60,24 @@ def test_a_cell_is_mean_and_deviation_with_its_mark(tmp_path):
         "| VTB | **76.0 ± 0.1** | -- |",
         "| y | <u>70.0</u> | 1.0 ± 0.0 |",
     ]
-    (tmp_path / "b.md").write_text("Caption.\n\n| a |\n| --- |\n| 1 |\n\nNote.\n")
+    (tmp_path / "b.md").write_text("Caption.\n\n| a |\n| --- |\n| 1 <sup>a,b</sup> |\n\nNote.\n")
     assert table(tmp_path / "b.md") == "| a |\n| --- |\n| 1 |\n"
     text = "<!-- results a.csv -->\nold\n<!-- /results -->\n"
     assert filled(text, tmp_path).splitlines()[1] == "| method | mA | F1 |"
+
+
+@pytest.mark.parametrize(("file", "row", "column", "words"), [
+    ("claims/default/synthped-ablation-cross_fusion", "none", "Δ mA", "+0.4 mA over no fusion"),
+    ("claims/default/synthped-ablation-embeddings", "hard", "Δ mAP", "1.3 mAP below hard"),
+    ("peta/default/peta-ablation-embeddings-c13705", "hard", "Δ mAP", "0.9 mAP above hard"),
+    ("claims/default/synthped-ablation-freezing", "all", "Δ mAP", "all trained: +1.2 mAP"),
+    ("claims/default/synthped-ablation-recognisers", "1 epoch", "mAP", "7.6, 24.4, 30.8, 34.6 mAP"),
+])  # fmt: skip
+def test_what_the_claims_say_in_words_is_in_their_tables(file, row, column, words):
+    with (ROOT / f"reports/evidence/{file}.csv").open(encoding="utf-8", newline="") as stream:
+        cells = {(line[next(iter(line))], line["column"]): line for line in csv.DictReader(stream)}
+    assert f"{abs(float(cells[row, column]['value'])):.1f}" in words
+    assert words in " ".join((ROOT / "docs/claims.md").read_text(encoding="utf-8").split())
 
 
 def test_its_pictures_are_there():
