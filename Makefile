@@ -1,15 +1,15 @@
 # make setup   the environment, in .venv (made again when the lock file changes)
 # make repro   the whole pipeline: data, training, evaluation, tables; it is `dvc repro`
-#              [PROFILE=smoke|default|paper] [SEEDS=3, for smoke 1]: in .pipelines/PROFILE, which
+#              [PROFILE=smoke|default|base|paper] [SEEDS=3, for smoke 1]: in .pipelines/PROFILE, which
 #              git ignores, so that no tracked file changes but tables of that profile
 # make paper   the report's tables and figures as one PDF in reports/paper, see docs/reports.md
 # make test    the default tests                                        [SLOW=1 for the slow ones]
 # make test-lowest   the tests of network, training and results in the oldest versions that are allowed
 # make gpu     measure this machine's GPU into docs/performance/gpu.json (eight minutes, no network)
 # make golden  write the golden numbers anew where a numbers version was raised, see CONTRIBUTING.md
-# make bench   measure speed against peers and write docs/performance.md (ten minutes, quiet machine)
+# make bench   measure speed against peers and write docs/performance.md (twelve minutes, quiet machine)
 # make bench-pipeline   time `make test` and `make repro` in a fresh clone (half an hour more)
-# make mutants   change one thing of metrics, losses, rules at a time, see a test fail (ten minutes)
+# make mutants   change one thing of metrics, losses, rules at a time, see a test fail (some four minutes)
 # make check   lint, format, types, layers
 # make docs    the site of docs/ and of the docstrings, in site/; whatever leads nowhere is an error
 # make audit   is what is installed what the lock says; known weaknesses, where a network is [OFFLINE=1]

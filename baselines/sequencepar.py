@@ -25,9 +25,8 @@ more than 20 attributes end in an exception.  Its weighted likelihood, also in t
 and not used: the loss here is the plain one that ran.
 
 Departures: the text tower is frozen and a linear map follows it (the code trains it too, at
-1e-6); the image's map is learned anew where the code has CLIP's own.  In ``paper`` images are
-resized to 224x224 instead of padded to a square, and normalised by ImageNet's numbers.  Nothing
-image-like is pre-trained in ``default``: the ViT is `vtb`'s.
+1e-6); the image's map is learned anew where the code has CLIP's own.  Nothing image-like is
+pre-trained in ``default``: the ViT is `vtb`'s.
 
 The learning rate of ``default`` is of the common search (docs/learning_rates.md).
 

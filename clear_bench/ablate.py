@@ -29,7 +29,7 @@ def ablate(
     dataset: Annotated[
         str, typer.Option(help="see: clear_bench.data list; csv:NAME for your own")
     ] = "synthped",
-    profile: Annotated[str, typer.Option(help="smoke, default or paper")] = "default",
+    profile: Annotated[str, typer.Option(help="smoke, default, base or paper")] = "default",
     seeds: Annotated[
         int, typer.Option(min=0, max=40_000, help="seeds 0 to N-1; 0 takes the study's own")
     ] = 0,

@@ -25,7 +25,7 @@ def train(
     dataset: Annotated[
         str, typer.Option(help="see: clear_bench.data list; csv:NAME for your own")
     ] = "synthped",
-    profile: Annotated[str, typer.Option(help="smoke, default or paper")] = "default",
+    profile: Annotated[str, typer.Option(help="smoke, default, base or paper")] = "default",
     seed: Annotated[
         list[int] | None, typer.Option(help="of everything random; 0 if not given")
     ] = None,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False)
 KEPT, VALUES = "figures", "report.json"
-FORMS = ("latex", "markdown", "csv")
+FORMS = ("latex", "markdown", "csv", "json")
 """The keys of `clear_bench.report.tables.write.FORMATS`, whose import takes seconds."""
 
 

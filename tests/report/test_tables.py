@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clear_bench.report.__main__ import FORMS
 from clear_bench.report.tables.marks import mark, mark_columns, mark_rows
 from clear_bench.report.tables.model import Cell, Column, Row, Table, number
 from clear_bench.report.tables.studies import what_differs
-from clear_bench.report.tables.write import escape, latex, markdown, table_csv
+from clear_bench.report.tables.write import FORMATS, escape, latex, markdown, table_csv
 from clear_bench.utils.csv_text import csv_text
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -205,3 +206,7 @@ def test_a_variant_of_another_protocol_says_what_differs():
         base: "",
     }
     assert {protocol: what_differs(protocol, base) for protocol in told} == told
+
+
+def test_every_format_can_be_asked_for():
+    assert set(FORMS) == set(FORMATS)
