@@ -14,6 +14,8 @@ import pytest
 from filelock import FileLock
 from hypothesis import settings
 
+from clear_bench.utils.memory import keep_freed_memory
+
 # A deadline an example would make a test fail where the machine is busy; nothing is timed by it.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
@@ -21,6 +23,11 @@ settings.load_profile("patient")
 
 FORKS = {"Fresh", "fresh", "kill", "quick_workers"}
 """Names in a module of tests by which it starts processes, see `fresh`."""
+
+
+def pytest_collection_finish():
+    """Look for garbage rarely: what was collected and imported is none, and is looked through."""
+    keep_freed_memory()
 
 
 def pytest_collection_modifyitems(items):

@@ -1,6 +1,5 @@
 """All figures of a report: in processes beside it, or out of what was drawn before."""
 
-import gc
 import json
 import signal
 from collections.abc import Callable, Iterable, Iterator
@@ -15,6 +14,7 @@ from clear_bench.report.figure_list import INDEX, Drawn, figures_of
 from clear_bench.report.figures.material import Material
 from clear_bench.report.kept_figures import KeptFigures
 from clear_bench.utils.files import write_text
+from clear_bench.utils.memory import collect_rarely
 from clear_bench.utils.processes import end_with_parent
 
 
@@ -76,7 +76,7 @@ def _drawn(
         return
     import clear_bench.report.draw  # noqa: F401 - once, before processes are forked
 
-    gc.freeze()  # records stay to the end: neither they nor what is imported is garbage
+    collect_rarely()  # records stay to the end: neither they nor what is imported is garbage
     before = set(active_children())
     pool = ProcessPoolExecutor(workers, initializer=_receive, initargs=(material, out))
     try:
@@ -116,7 +116,6 @@ def _receive(material: Material, out: Path) -> None:
     """Take what a process draws from, once for all of its figures."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is for the process that started this one
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    gc.set_threshold(100_000)  # a picture is made of small things by the ten thousand; 10 % of time
     end_with_parent()
     _received[:] = [(material, out)]
 

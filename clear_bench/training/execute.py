@@ -21,6 +21,7 @@ from clear_bench.training.task import Task
 from clear_bench.utils.disk import room
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.locks import locked
+from clear_bench.utils.memory import keep_freed_memory
 from clear_bench.utils.progress import say
 from clear_bench.utils.run_progress import RunsProgress, begun, clock, reporting
 
@@ -96,6 +97,7 @@ def learn(run: Run, cache: Cache, listen: Told | None = None) -> list[dict[str, 
     """
     with room(run.folder):
         run.folder.mkdir(parents=True, exist_ok=True)
+    keep_freed_memory()
     with locked(run.folder / LOCK), room(run.folder), _advice(run):
         return task_of(run, cache).learn(listen)
 
@@ -103,6 +105,7 @@ def learn(run: Run, cache: Cache, listen: Told | None = None) -> list[dict[str, 
 def _make(run: Run, cache: Cache, launcher: str) -> Record:
     """Train and evaluate."""
     task = task_of(run, cache, launcher)
+    keep_freed_memory()
     forget_peak_memory()
     note = begin_attempt(run.folder) if main_process() else None
     begun(run.id, run.section["train"]["epochs"])

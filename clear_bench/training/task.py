@@ -125,10 +125,18 @@ class Task(ABC):
         """
         return self._train(listen)[0]
 
-    def remeasure(self) -> dict[str, Metrics]:
-        """Return the metrics of a finished run's checkpoints, computed from its images again."""
+    def remeasure(self, checkpoint: str = "") -> dict[str, Metrics]:
+        """Return the metrics of a finished run's checkpoints, computed from its images again.
+
+        Args:
+            checkpoint: The one to measure; "" for all that there are.
+        """
         models = trained_models(self.run, self.model)
-        return {name: self.measure(model).metrics for name, model in models.items()}
+        return {
+            name: self.measure(model).metrics
+            for name, model in models.items()
+            if checkpoint in ("", name)
+        }
 
     def _train(self, listen: Told | None) -> tuple[list[dict[str, float]], dict[str, Any]]:
         """Train, if the method trains; return the history, and what the record says of the start.

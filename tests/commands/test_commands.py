@@ -81,6 +81,26 @@ def test_evaluate_computes_every_metric_again(monkeypatch, capsys, world):
     assert set(found) == {run_id(world, "recognition"), run_id(world, "retrieval")}
 
 
+def test_evaluate_looks_at_one_checkpoint(monkeypatch, capsys, world):
+    record = world / "runs/smoke/market1501/clear" / run_id(world, "recognition") / "record.json"
+    honest = record.read_text()
+    content = json.loads(honest)
+    content["metrics"]["last"]["test"]["mA"] += 0.01
+    record.write_text(json.dumps(content))
+    words = [run_id(world, "recognition"), "--data-root=market"]
+    try:
+        assert call(monkeypatch, evaluate.app, *words, "--checkpoint=selected") == 0
+        assert "again from their checkpoint selected" in capsys.readouterr().out
+        assert call(monkeypatch, evaluate.app, *words, "--checkpoint=last") == 2
+        assert "last.test.mA was" in capsys.readouterr().err
+        assert call(monkeypatch, evaluate.app, *words, "--checkpoint=oracle") == 2
+        assert "no finished run with a checkpoint oracle" in capsys.readouterr().err
+        assert call(monkeypatch, evaluate.app, *words, "--checkpoint=best") == 2
+        assert "unknown checkpoint 'best'" in capsys.readouterr().err
+    finally:
+        record.write_text(honest)
+
+
 def test_evaluate_sees_a_tampered_record(monkeypatch, capsys, world):
     record = world / "runs/smoke/market1501/clear" / run_id(world, "recognition") / "record.json"
     honest = record.read_text()
