@@ -17,7 +17,6 @@ from typer.exceptions import TyperException
 
 from clear_bench.utils.disk import FULL
 from clear_bench.utils.errors import UserError
-from clear_bench.utils.memory import collect_rarely
 from clear_bench.utils.secrets import masked
 
 INTERRUPTED = 130
@@ -32,7 +31,6 @@ def main(app: typer.Typer) -> NoReturn:
     """Run a command line and leave; see `clear_bench.utils.command_line.run_command`."""
 
     def call() -> None:
-        collect_rarely()  # a tenth of what a short command takes
         try:
             if app(standalone_mode=False) == INTERRUPTED:  # typer makes a status of Ctrl-C
                 raise KeyboardInterrupt

@@ -16,7 +16,7 @@ ALLOCATIONS = 50_000
 def collect_rarely() -> None:
     """Let Python look for cycles after 50,000 new objects, not 700, and never in those of now.
 
-    Modules and records stay to the end; a command that only answers makes hardly any cycles.
+    Modules and records stay to the end of the process.
     """
     gc.freeze()
     gc.set_threshold(ALLOCATIONS)
