@@ -68,8 +68,19 @@ class PlainConfig(Config):
         return repr(self.to_dict())
 
 
+class NothingDrawn:
+    """Stands where mmengine would draw: its own imports matplotlib and makes an empty picture."""
+
+    def add_config(self, config: Config) -> None:
+        """Do nothing: checkpoints hold the configuration."""
+
+
 class QuietRunner(Runner):
     """mmengine's; what it and its libraries say goes to the log of the run, warnings and worse."""
+
+    def build_visualizer(self, visualizer: Any = None) -> Any:
+        """Return what draws nothing: figures are made of records."""
+        return NothingDrawn()
 
     def build_logger(self, log_level: Any = None, log_file: Any = None, **known: Any) -> Any:
         """Return a logger that writes warnings to `LOG`, and only errors to the terminal."""

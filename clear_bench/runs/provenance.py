@@ -3,9 +3,10 @@
 import hashlib
 import os
 import platform
+import re
 import sys
 from functools import lru_cache
-from importlib.metadata import distributions, version
+from importlib.metadata import Distribution, distributions, version
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from clear_bench.utils.secrets import masked
 
 LIBRARIES = ("torch", "torchvision", "timm", "transformers", "mmengine", "numpy", "pandas",
              "scipy", "opencv-python-headless", "mlflow", "optuna")  # fmt: skip
+HEAD = re.compile(r"^(Name|Version): *(.*?) *$", re.M)
+"""Of a package's metadata."""
 
 
 def provenance() -> dict[str, Any]:
@@ -47,8 +50,21 @@ def machine() -> dict[str, Any]:
 @lru_cache
 def environment_hash() -> str:
     """Return the sha256 of all installed package versions: the lock as it is really installed."""
-    rows = sorted({f"{d.name.lower()}=={d.version}" for d in distributions()})
+    rows = sorted({"{}=={}".format(*_name_and_version(each)) for each in distributions()})
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()
+
+
+def _name_and_version(installed: Distribution) -> tuple[str, str]:
+    """Return a package's name in small letters and its version.
+
+    They stand at the head of a file that says much more: to read all of it as the e-mail that it is
+    takes ten times as long.
+    """
+    head = (installed.read_text("METADATA") or "").partition("\n\n")[0]
+    said = dict(HEAD.findall(head))
+    if set(said) != {"Name", "Version"}:  # an older form of package, or a strange one
+        return installed.name.lower(), installed.version
+    return said["Name"].lower(), said["Version"]
 
 
 def _cpu() -> str:

@@ -18,13 +18,15 @@ from clear_bench.engine.building import build, device, load
 from clear_bench.engine.checkpoint_file import epoch_of, read_checkpoint
 from clear_bench.runs.files import EPOCH, LAST, ORACLE, SELECTED
 from clear_bench.runs.run import Run
+from clear_bench.utils.hashing import file_sha256
 
 
 def trained_models(run: Run, model: dict[str, Any]) -> dict[str, Any]:
     """Return the models: ``selected`` by the protocol, of the ``last`` epoch, and ``oracle``.
 
     That one, selected on test, is there only if the protocol asks for it.  A method that does not
-    train has one model and no checkpoint.
+    train has one model and no checkpoint.  Names whose files have the same bytes share a model: the
+    selected epoch is often the last.
 
     Args:
         run: The run.
@@ -35,7 +37,14 @@ def trained_models(run: Run, model: dict[str, Any]) -> dict[str, Any]:
     files = {"selected": SELECTED, "last": LAST} | (
         {"oracle": ORACLE} if run.rules.keeps_oracle else {}
     )
-    return {name: load(model, run.folder / file) for name, file in files.items()}
+    by_content: dict[str, Any] = {}
+    models = {}
+    for name, file in files.items():
+        content = file_sha256(run.folder / file)
+        if content not in by_content:
+            by_content[content] = load(model, run.folder / file)
+        models[name] = by_content[content]
+    return models
 
 
 def selected_model(run: Run, model: dict[str, Any]) -> Any:

@@ -132,11 +132,13 @@ class Task(ABC):
             checkpoint: The one to measure; "" for all that there are.
         """
         models = trained_models(self.run, self.model)
-        return {
-            name: self.measure(model).metrics
-            for name, model in models.items()
-            if checkpoint in ("", name)
-        }
+        asked = {name: model for name, model in models.items() if checkpoint in ("", name)}
+        return {name: each.metrics for name, each in self._measure_each(asked).items()}
+
+    def _measure_each(self, models: Mapping[str, Any]) -> dict[str, Measured]:
+        """Return name to what its model is worth; one of two names is measured once."""
+        worth = {model: self.measure(model) for model in set(models.values())}
+        return {name: worth[model] for name, model in models.items()}
 
     def _train(self, listen: Told | None) -> tuple[list[dict[str, float]], dict[str, Any]]:
         """Train, if the method trains; return the history, and what the record says of the start.
@@ -162,7 +164,7 @@ class Task(ABC):
         run = self.run
         oracle: dict[str, Any] = choose_oracle(run, self.model, lambda m: self.measure(m).metrics)
         models = trained_models(run, self.model)
-        measured = {name: self.measure(model) for name, model in models.items()}
+        measured = self._measure_each(models)
         kept = measured["selected"]
         save_arrays(run.folder / PREDICTIONS, dict(kept.predictions()))
         write_text(run.folder / SCHEMA, run.dataset.schema.to_json(), durable=True)

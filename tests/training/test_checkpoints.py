@@ -1,5 +1,8 @@
 """The checkpoint selected on test: right, off by default, harmless, and safe from kill -9."""
 
+import shutil
+from dataclasses import replace
+
 import pytest
 import torch
 from tiny import go, kill, numbers
@@ -7,10 +10,12 @@ from tiny import go, kill, numbers
 from clear_bench.config.compose import compose
 from clear_bench.config.plugins import load
 from clear_bench.evaluate import again, differences
-from clear_bench.runs.files import ORACLE
+from clear_bench.runs.files import LAST, ORACLE, SELECTED
 from clear_bench.runs.record import Record
 from clear_bench.training.cache import Cache
 from clear_bench.training.checkpoints import choose
+from clear_bench.training.execute import task_of
+from clear_bench.training.task import Measured
 
 ON = {"protocol.oracle": True}
 
@@ -41,6 +46,26 @@ def test_nothing_else_changes(world):
         assert ORACLE in new.artefacts
     assert not [f for run in plain_runs for f in run.folder.glob("*oracle*")]
     assert not [f for run in runs for f in run.folder.glob("*epoch-*")]
+
+
+@pytest.mark.parametrize(("same", "times"), [(True, 1), (False, 2)])
+def test_weights_of_two_names_are_measured_once(trained, tmp_path, monkeypatch, same, times):
+    """The selected epoch is often the last one."""
+    run = replace(trained.runs[0], home=tmp_path / trained.runs[0].folder.name)
+    shutil.copytree(trained.runs[0].folder, run.folder)
+    if same:
+        shutil.copy(run.folder / LAST, run.folder / SELECTED)
+    task, seen = task_of(run, Cache(tmp_path / "cache")), []
+
+    def measure(model):
+        seen.append(model)
+        return Measured({"test": {"mA": float(len(seen))}}, dict)
+
+    monkeypatch.setattr(task, "measure", measure)
+    found = task.remeasure()
+    assert set(found) == {"selected", "last"}
+    assert len(seen) == times
+    assert (found["selected"] == found["last"]) == same
 
 
 def test_it_is_the_best_epoch_on_test(world):
