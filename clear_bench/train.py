@@ -85,7 +85,7 @@ def train(
     if not method:
         print(f"no --method: trains clear on {dataset}, profile {profile}; see --list for others")
     if dry_run or not method:
-        show_plan(planned, runs_root, asked)
+        show_plan(planned, asked)
     elif any(not run.finished for run in planned):
         from clear_bench.runs.forecast import first_words
         from clear_bench.training.workers import workers_for
@@ -177,20 +177,20 @@ def print_settings(
         print(as_yaml(compose(name, dataset, profile, seed, changed)), end="")
 
 
-def show_plan(planned: "Sequence[Run]", runs_root: Path, workers: int) -> None:
+def show_plan(planned: "Sequence[Run]", workers: int) -> None:
     """Print what would run and what it would cost, as far as records of this machine say."""
-    from clear_bench.runs.forecast import forecast, run_seconds
-    from clear_bench.runs.record import records
+    from clear_bench.runs.forecast import expected_seconds, forecast, unfinished
     from clear_bench.training.workers import workers_for
     from clear_bench.utils.run_progress import clock
 
-    past = [record for _, record in records(runs_root)]
-    for run in {run.id: run for run in planned}.values():
-        seconds = None if run.finished else run_seconds(run, past)
-        state = "finished" if run.finished else "to do   "
-        cost = "" if run.finished else "unknown" if seconds is None else clock(seconds)
+    todo = unfinished(planned)
+    seconds = expected_seconds(list(todo.values()))
+    for name, run in {run.id: run for run in planned}.items():
+        state = "to do   " if name in todo else "finished"
+        each = seconds.get(name)
+        cost = "" if name not in todo else "unknown" if each is None else clock(each)
         print(f"{state}  {cost:>8}  {run.folder}")
-    print(forecast(planned, past, workers_for(planned, workers)))
+    print(forecast(todo, seconds, workers_for(planned, workers)))
 
 
 def list_methods() -> None:

@@ -1,6 +1,6 @@
 """What a run will cost on this machine, from the records of runs before it.  No torch import."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from statistics import median
@@ -65,35 +65,17 @@ def _of_others(run: Run, folders: Sequence[Path]) -> list[Record]:
     return found
 
 
-def forecast(runs: Sequence[Run], records: Sequence[Record], workers: int) -> str:
-    """Return one line that says how long all unfinished runs will take.
+def forecast(todo: Mapping[str, Run], seconds: Mapping[str, float | None], workers: int) -> str:
+    """Return one line that says how long unfinished runs will take.
 
     No order of runs is faster than their sum shared by all workers, nor than the longest run after
     its parent; and a sensible one takes about as long as the greater of the two.
 
     Args:
-        runs: The same run may be there several times.
-        records: See `run_seconds`.
+        todo: Run id to run.
+        seconds: Of each, see `expected_seconds`.
         workers: Runs carried out side by side.
     """
-    todo = {run.id: run for run in runs if not run.finished}
-    return _in_words(todo, {name: run_seconds(run, records) for name, run in todo.items()}, workers)
-
-
-def first_words(name: str, runs: Sequence[Run], workers: int) -> str:
-    """Return what a command says before it loads anything: what it will do and how long.
-
-    Args:
-        name: What the runs are for.
-        runs: As of `forecast`.
-        workers: As of `forecast`.
-    """
-    todo = {run.id: run for run in runs if not run.finished}
-    return f"{name}: {_in_words(todo, expected_seconds(list(todo.values())), workers)}"
-
-
-def _in_words(todo: Mapping[str, Run], seconds: Mapping[str, float | None], workers: int) -> str:
-    """Return how long unfinished runs will take, see `forecast`."""
     estimates = {name: value for name, value in seconds.items() if value is not None}
     chains = [
         value + (estimates.get(parent.id, 0.0) if (parent := todo[name].parent) else 0.0)
@@ -106,6 +88,23 @@ def _in_words(todo: Mapping[str, Run], seconds: Mapping[str, float | None], work
     rest = f", and {missing} of which there is {UNKNOWN}" if missing else ""
     side = f" with {workers} side by side" if workers > 1 else ""
     return f"{len(estimates)} runs to do, about {clock(total)}{side}{rest}"
+
+
+def unfinished(runs: Iterable[Run]) -> dict[str, Run]:
+    """Return run id to run of those that have no record yet; one may be there several times."""
+    return {run.id: run for run in runs if not run.finished}
+
+
+def first_words(name: str, runs: Sequence[Run], workers: int) -> str:
+    """Return what a command says before it loads anything: what it will do and how long.
+
+    Args:
+        name: What the runs are for.
+        runs: Finished or not; the same may be there several times.
+        workers: As of `forecast`.
+    """
+    todo = unfinished(runs)
+    return f"{name}: {forecast(todo, expected_seconds(list(todo.values())), workers)}"
 
 
 def _kind(run: Run) -> str:

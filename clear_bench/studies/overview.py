@@ -5,7 +5,7 @@ from pathlib import Path
 
 from clear_bench.config import plugins
 from clear_bench.config.study import Study
-from clear_bench.runs.forecast import forecast, run_seconds
+from clear_bench.runs.forecast import expected_seconds, forecast, unfinished
 from clear_bench.runs.record import Record, records
 from clear_bench.runs.study_result import StudyResult, result_file
 from clear_bench.studies.jobs import Combination, Job
@@ -42,23 +42,21 @@ def plan_lines(
         jobs: Its jobs by run id.
         workers: Processes; 0 chooses.
     """
-    root = next(iter(jobs.values())).run.root if jobs else Path("runs")
-    past = [record for _, record in records(root)]
     runs = [job.run for job in jobs.values()]
-    lines, done = [], 0
-    for job in jobs.values():
-        if job.run.finished:
-            done += 1
-            lines.append(f"finished  {job.run.id}  {job.label}")
-        else:
-            left = _time(run_seconds(job.run, past))
-            lines.append(f"to do     {job.run.id}  {job.label}, {left}")
+    todo = unfinished(runs)
+    seconds = expected_seconds(list(todo.values()))
+    lines = [
+        f"to do     {job.run.id}  {job.label}, {_time(seconds[job.run.id])}"
+        if job.run.id in todo
+        else f"finished  {job.run.id}  {job.label}"
+        for job in jobs.values()
+    ]
     for c in combined:
         if c.reason:
             word = "impossible" if c.available else "unavailable"
             lines.append(f"{word}  {c.variant.label}: {c.reason}")
-    left = forecast(runs, past, workers_for(runs, workers) if runs else 1)
-    return [*lines, f"{name}: {len(jobs)} runs, {done} finished; {left}"]
+    left = forecast(todo, seconds, workers_for(runs, workers) if runs else 1)
+    return [*lines, f"{name}: {len(jobs)} runs, {len(jobs) - len(todo)} finished; {left}"]
 
 
 def _done(file: Path) -> int:

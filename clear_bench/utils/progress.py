@@ -1,12 +1,14 @@
-"""Progress of long work: a bar on a terminal, plain lines elsewhere."""
+"""Progress of long work: a bar on a terminal, plain lines elsewhere.
+
+rich is imported by what shows something: many short commands show nothing but their answer.
+"""
 
 import time
 from collections.abc import Iterable, Sized
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from rich.console import Console
-from rich.progress import Progress, TextColumn
-from rich.progress import track as progress_track
+if TYPE_CHECKING:
+    from rich.console import Console
 
 T = TypeVar("T")
 _quiet = False
@@ -25,12 +27,16 @@ def is_quiet() -> bool:
 
 def say(text: str) -> None:
     """Print a line on stderr, unless this process is quiet."""
+    from rich.console import Console
+
     console = Console(stderr=True, quiet=_quiet, highlight=False, soft_wrap=True)
     console.print(text, markup=False)
 
 
-def wide_console() -> Console:
+def wide_console() -> "Console":
     """Return a console for tables on standard output: wide where it is no terminal."""
+    from rich.console import Console
+
     console = Console()
     return console if console.is_terminal else Console(width=160)
 
@@ -43,6 +49,9 @@ class Counter:
     """
 
     def __init__(self, unit: str) -> None:
+        from rich.console import Console
+        from rich.progress import Progress, TextColumn
+
         self.count, console = 0, Console(stderr=True)
         self.bar = Progress(
             TextColumn("{task.completed:.0f} " + unit),
@@ -77,8 +86,13 @@ def track(steps: Iterable[T], title: str, total: int | None = None) -> Iterable[
         total: How many there are, if ``steps`` has no length.
     """
     count = len(steps) if isinstance(steps, Sized) else total or 0
+    if _quiet or count < 8:
+        return steps
+    from rich.console import Console
+    from rich.progress import track as progress_track
+
     console = Console(stderr=True)
-    silent = _quiet or count < 8 or not console.is_terminal
+    silent = not console.is_terminal
     return progress_track(
         steps, title, total=count, console=console, transient=True, disable=silent
     )

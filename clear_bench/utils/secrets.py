@@ -2,6 +2,7 @@
 
 import os
 import re
+from functools import cache
 
 MASK = "***"
 _WORD = (
@@ -41,9 +42,17 @@ def masked(text: str) -> str:
     list, JSON, an option or an assignment, percent-encoded or not), and the value of every
     environment variable with such a name, wherever it stands; a shell's own ``PWD`` is a folder.
     """
+    if not text:
+        return text
     for name, value in os.environ.items():
-        if len(value) >= SHORT and name not in FOLDERS and _NAME.fullmatch(name):
+        if len(value) >= SHORT and _speaks_of_secrets(name):
             text = text.replace(value, MASK)
     for form, groups in _FORMS:
         text = form.sub(rf"\g<1>{MASK}" + (r"\g<2>" if groups == 2 else ""), text)
     return text
+
+
+@cache
+def _speaks_of_secrets(name: str) -> bool:
+    """Return whether an environment variable of that name holds a secret."""
+    return name not in FOLDERS and _NAME.fullmatch(name) is not None

@@ -8,7 +8,13 @@ from clear_bench.config.compose import compose
 from clear_bench.data.dataset import Dataset
 from clear_bench.data.schema import Attribute, Schema
 from clear_bench.runs.files import RECORD
-from clear_bench.runs.forecast import expected_seconds, first_words, forecast, run_seconds
+from clear_bench.runs.forecast import (
+    expected_seconds,
+    first_words,
+    forecast,
+    run_seconds,
+    unfinished,
+)
 from clear_bench.runs.provenance import machine
 from clear_bench.runs.record import Record
 from clear_bench.runs.run import Run
@@ -112,23 +118,29 @@ def test_the_most_alike_decide(make):
     assert run_seconds(run, several) == pytest.approx(50)
 
 
+def said(runs, known, workers):
+    """Return what is said of runs whose seconds these records tell."""
+    todo = unfinished(runs)
+    return forecast(todo, {name: run_seconds(run, known) for name, run in todo.items()}, workers)
+
+
 def test_a_study_takes_its_sum_shared_by_the_workers_or_its_longest_chain(make):
     known = [record(make())]
     three = [make(seed=s) for s in range(3)]
-    assert forecast([*three, three[0]], known, 1) == "3 runs to do, about 0:02:30"
-    assert "about 0:01:15 with 2 side by side" in forecast(three, known, 2)
-    assert "about 0:00:50 with 9 side by side" in forecast(three, known, 9)
+    assert said([*three, three[0]], known, 1) == "3 runs to do, about 0:02:30"
+    assert "about 0:01:15 with 2 side by side" in said(three, known, 2)
+    assert "about 0:00:50 with 9 side by side" in said(three, known, 9)
     child = make(task="retrieval", parent=three[0])
     both = [*known, record(child, wall=10.0, epoch=0.5)]
-    assert "about 0:01:00 with 9 side by side" in forecast([three[0], child], both, 9)
+    assert "about 0:01:00 with 9 side by side" in said([three[0], child], both, 9)
 
 
 def test_what_is_not_known_is_said(make):
     strange = make(**{"recognition.train.epochs": 0})
-    assert forecast([strange], [], 1) == f"1 runs to do, {UNKNOWN}"
-    some = forecast([strange, make()], [record(make())], 1)
+    assert said([strange], [], 1) == f"1 runs to do, {UNKNOWN}"
+    some = said([strange, make()], [record(make())], 1)
     assert some == f"1 runs to do, about 0:00:50, and 1 of which there is {UNKNOWN}"
-    assert forecast([], [], 1) == "0 runs to do, about 0:00:00"
+    assert said([], [], 1) == "0 runs to do, about 0:00:00"
 
 
 def test_a_record_keeps_what_an_run_seconds_needs(make):
