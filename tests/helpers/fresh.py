@@ -1,4 +1,4 @@
-"""Fresh processes that need not import anything heavy: forks of one that did nothing but import.
+"""Fresh processes that need not import anything heavy: forks of one that did little but import.
 
 A process of its own that imports torch, timm and mlflow takes five seconds to begin.
 """
@@ -7,17 +7,24 @@ import multiprocessing
 import os
 import tempfile
 import time
+from multiprocessing import forkserver
 from pathlib import Path
 from types import SimpleNamespace
 
-HEAVY = ["clear_bench.training.execute", "timm", "mlflow", "optuna", "alembic", "sqlalchemy"]
+HEAVY = ["clear_bench.training.execute", "timm", "mlflow", "optuna", "alembic", "sqlalchemy",
+         "warmed"]  # fmt: skip
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(HEAVY)
 
 
-def _call(environment, log, function, arguments):
-    """Call a function in the new process as its parent would have: environment, and a log."""
+def _call(environment, log, function, arguments, address):
+    """Call a function in the new process as its parent would have: environment, and a log.
+
+    The workers that it starts in its turn are forks of the same process.
+    """
+    _join(address)
+    _fork_workers()
     os.environ.clear()
     os.environ.update(environment)
     if log:
@@ -27,9 +34,17 @@ def _call(environment, log, function, arguments):
     function(*arguments)
 
 
+def _join(address):
+    """Let this process fork the one that it is a fork of, and not begin with one of its own."""
+    server = forkserver._forkserver
+    server._forkserver_address = address
+    server.ensure_running = forkserver.ensure_running = lambda: None
+
+
 def _process(target, args=(), log=""):
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is there, as in every process
-    arguments = (dict(os.environ), log, target, args)
+    forkserver.ensure_running()
+    arguments = (dict(os.environ), log, target, args, forkserver._forkserver._forkserver_address)
     return _FORKS.Process(target=_call, args=arguments)
 
 
@@ -65,6 +80,13 @@ def quick_workers(patch):
     from clear_bench.training import workers
 
     patch.setattr(workers, "multiprocessing", SimpleNamespace(get_context=context))
+
+
+def _fork_workers():
+    """The same in a process that ends with its command."""
+    from clear_bench.training import workers
+
+    workers.multiprocessing = SimpleNamespace(get_context=context)
 
 
 def wait_until(ready, going, looks=3000):
