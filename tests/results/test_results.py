@@ -100,7 +100,8 @@ def test_a_command_says_all_that_differs(tmp_path):
 @pytest.mark.parametrize(
     "word",
     ["seed.__class__=1", "@x=1", "sead=1", "seed=", "abs(seed)=1", "seed<1", "seed", "=1",
-     "__import__('os')=1", "seed=[s for s in seed]", "seed=9", "seed=0,,1"],
+     "__import__('os')=1", "seed=[s for s in seed]", "seed=9", "seed=0,,1",
+     ""],
 )  # fmt: skip
 def test_where_refuses_all_but_comparisons(tmp_path, word):
     fake_run(tmp_path)
