@@ -33,12 +33,14 @@ def choose(driver, section, facet, value):
     """Choose a value of a section's selector."""
     from selenium.webdriver.support.select import Select
 
-    label = next(
-        label
-        for label in driver.find_elements("css selector", f"#{section} .bar label")
-        if label.text.split("\n")[0] == facet
+    found = driver.execute_script(
+        "return [...document.querySelectorAll(`#${arguments[0]} .bar label`)]"
+        ".find((label) => label.innerText.split('\\n')[0] === arguments[1])"
+        ".querySelector('select')",
+        section,
+        facet,
     )
-    Select(label.find_element("css selector", "select")).select_by_visible_text(value)
+    Select(found).select_by_visible_text(value)
 
 
 def table(driver, section="leaderboards"):

@@ -4,6 +4,7 @@ Reports and pages are made once a session and are for reading alone, see ``tests
 """
 
 import json
+import shutil
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -19,6 +20,7 @@ from clear_bench.report.write import write_all
 from clear_bench.results.load import Results
 from clear_bench.results.missing import Expected
 
+KEPT = ".cache/figures"
 PLAN = Expected("default", ("synthped",), ("clear", "vtb", "chance", "asmr", "swin"), 3)
 
 
@@ -50,17 +52,20 @@ def written(bench, made_once):
         out.mkdir(parents=True)
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(home)  # where nothing lies that figures could be drawn of
-            write_all(Results.load(bench, expected=PLAN), out)
+            write_all(Results.load(bench, expected=PLAN), out, keep=home / KEPT)
 
     return made_once("written", make) / "reports/out"
 
 
 @pytest.fixture(scope="session")
-def commanded(bench, made_once):
-    """The same report by the command, in a process of its own, and what that said."""
+def commanded(bench, written, made_once):
+    """The same report by the command, in a process of its own, and what that said.
+
+    It finds the figures of `written` kept; ``test_figures.py`` draws figures twice.
+    """
 
     def make(folder):
-        folder.mkdir()
+        shutil.copytree(written.parents[1] / KEPT, folder / KEPT)
         plan = {"profile": PLAN.profile, "datasets": list(PLAN.datasets),
                 "bench": {"method": list(PLAN.methods), "seeds": PLAN.seeds}}  # fmt: skip
         (folder / "params.yaml").write_text(yaml.safe_dump(plan))
@@ -95,10 +100,22 @@ def driver(tmp_path_factory):
 
 
 @pytest.fixture
-def shown(made, driver):
+def width():
+    """Of the window that `shown` opens the page in; a test may be of others."""
+    return 1280
+
+
+@pytest.fixture
+def look():
+    """The colour scheme that `shown` opens the page in; a test may be of the other."""
+    return "light"
+
+
+@pytest.fixture
+def shown(made, driver, width, look):
     """The browser with the page as it opens by double click."""
-    resize(driver, 1280)
-    scheme(driver, "light")
+    resize(driver, width)
+    scheme(driver, look)
     driver.get("about:blank")
     driver.get(made[1].as_uri())
     yield driver

@@ -83,6 +83,11 @@ def test_two_builds_are_the_same_bytes(written, commanded):
     assert len(files) > 60
     for file in files:
         assert (written / file).read_bytes() == (again / file).read_bytes()
+    kept = [
+        {file.name for file in (home / ".cache/figures").iterdir()}
+        for home in (written.parents[1], commanded[0])
+    ]
+    assert kept[0] == kept[1], "the command drew what it could have taken"
 
 
 def test_explain_computes_a_cell_again(bench):
