@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 from fake_runs import fake_bench, fake_run, fake_study
+from layouts import write_market
 
 from clear_bench.data.load import load_dataset
 from clear_bench.runs.study_result import SearchResult, SearchTrial
@@ -11,10 +12,9 @@ from clear_bench.runs.study_result import SearchResult, SearchTrial
 DATA = "market1501"
 
 
-def figure_world(root, market):
+def figure_world(root):
     """Runs on a small Market-1501 that is there, three studies, a failed and a stale run."""
-    (root / "data").mkdir()
-    (root / "data" / DATA).symlink_to(market)
+    write_market(root / "data" / DATA, plain=True)
     dataset = load_dataset(DATA, root / "data" / DATA)
     rows = dataset.rows("test")
     common = {"names": dataset.schema.names, "images": len(rows), "dataset": DATA}

@@ -85,8 +85,13 @@ def market_codes(rng: np.random.Generator, persons: int) -> dict[str, np.ndarray
     return codes
 
 
-def write_market(root: Path, train: int = 24, test: int = 10, *, views: int = 3) -> None:
-    """Write a small Market-1501: pictures whose upper half tells the code of ``gender``."""
+def write_market(
+    root: Path, train: int = 24, test: int = 10, *, views: int = 3, plain: bool = False
+) -> None:
+    """Write a small Market-1501: pictures whose upper half tells the code of ``gender``.
+
+    Else they are noise; plain ones, of a colour each, are quick to print in figures.
+    """
     rng = np.random.default_rng(0)
     numbers = {"train": range(1, train + 1), "test": range(train + 1, train + test + 1)}
     content = {}
@@ -102,6 +107,8 @@ def write_market(root: Path, train: int = 24, test: int = 10, *, views: int = 3)
                 if part == "test" and view == 0:
                     folder = "query"
                 pixels = rng.integers(0, 256, (32, 16, 3), dtype=np.uint8)
+                if plain:
+                    pixels[:] = pixels[0, 0]
                 pixels[:16] = pixels[:16] // 4 + (150 if codes["gender"][0, k] == 2 else 0)
                 (root / folder).mkdir(parents=True, exist_ok=True)
                 name = f"{text}_c{1 + view}s1_{100 * k + view:06d}_00.jpg"

@@ -1,4 +1,7 @@
-"""The words of a PDF that Chromium prints: enough of the format for that, and no more."""
+"""The words of a PDF that Chromium prints, and whether a PDF of matplotlib's brings its fonts.
+
+Enough of the format for that, and no more.
+"""
 
 import re
 import unicodedata
@@ -67,3 +70,17 @@ def _letters(cmap):
             for place in range(int(last, 16) - int(first, 16) + 1):
                 letters[int(first, 16) + place] = chr(int(code, 16) + place)
     return letters
+
+
+def assert_fonts_are_embedded(file):
+    """Fail unless each font of a picture is in it, and none as drawings of its letters."""
+    content = file.read_bytes()
+    for stream in re.findall(rb"stream\r?\n(.*?)endstream", content, re.DOTALL):
+        try:
+            content += zlib.decompress(stream)
+        except zlib.error:
+            continue
+    named = set(re.findall(rb"/FontName\s*/([\w-]+)", content))
+    assert named, file.name
+    assert content.count(b"/FontFile2") >= len(named), file.name
+    assert b"/Type3" not in content, file.name

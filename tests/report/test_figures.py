@@ -13,6 +13,7 @@ from fake_runs import fake_bench, fake_run
 from figure_world import DATA, figure_world
 from layouts import write_market
 from matplotlib.text import Text
+from pdf_text import assert_fonts_are_embedded
 
 from clear_bench.config import plugins
 from clear_bench.config.plugins import title_of
@@ -31,9 +32,9 @@ FIGURES = sorted(plugins.available("figure"))
 
 
 @pytest.fixture(scope="module")
-def world(market, tmp_path_factory):
+def world(tmp_path_factory):
     """Runs on a small Market-1501 that is there, three studies, a failed and a stale run."""
-    return figure_world(tmp_path_factory.mktemp("figures"), market)
+    return figure_world(tmp_path_factory.mktemp("figures"))
 
 
 def material(world, **options):
@@ -76,6 +77,7 @@ def test_every_figure_is_drawn_and_listed(world, drawn):
             assert one.runs or one.figure == "search"
             pdf, png, svg = ((world / "out" / file).read_bytes() for file in one.files)
             assert pdf.startswith(b"%PDF")
+            assert_fonts_are_embedded(world / "out" / one.files[0])
             assert png.startswith(b"\x89PNG")
             assert b"<svg" in svg and b"#ffffff" not in svg.split(b'<g id="axes_1">')[0]
 
