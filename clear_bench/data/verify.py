@@ -212,13 +212,18 @@ def _digests(dataset: Dataset) -> tuple[pd.Series, NDArray[np.uint8], list[str]]
 
 def _duplicates(dataset: Dataset, digests: pd.Series) -> dict[str, str]:
     """Return a line for each image file that is in two splits, by its path where it is last."""
-    files = dataset.manifest[["path", "split"]].assign(digest=digests).dropna()
+    manifest = dataset.manifest
+    rows = list(zip(manifest["path"], manifest["split"], digests, strict=True))
+    first: dict[str, dict[str, str]] = {split: {} for split in SPLITS}
+    for path, split, digest in rows:
+        if digest is not None and split in first:
+            first[split].setdefault(digest, path)
     lines: dict[str, str] = {}
     for one, other in combinations(SPLITS, 2):
-        first = files[files["split"] == one].drop_duplicates("digest")
-        pairs = files[files["split"] == other].merge(first, on="digest", suffixes=("", "_other"))
-        for path, twin in zip(pairs["path"], pairs["path_other"], strict=True):
-            lines[path] = f"{path} ({other}) is the same file as {twin} ({one})"
+        for path, split, digest in rows:
+            if split == other and digest in first[one]:
+                twin = first[one][digest]
+                lines[path] = f"{path} ({other}) is the same file as {twin} ({one})"
     return lines
 
 

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
+from functools import cache
 from io import StringIO
 from multiprocessing import get_start_method
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.model import is_model_wrapper
+from mmengine.model import is_model_wrapper, utils
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
@@ -26,6 +27,9 @@ from clear_bench.engine.resuming import mend
 from clear_bench.engine.schedules import schedule
 from clear_bench.runs.files import LAST, LOG
 from clear_bench.runs.run import Run
+
+# mmengine looks for mmcv on the disk once for each module of a network.
+utils.mmcv_full_available = cache(utils.mmcv_full_available)
 
 
 @dataclass(frozen=True)

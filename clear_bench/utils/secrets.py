@@ -15,10 +15,13 @@ _NAME = re.compile(rf"(?:.*[_.-]|ssl|pg|db|my)?{_WORD}(?:[_-](?:key|id))?", re.I
 _QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|%(?:22|27).*?%(?:22|27)"""
 _VALUE = rf"""(?:{_QUOTED}|(?:(?!%26|%3B)[^\s&;,'"}}\])])+)"""
 _FORMS = (
-    # scheme://user:password@host: all before the last @, since a password may hold one
+    # scheme://user:password@host: all before the last @, since a password may hold one; a scheme
+    # is looked for where its letters begin, not at each of them: a long word would take seconds
     (
         re.compile(
-            r"([A-Za-z][A-Za-z0-9+.-]*(?::|%3A)(?://|%2F%2F))[^\s'\"<>]*(@|%40)", re.IGNORECASE
+            r"((?<![A-Za-z0-9+.-])[0-9+.-]*[A-Za-z][A-Za-z0-9+.-]*(?::|%3A)(?://|%2F%2F))"
+            r"[^\s'\"<>]*(@|%40)",
+            re.IGNORECASE,
         ),
         2,
     ),

@@ -1,6 +1,7 @@
 """Shifted windows against attention in windows that are nowhere rolled, one token at a time."""
 
 import math
+from functools import cache
 
 import pytest
 import timm
@@ -46,9 +47,10 @@ def naive(made: PaddedBlock, image: torch.Tensor) -> torch.Tensor:
             seen = [p for p in places if windows[p] == windows[y, x]]
             offset = [(y - v + rows - 1) * (2 * columns - 1) + (x - u + columns - 1)
                       for v, u in seen]  # fmt: skip
+            tokens = torch.stack([parts[p] for p in seen])
             heads = []
             for head in range(2):
-                keys, values = (torch.stack([parts[p][k, head] for p in seen]) for k in (1, 2))
+                keys, values = (tokens[:, k, head] for k in (1, 2))
                 scores = keys @ parts[y, x, 0, head] / math.sqrt(4)
                 scores = scores + attention.relative_position_bias_table[offset, head]
                 heads.append(scores.softmax(dim=0) @ values)
@@ -56,21 +58,33 @@ def naive(made: PaddedBlock, image: torch.Tensor) -> torch.Tensor:
     return out
 
 
+def case(size, shift):
+    """Return a block, what it is asked for, what is learned, and towards what."""
+    made = block(size, 4, shift, always_partition=True)
+    x = torch.randn(2, *size, 8, dtype=torch.double, requires_grad=True)
+    towards = torch.randn(2, *size, 8, dtype=torch.double)
+    return made, x, [x, *made.attn.parameters()], towards
+
+
+@cache
+def naively(size, shift):
+    """Return output and gradients of a `case`: the slow part, for both ways of attending."""
+    made, x, learned, towards = case(size, shift)
+    out = torch.stack([naive(made, image) for image in x])
+    return out.detach(), torch.autograd.grad(out, learned, towards)
+
+
 @pytest.mark.parametrize("fused", [False, True])
 @pytest.mark.parametrize("shift", [0, 2])
 @pytest.mark.parametrize("size", [DIVIDED, HEIGHT, WIDTH, BOTH])
 def test_forward_and_gradients_equal_naive_windows(size, shift, fused):
-    made = block(size, 4, shift, always_partition=True)
+    made, x, learned, towards = case(size, shift)
     made.attn.fused_attn = fused
-    x = torch.randn(2, *size, 8, dtype=torch.double, requires_grad=True)
-    towards = torch.randn(2, *size, 8, dtype=torch.double)
-    learned = [x, *made.attn.parameters()]
-    found, expected = made._attn(x), torch.stack([naive(made, image) for image in x])
+    expected, gradients = naively(size, shift)
+    found = made._attn(x)
     torch.testing.assert_close(found, expected)
     for ours, theirs in zip(
-        torch.autograd.grad(found, learned, towards),
-        torch.autograd.grad(expected, learned, towards),
-        strict=True,
+        torch.autograd.grad(found, learned, towards), gradients, strict=True
     ):
         torch.testing.assert_close(ours, theirs)
 
