@@ -5,6 +5,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -76,8 +77,8 @@ class WordVectors:
     """
 
     def __init__(self, table: NDArray[Any], split: Callable[[str], list[int]]) -> None:
-        self.table = np.asarray(table, np.float32)
-        self.dim = self.table.shape[1]
+        self.table = table
+        self.dim = table.shape[1]
         self.split = split
 
     def encode(self, sentences: Sequence[str]) -> NDArray[np.float32]:
@@ -91,7 +92,7 @@ class WordVectors:
             rows = self.split(sentence)
             if not rows:
                 raise UserError(f"text encoder: knows no word of '{sentence}'")
-            vectors.append(self.table[rows].mean(axis=0))
+            vectors.append(np.asarray(self.table[rows], np.float32).mean(axis=0))
         return np.stack(vectors)
 
 
@@ -138,16 +139,23 @@ def _wordllama(folders: list[Path], pooling: str, cache: Path) -> Encoder:
 def _glove(folders: list[Path], pooling: str, cache: Path) -> Encoder:
     import re
 
-    import pandas as pd
-
     (folder,) = folders
-    words = pd.Index(pd.read_parquet(folder / "data/glove_6B_index.parquet")["index"])
-    table = np.load(folder / "data/glove_6B_50d_emb.npy", allow_pickle=False)
+    words = _glove_words(folder)
+    file = folder / "data/glove_6B_50d_emb.npy"
+    table = np.load(file, mmap_mode="r", allow_pickle=False)  # a few rows of it are read
 
     def split(text: str) -> list[int]:
         return [words.get_loc(w) for w in re.findall(r"[a-z]+", text.lower()) if w in words]
 
     return WordVectors(table, split)
+
+
+@cache
+def _glove_words(folder: Path) -> Any:
+    """Return GloVe's 400,000 words as an index: once, since a run asks for an encoder many times."""
+    import pandas as pd
+
+    return pd.Index(pd.read_parquet(folder / "data/glove_6B_index.parquet")["index"])
 
 
 def _use(folders: list[Path], pooling: str, cache: Path) -> Encoder:
