@@ -152,7 +152,7 @@ def _glove(folders: list[Path], pooling: str, cache: Path) -> Encoder:
 
 @cache
 def _glove_words(folder: Path) -> Any:
-    """Return GloVe's 400,000 words as an index: once, since a run asks for an encoder many times."""
+    """Return GloVe's 400,000 words as an index: once, since a run loads an encoder many times."""
     import pandas as pd
 
     return pd.Index(pd.read_parquet(folder / "data/glove_6B_index.parquet")["index"])

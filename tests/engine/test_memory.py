@@ -105,7 +105,10 @@ def test_both_train_under_the_loop_with_averaged_weights(tmp_path):
     (tmp_path / "names.txt").write_text("\n".join(map(str, range(18))), encoding="utf-8")
     section = compose("clear", "synthped", "smoke")["recognition"]
     model = config_of("clear", tmp_path, ATTRIBUTES)
-    model["swin"] = {**model["swin"], "channel_dropout": 0.0}
+    # Two stages and two blocks: what is compared is the loop.
+    model["swin"] = {**model["swin"], "embed_dim": 8, "depths": [1, 1], "num_heads": [1, 2],
+                     "channel_stages": [0, 1], "channel_dropout": 0.0}  # fmt: skip
+    model["vit"] = {**model["vit"], "embed_dim": 32, "depth": 2, "num_heads": 2}
     found = []
     for changes in ({}, {"accumulate": 3}, {"checkpointing": True}):
         (tmp_path / str(changes)).mkdir()

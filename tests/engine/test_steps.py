@@ -17,9 +17,11 @@ from clear_bench.utils.errors import UserError
 IMAGES, ATTRIBUTES = 72, 5
 SMALL = {
     "vit": {"name": "vit_tiny_patch16_224", "embed_dim": 32, "depth": 1, "num_heads": 2},
+    "swin": {"name": "swin_tiny_patch4_window7_224", "embed_dim": 8, "depths": [1, 1],
+             "num_heads": [1, 2], "window_size": 4, "channel_stages": [0, 1]},
     "dim": 32,
     "heads": 2,
-}
+}  # fmt: skip
 
 
 @pytest.fixture

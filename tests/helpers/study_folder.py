@@ -27,6 +27,9 @@ STUDY = Study(
         "recognition.model.vit": {{
             "name": "vit_tiny_patch16_224", "embed_dim": 32, "depth": 1, "num_heads": 2
         }},
+        "recognition.model.swin": {{
+            "embed_dim": 8, "depths": [1, 1], "num_heads": [1, 2], "channel_stages": [0, 1]
+        }},
         "retrieval.train.epochs": 2,
         "retrieval.text.encoder": "glove",
         "protocol.val_identities": "all",

@@ -83,9 +83,7 @@ def test_forward_and_gradients_equal_naive_windows(size, shift, fused):
     expected, gradients = naively(size, shift)
     found = made._attn(x)
     torch.testing.assert_close(found, expected)
-    for ours, theirs in zip(
-        torch.autograd.grad(found, learned, towards), gradients, strict=True
-    ):
+    for ours, theirs in zip(torch.autograd.grad(found, learned, towards), gradients, strict=True):
         torch.testing.assert_close(ours, theirs)
 
 

@@ -69,7 +69,7 @@ def test_what_learns_moves_and_nothing_else_does(world, which):
     else:
         first = "trunk.branches.0.trunk."
         assert {n for n in learns if n.startswith(first)} == {
-            n for n in everything if n.startswith((f"{first}layers.3.", f"{first}norm."))
+            n for n in everything if n.startswith((f"{first}layers.1.", f"{first}norm."))
         }
         assert all(f"trunk.norms.{k}.weight" in learns for k in (0, 1))
         assert "trunk.branches.0.trunk.patch_embed.proj.weight" not in learns
