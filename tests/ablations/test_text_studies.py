@@ -1,10 +1,13 @@
 """The studies of encoders and templates: what they vary, and that they compute nothing twice."""
 
+import copy
+import functools
 from pathlib import Path
 
 import numpy as np
 import pytest
 from layouts import write_market
+from tiny import TINY as NETWORK
 
 from clear_bench.config import plugins
 from clear_bench.config.compose import compose
@@ -21,6 +24,7 @@ from clear_bench.utils.errors import UserError
 
 NAMES = ("lm_choice", "lm_choice_soft", "templates", "templates_soft")
 TINY = {
+    **{key: value for key, value in NETWORK.items() if key.startswith("recognition.model.")},
     "recognition.train": {"epochs": 1, "warmup_epochs": 0},
     "retrieval.train": {"epochs": 1},
     "data.identities": 0.5,
@@ -80,10 +84,10 @@ def planned(seed=0, runs="runs", **changes):
 def test_each_sentence_is_embedded_once_and_the_cache_changes_no_bit(world, monkeypatch):
     """Variants of two encoders and a template, soft and both, and a second seed of one."""
     monkeypatch.chdir(world)
-    real, loaded, asked = encoders.load, [], []
+    real, loaded, asked = functools.cache(encoders.load), [], []
 
     def counting(name, cache):
-        encoder = real(name, cache)
+        encoder = copy.copy(real(name, cache))  # read from disk once, asked for each time
         encode = encoder.encode
         loaded.append(name)
 

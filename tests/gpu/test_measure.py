@@ -8,7 +8,11 @@ import pytest
 import torch
 from jobs import MODES
 from measure import measure, speeds
+from tiny import TINY
 
+from clear_bench.config.compose import compose
+
+SMALL = {key: value for key, value in TINY.items() if key.startswith("recognition.model.")}
 DOCS = Path(__file__).parents[2] / "docs/performance"
 
 
@@ -26,7 +30,8 @@ def check(found):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="the measurement itself runs here: make gpu")
 def test_the_rehearsal_on_a_cpu_measures_everything(tmp_path, monkeypatch):
-    """At nano size; on a CPU runs are equal to the bit, killed ones too."""
+    """At nano size and less; on a CPU runs are equal to the bit, killed ones too."""
+    monkeypatch.setattr("jobs.compose", lambda *names: compose(*names, overrides=SMALL))
     monkeypatch.setattr("measure.get_context", fresh.context)  # a card wants a new interpreter
     found = json.loads(json.dumps(measure(tmp_path, nano=True)))
     check(found)
