@@ -105,8 +105,8 @@ def test_overfits_thirty_two_features(tmp_path, key):
     split = write_table(tmp_path)
     model = make_model(key, tmp_path)
     first = rank_split(model.eval(), split, **RULE).metrics
-    for _ in range(6):  # of 25 steps
-        train(model, split, 25, lr=3e-4 if key == "sal" else 3e-3)
+    for _ in range(8):  # of 20 steps
+        train(model, split, 20, lr=3e-4 if key == "sal" else 3e-3)
         last = rank_split(model, split, **RULE).metrics
         if last["rank1"] == 1 and last["mAP"] > 0.95:
             break
