@@ -133,7 +133,6 @@ def shown(made, driver, width, look):
     """The browser with the page as it opens by double click."""
     resize(driver, width)
     scheme(driver, look)
-    driver.get("about:blank")
     driver.get(made[1].as_uri())
     yield driver
     severe = [line["message"] for line in driver.get_log("browser") if line["level"] != "INFO"]
