@@ -62,10 +62,11 @@ paper:
 	  [ $$pass != 1 ] || bibtex $(PROFILE) >$(PROFILE).bibtex || { cat $(PROFILE).bibtex; exit 1; }; done
 	@echo reports/paper/$(PROFILE).pdf
 
-# Three at once on two cores: some wait for processes that they start.  Python keeps what it compiles,
-# whatever the environment says: tests start many processes.  The slow ones run one after the other.
+# One worker a core; a file of tests is one worker's, which makes what they share once.  Python keeps what
+# it compiles, whatever the environment says: tests start many processes.  The slow ones run one by one.
+ONCE_EACH := logical --maxprocesses 8 --dist loadscope --no-loadscope-reorder
 test: setup
-	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 pytest --dist worksteal -n $(if $(SLOW),0 -m slow,3)
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 pytest -n $(if $(SLOW),0 -m slow,$(ONCE_EACH))
 
 # A second environment: requirements.lock, but what requirements-lowest.txt has in other versions.
 # CUDA's libraries come with PyTorch, whose oldest build for a CPU is on no package index.

@@ -16,6 +16,9 @@ from hypothesis import settings
 
 from clear_bench.utils.memory import keep_freed_memory
 
+# What tests write need not outlive a power cut, and waiting for disks was a tenth of their time.
+os.fsync = lambda _: None
+
 # A deadline an example would make a test fail where the machine is busy; nothing is timed by it.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
@@ -31,11 +34,7 @@ def pytest_collection_finish():
 
 
 def pytest_collection_modifyitems(items):
-    """Put what starts processes first: it takes longest, and waits for what only one worker needs.
-
-    pytest-xdist gives each worker a stretch of the list, and to one that is done the end of
-    another's.  So the parent that processes are forked from is made by one worker or two.
-    """
+    """Put what starts processes first: it takes longest, and the end of a session is to be even."""
     items.sort(key=lambda item: not FORKS & set(vars(item.module)))
 
 

@@ -86,6 +86,9 @@ class QuietRunner(Runner):
         """Return what draws nothing: figures are made of records."""
         return NothingDrawn()
 
+    def _log_env(self, env_cfg: Any) -> None:
+        """Do nothing: records say where they were made; mmengine's own asks compilers."""
+
     def build_logger(self, log_level: Any = None, log_file: Any = None, **known: Any) -> Any:
         """Return a logger that writes warnings to `LOG`, and only errors to the terminal."""
         file = Path(self.work_dir).parent / LOG

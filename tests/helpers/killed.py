@@ -1,4 +1,4 @@
-"""Train, and die by ``kill -9`` at the N-th call."""
+"""Train, and die by ``kill -9`` at the N-th call; without the mirror, which has its own tests."""
 
 import os
 import signal
@@ -7,6 +7,7 @@ import sys
 from clear_bench.engine import hooks
 from clear_bench.train import app
 from clear_bench.training import checkpoints
+from clear_bench.training.mirror import Mirror
 from clear_bench.utils.command_line import main
 
 PLACES = {
@@ -34,5 +35,6 @@ def die_at(where: str, number: int) -> None:
 def train(where: str, number: int, *words: str) -> None:
     """Call the command ``train`` with some words in a process that dies; see `fresh`."""
     die_at(where, number)
+    Mirror.follow = lambda *_: None
     sys.argv = ["train", *words]
     main(app)

@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import signal
 import struct
 import time
 import zipfile
@@ -124,6 +125,7 @@ def test_the_reader_is_kept_and_started_again_after_its_death(tmp_path, monkeypa
         load_variables(file, ["a"])
     assert load_variables(file, ["a"])["a"].size == 1
     monkeypatch.setattr(mat_reader, "WAIT", 0.0)
+    mat_reader._children[0].process.send_signal(signal.SIGSTOP)  # else it may answer at once
     with pytest.raises(UserError, match="no answer in 0 s"):
         load_variables(file, ["a"])
 

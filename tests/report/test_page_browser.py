@@ -197,18 +197,6 @@ def test_heads_and_names_stay_and_a_wide_table_says_that_it_scrolls(shown):
     assert moved[2] < 3 and moved[3] < 80 and moved[4] == "1px1px"
 
 
-def test_every_picture_can_be_decoded(shown):
-    widths = (
-        "const pictures = [...document.images];"
-        "pictures.forEach((picture) => { picture.loading = 'eager'; });"
-        "const all = Promise.all(pictures.map((picture) => picture.decode()));"
-        "return all.then(() => pictures.map((picture) => picture.naturalWidth))"
-    )
-    found = shown.execute_script(widths)
-    assert len(found) == 3
-    assert min(found) > 0
-
-
 def test_figures_have_no_white_ground_in_the_dark(shown):
     """The picture's corner is the page, its black line white, and its photograph as it was."""
     from io import BytesIO

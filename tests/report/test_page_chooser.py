@@ -236,3 +236,15 @@ def test_commands_are_copied(shown):
     click(shown, "#behind .command button")
     said(shown, "Copied the text")
     assert clipboard(shown).startswith("python -m clear_bench.train --method ")
+
+
+def test_every_picture_can_be_decoded(shown):
+    widths = (
+        "const pictures = [...document.images];"
+        "pictures.forEach((picture) => { picture.loading = 'eager'; });"
+        "const all = Promise.all(pictures.map((picture) => picture.decode()));"
+        "return all.then(() => pictures.map((picture) => picture.naturalWidth))"
+    )
+    found = shown.execute_script(widths)
+    assert len(found) == 3
+    assert min(found) > 0

@@ -44,7 +44,7 @@ def folder_of(root):
 def test_everything_is_sent_once(store, tmp_path):
     for record in fake_pair(tmp_path / "runs"):
         assert record
-    fake_study(tmp_path / "runs", "lm_choice")
+    fake_study(tmp_path / "runs", "embeddings")
     count, new = mirror_all(tmp_path / "runs")
     assert count == new > 2
     assert mirror_all(tmp_path / "runs") == (count, 0)
