@@ -29,6 +29,7 @@ setup: .venv/.installed
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -c "import mmengine"  # whose yapf keeps its grammar at its first import; not two at once
 	touch $@
 
 # The folder of the pipeline, and the seeds of one that is not the checkout's own.

@@ -140,6 +140,11 @@ class Results:
         """Every group, those of studies too, by profile, data set, task, protocol and label."""
         return groups_of(self.runs)
 
+    @cached_property
+    def group_of(self) -> dict[str, Group]:
+        """Run id to the first of all groups that shows it."""
+        return {run_id: g for g in reversed(self.all_groups) for run_id in g.run_ids}
+
     def groups(self, dataset: str | None = None, task: str | None = None) -> list[Group]:
         """Return the groups of methods, without the variants of studies.
 

@@ -90,7 +90,7 @@ class Behind:
             shown: The cell.
         """
         if shown.runs:
-            whole = next(g for g in self.results.all_groups if shown.runs[0] in g.run_ids)
+            whole = self.results.group_of[shown.runs[0]]
             return replace(whole, runs=tuple(self.results.by_id[run_id] for run_id in shown.runs))
         if self.study:
             groups = [self.results.variant(self.study, v) for v in self.study.variants]
