@@ -50,7 +50,7 @@ def server():
 
 def start(root, address, runs):
     words = ["--study=rates", "--dataset=market1501", "--profile=smoke", "--data-root=market",
-             "--workers=1", "--seeds=2", f"--storage={address}", f"--runs={runs}"]  # fmt: skip
+             "--workers=1", "--seeds=3", f"--storage={address}", f"--runs={runs}"]  # fmt: skip
     return Fresh(command, root, *words)
 
 
@@ -74,7 +74,7 @@ def test_each_run_once_though_a_worker_dies(server, market, tmp_path):
     os.killpg(both[0].process.pid, signal.SIGKILL)
     assert both[1].wait(400) == 0, [one.said() for one in both]
     records = [Record.load(f) for f in (tmp_path / "runs").glob("studies/**/record.json")]
-    assert len(records) == 6  # a parent and two variants, times two seeds
+    assert len(records) == 9  # a parent and two variants, times three seeds
     assert {r.status for r in records} == {"finished"}
     done = [t.user_attrs["run"] for t in trials(server)]
     assert sorted(done) == sorted(r.run_id for r in records)  # each once
