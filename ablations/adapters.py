@@ -24,23 +24,10 @@ STUDY = Study(
         },
     },
     reference={"adapter": "mlp1", "retrieval.model.width": 256, "sharing": "separate"},
-    where=(  # no width without a hidden layer
-        {
-            "adapter": ("none", "linear"),
-            "retrieval.model.width": (256,),
-            "sharing": ("separate",),
-        },
+    where=(  # one thing differs from the reference at a time
+        {"retrieval.model.width": (256,), "sharing": ("separate",)},
         {"adapter": ("mlp1",), "sharing": ("separate",)},
-        {
-            "adapter": ("mlp2", "mlp3"),
-            "retrieval.model.width": (256, 512),
-            "sharing": ("separate",),
-        },
-        {
-            "adapter": ("mlp1", "mlp2", "mlp3"),
-            "retrieval.model.width": (256,),
-            "sharing": ("shared",),
-        },
+        {"adapter": ("mlp1",), "retrieval.model.width": (256,)},
     ),
     metrics=("mAP", "rank1"),
     search={

@@ -238,16 +238,17 @@ METHOD = Method(
             "type": "Dafl",
             "resnet": SMALL,
             "pretrained": False,
-            "dim": 128,
+            "dim": 64,
             "layers": 2,
             "merge": 1.0,
             "fresh": 0.9,
             "groups": [],
         },
-        "train": {"lr": 8e-3},
+        "train": {"lr": 4e-3},
     },
-    numbers={"recognition": 2},
+    numbers={"recognition": 3},
     profiles={
+        "base": {"recognition": {"model": {"dim": 128}}},
         "paper": {
             "recognition": {
                 "model": {"resnet": RESNET50, "pretrained": True, "dim": 512, "layers": 3},

@@ -232,11 +232,11 @@ METHOD = Method(
     recognition={
         "model": {
             "type": "PromptPar",
-            "vit": {**VIT, "depth": 4},
+            "vit": {**VIT, "depth": 3},
             # The last of two blocks: drop-path rates rise to the last, from 0 in the first.
             "fusion": {**VIT, "depth": 2, "drop_path_rate": 0.1},
             "pretrained": False,
-            "prompts": 10,
+            "prompts": 5,
             "regions": 4,
             "margin": 1,
             "scale": 14.3,
@@ -246,7 +246,7 @@ METHOD = Method(
         "text": {"encoder": "minilm", "template": "person"},
         "train": {"lr": 5e-4},  # docs/learning_rates.md
     },
-    numbers={"recognition": 4},
+    numbers={"recognition": 5},
     neutral={"recognition.model.vit.patch_size": 16, "recognition.model.fusion.patch_size": 16},
     profiles={
         "base": {
@@ -257,6 +257,7 @@ METHOD = Method(
                         "name": "vit_small_patch16_224.augreg_in21k_ft_in1k",
                         "drop_path_rate": 0.1,
                     },
+                    "prompts": 10,
                 },
                 "text": {"encoder": "openai/clip-vit-base-patch16@clip"},
             }

@@ -75,6 +75,7 @@ def ablate(
         return
     from clear_bench.config.choice import parse_choice
     from clear_bench.utils.files import sweep
+    from clear_bench.utils.kept_values import kept_in
 
     choice = parse_choice(only or [], "--only")
     failed: list[str] = []
@@ -88,7 +89,8 @@ def ablate(
             loaded, setting = _prepare(
                 name, dataset, profile, seeds, overrides, runs_root, data_root
             )
-            combined, jobs = _jobs(loaded, setting, choice)
+            with kept_in(cache / "planning.json"):
+                combined, jobs = _jobs(loaded, setting, choice)
             if dry_run:
                 _show_plan(name, combined, jobs, workers)
                 continue

@@ -71,16 +71,18 @@ def train(
         return
     from clear_bench.runs.files import STUDIES
     from clear_bench.training.plan import plan
+    from clear_bench.utils.kept_values import kept_in
 
     require_task(task)
     places: Any = {"root": runs_root, "data_root": data_root, "under": STUDIES if studies else ""}
-    planned = [
-        run
-        for name in methods
-        for s in chosen
-        for run in plan(name, dataset, profile, s, changed, **places)
-        if task in ("", "retrieval", run.task)
-    ]
+    with kept_in(cache / "planning.json"):
+        planned = [
+            run
+            for name in methods
+            for s in chosen
+            for run in plan(name, dataset, profile, s, changed, **places)
+            if task in ("", "retrieval", run.task)
+        ]
     asked = 1 if launcher != "none" else workers
     if not method:
         print(f"no --method: trains clear on {dataset}, profile {profile}; see --list for others")

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from clear_bench.results.bootstrap import bootstrap_p, resampled
 from clear_bench.results.groups import Group
@@ -102,27 +103,32 @@ def _compare(groups: Sequence[Group], reference: Group, metrics: Sequence[str]) 
             continue
         labels.append(group.label)
         tested.append(units)
-    for metric in metrics:
-        raw = _p_values(tested, target, metric) if tested else None
-        if raw is not None:
-            comparison.p_values[metric] = dict(zip(labels, holm(raw), strict=True))
+    for metric, raw in _p_values(tested, target, metrics).items() if tested else ():
+        comparison.p_values[metric] = dict(zip(labels, holm(raw), strict=True))
     return comparison
 
 
 def _p_values(
-    groups: Sequence[Sequence[Units]], target: Sequence[Units], metric: str
-) -> list[float] | None:
-    """Return each group's p-value in a metric; None where the units' scores are not kept."""
+    groups: Sequence[Sequence[Units]], target: Sequence[Units], metrics: Sequence[str]
+) -> dict[str, list[float]]:
+    """Return each group's p-value in each metric, but for metrics whose scores are not kept."""
     everybody = [target, *groups]
-    if metric in RESAMPLED and target[0].right.size:
-        values = resampled(everybody, metric)
-        return [float(p) for p in bootstrap_p(values[1:] - values[0])]
-    if any(metric not in units.scores for runs in everybody for units in runs):
-        return None
-    scores = [np.mean([units.scores[metric] for units in runs], axis=0) for runs in everybody]
-    kept = ~np.isnan(scores).any(axis=0)  # a query that the protocol skips has no score
-    table = np.array(scores)[:, kept]
-    return [float(p) for p in paired_tests(table[1:], table[0])]
+    found: dict[str, Any] = {}
+    gaps: dict[bytes, dict[str, NDArray[np.float64]]] = {}
+    for metric in metrics:
+        if metric in RESAMPLED and target[0].right.size:
+            values = resampled(everybody, metric)
+            found[metric] = bootstrap_p(values[1:] - values[0])
+        elif all(metric in units.scores for runs in everybody for units in runs):
+            scores = [np.mean([u.scores[metric] for u in runs], axis=0) for runs in everybody]
+            table = np.array(scores)
+            there = ~np.isnan(table).any(axis=0)  # a query that the protocol skips has no score
+            gaps.setdefault(there.tobytes(), {})[metric] = (table[1:] - table[0])[:, there]
+    for of_metric in gaps.values():  # signs are flipped once for all metrics of the same units
+        together = np.concatenate([*of_metric.values()])
+        parts = np.split(paired_tests(together, np.zeros(together.shape[1])), len(of_metric))
+        found |= dict(zip(of_metric, parts, strict=True))
+    return {metric: [float(p) for p in found[metric]] for metric in metrics if metric in found}
 
 
 def group_units(group: Group) -> list[Units]:

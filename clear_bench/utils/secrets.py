@@ -14,10 +14,12 @@ _KEY = rf"{_BEGIN}(?:[A-Za-z0-9.%-]+[_.-]|ssl|pg|db|my)?{_WORD}(?:[_-](?:key|id)
 _NAME = re.compile(rf"(?:.*[_.-]|ssl|pg|db|my)?{_WORD}(?:[_-](?:key|id))?", re.IGNORECASE)
 _QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|%(?:22|27).*?%(?:22|27)"""
 _VALUE = rf"""(?:{_QUOTED}|(?:(?!%26|%3B)[^\s&;,'"}}\])])+)"""
+_STEMS = ("pass", "pwd", "secret", "token", "credential", "key", "sig", "sas", "authorization")
 _FORMS = (
     # scheme://user:password@host: all before the last @, since a password may hold one; a scheme
     # is looked for where its letters begin, not at each of them: a long word would take seconds
     (
+        ("@", "%40"),
         re.compile(
             r"((?<![A-Za-z0-9+.-])[0-9+.-]*[A-Za-z][A-Za-z0-9+.-]*(?::|%3A)(?://|%2F%2F))"
             r"[^\s'\"<>]*(@|%40)",
@@ -26,13 +28,23 @@ _FORMS = (
         2,
     ),
     # Authorization: Bearer TOKEN
-    (re.compile(r"(authorization['\"]?\s*[:=]\s*['\"]?(?:[a-z]+\s+)?)[^\s'\"]+", re.IGNORECASE), 1),
-    (re.compile(r"\b(bearer\s+)[A-Za-z0-9._~+/=-]{12,}", re.IGNORECASE), 1),
+    (
+        ("authorization",),
+        re.compile(r"(authorization['\"]?\s*[:=]\s*['\"]?(?:[a-z]+\s+)?)[^\s'\"]+", re.IGNORECASE),
+        1,
+    ),
+    (("bearer",), re.compile(r"\b(bearer\s+)[A-Za-z0-9._~+/=-]{12,}", re.IGNORECASE), 1),
     # password=VALUE, &sslpassword=VALUE, PGPASSWORD=VALUE, "password": "VALUE", pwd%3DVALUE
-    (re.compile(rf"({_KEY}['\"]?\s*(?:=|:(?!//)|%3D|%3A)\s*){_VALUE}", re.IGNORECASE), 1),
+    (
+        _STEMS,
+        re.compile(rf"({_KEY}['\"]?\s*(?:=|:(?!//)|%3D|%3A)\s*){_VALUE}", re.IGNORECASE),
+        1,
+    ),
     # --db-password VALUE
-    (re.compile(rf"(--?(?:[\w-]+-)?{_WORD}\s+){_VALUE}", re.IGNORECASE), 1),
+    (_STEMS, re.compile(rf"(--?(?:[\w-]+-)?{_WORD}\s+){_VALUE}", re.IGNORECASE), 1),
 )
+"""Words one of which stands in every text of a form, the form, and how many of its groups stay."""
+
 FOLDERS = {"PWD", "OLDPWD"}  # of every shell: where it is and was
 SHORT = 6  # letters of a value that is looked for as it is
 
@@ -50,8 +62,10 @@ def masked(text: str) -> str:
     for name, value in os.environ.items():
         if len(value) >= SHORT and _speaks_of_secrets(name):
             text = text.replace(value, MASK)
-    for form, groups in _FORMS:
-        text = form.sub(rf"\g<1>{MASK}" + (r"\g<2>" if groups == 2 else ""), text)
+    small = text.lower()
+    for words, form, groups in _FORMS:  # a word is found in a hundredth of the time of a form
+        if any(word in small for word in words) or not text.isascii():  # to re, "\u017f" is an s
+            text = form.sub(rf"\g<1>{MASK}" + (r"\g<2>" if groups == 2 else ""), text)
     return text
 
 

@@ -19,7 +19,7 @@ from clear_bench.utils.hashing import digest
 STUDIES = {key: load("study", key).STUDY for key in sorted(available("study"))}
 REQUIRED = {"cross_depth", "cross_fusion", "branches", "channel_attention", "embeddings",
             "adapters", "margin", "loss_weighting", "data_size", "image_size"}  # fmt: skip
-SMALL = {"adapters": 12, "margin": 16}
+SMALL = {"adapters": 8, "margin": 16}
 SEARCHED = ("adapters", "margin", "loss_weighting", "cross_depth")
 
 

@@ -7,6 +7,13 @@ from clear_bench.config import plugins
 from clear_bench.config.compose import compose
 from clear_bench.config.study import Study
 
+ALSO: dict[tuple[str, str], list[dict[str, Any]]] = {
+    ("clear", "retrieval"): [
+        {"depth": depth, **more} for depth in (3, 4) for more in ({"width": 512}, {"shared": True})
+    ],
+}
+"""Of methods and tasks, networks that no study of the project makes and one of a user's may."""
+
 
 def variants(method: str, task: str, model: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the models that the studies of a method make besides its own, by their differences.
@@ -17,6 +24,9 @@ def variants(method: str, task: str, model: dict[str, Any]) -> dict[str, dict[st
         model: Full configuration of the method's own.
     """
     distinct: dict[str, dict[str, Any]] = {}
+    for differs in ALSO.get((method, task), []):
+        named = json.dumps(_named(differs, method, task), sort_keys=True)
+        distinct[named] = {**model, **differs}
     for key in sorted(plugins.available("study")):
         study: Study = plugins.load("study", key).STUDY
         for variant in study.variants():

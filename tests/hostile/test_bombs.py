@@ -23,6 +23,7 @@ from clear_bench.results.archive import import_runs
 from clear_bench.training.cost import forget_peak_memory, peak_memory
 from clear_bench.utils.errors import UserError
 from clear_bench.utils.foreign import parse_json, read_json
+from clear_bench.utils.kept_values import kept_in
 
 CASE = Path(__file__).parents[3] / "shared/cases/damaged_annotation.mat"
 
@@ -128,6 +129,40 @@ def test_the_reader_is_kept_and_started_again_after_its_death(tmp_path, monkeypa
     mat_reader._children[0].process.send_signal(signal.SIGSTOP)  # else it may answer at once
     with pytest.raises(UserError, match="no answer in 0 s"):
         load_variables(file, ["a"])
+
+
+def test_an_answer_is_kept_for_the_same_bytes_and_names(tmp_path):
+    file = whole(tmp_path)
+    with kept_in(tmp_path / "kept.json"):
+        first = load_variables(file, ["a"])["a"]
+        mat_reader._end()
+    with kept_in(tmp_path / "kept.json"):
+        again = load_variables(file, ["a"])["a"]
+        assert not mat_reader._children  # nobody was asked
+        assert (again.flat[0]["x"] == first.flat[0]["x"]).all()
+        assert [str(c.item()) for c in again.flat[0]["cells"].flat] == ["a", "bc"]
+        with pytest.raises(UserError, match="no variable 'b'"):  # other names: asked anew
+            load_variables(file, ["b"])
+        scipy.io.savemat(file, {"a": {"x": 2 * np.eye(3)}})
+        assert load_variables(file, ["a"])["a"].flat[0]["x"].sum() == 6
+
+
+def test_a_refusal_is_not_kept_nor_a_file_that_changes_while_it_is_read(tmp_path, monkeypatch):
+    with kept_in(tmp_path / "kept.json"):
+        (tmp_path / "bad.mat").write_bytes(b"MATLAB 5.0" + bytes(200))
+        with pytest.raises(UserError, match=r"bad\.mat: not a readable MAT-file"):
+            load_variables(tmp_path / "bad.mat", ["a"])
+        file, ask = whole(tmp_path), mat_reader._Child.ask
+
+        def changed(child, path, names):
+            answer = ask(child, path, names)
+            path.write_bytes(path.read_bytes() + bytes(8))
+            return answer
+
+        monkeypatch.setattr(mat_reader._Child, "ask", changed)
+        with pytest.raises(UserError, match="it changed while it was read"):
+            load_variables(file, ["a"])
+    assert not (tmp_path / "kept.json").exists()
 
 
 @pytest.mark.skipif(not CASE.is_file(), reason="the case is not here")
