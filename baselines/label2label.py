@@ -27,7 +27,7 @@ there is one layer where ``paper`` has two; that has the released code's recipe.
 The learning rate of ``default`` is from the search that every method had
 (docs/learning_rates.md); the common one is 1e-3.
 
-Cost: 1.5 M parameters and 155 MFLOPs an image of 128x64 (35 attributes) in ``default``.
+Cost: 1.4 M parameters and 145 MFLOPs an image of 128x64 (35 attributes) in ``default``.
 """
 
 from collections.abc import Mapping

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from threadpoolctl import threadpool_limits
+
 from clear_bench.config.method import TASKS
 from clear_bench.report.bibliography import bibtex_of
 from clear_bench.report.drawing import draw_all, drawing
@@ -48,7 +50,10 @@ def write_all(
             print("\n".join(map(str, draw_all(material, folder / "figures", figures))))
             continue
         workers = os.cpu_count() or 1
-        with drawing(material, folder / "figures", workers=workers, keep=keep) as wait:
+        with (
+            threadpool_limits(1, "blas"),  # the other processors draw; more threads only wait
+            drawing(material, folder / "figures", workers=workers, keep=keep) as wait,
+        ):
             tables = _write_tables(of_profile, folder, exports)
             drawn = wait()
         if exports:

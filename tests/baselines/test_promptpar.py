@@ -46,7 +46,7 @@ def test_sight_equals_its_rules():
 
 
 def test_prompts_enter_each_layer_anew_and_all_tokens_are_projected(tmp_path):
-    model = build_method("promptpar", tmp_path).eval()
+    model = build_method("promptpar", tmp_path, prompts=10).eval()
     images, _ = batch(2)
     trunk = model.vit.trunk
     with torch.no_grad():
@@ -100,7 +100,7 @@ def naive_similarity(model, seen):
 
 
 def test_similarity_equals_a_loop_and_images_do_not_meet(tmp_path):
-    model = build_method("promptpar", tmp_path, scale=100.0).eval()
+    model = build_method("promptpar", tmp_path, scale=100.0, prompts=10).eval()
     torch.manual_seed(0)
     seen = torch.randn(3, 1 + 8 + 4 + 10, model.text.shape[1])
     with torch.no_grad():

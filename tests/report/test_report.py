@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from fake_runs import fake_bench, fake_run, thousand_runs
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from clear_bench.report import write
 from clear_bench.report.__main__ import app
@@ -163,6 +164,17 @@ def test_old_tables_are_removed_and_other_files_kept(bench, tmp_path, monkeypatc
     write_all(Results.load(bench), tmp_path)
     assert not (folder / "rapv1-recognition_main.tex").exists()
     assert (folder / "my-notes.md").exists()
+
+
+def test_tables_leave_the_other_processors_to_what_draws(bench, tmp_path, monkeypatch):
+    threads = lambda: {p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas"}  # noqa: E731
+    before, seen = threads(), []
+    monkeypatch.setattr(write, "drawing", lambda *_, **__: nullcontext(list))
+    monkeypatch.setattr(write, "_write_tables", lambda *_: seen.append(threads()) or [])
+    with threadpool_limits(2, "blas"):
+        write_all(Results.load(bench), tmp_path)
+        assert (seen, threads()) == ([{1}], {2})
+    assert threads() == before
 
 
 def test_the_command_and_its_errors(bench, commanded, tmp_path, monkeypatch, capsys):
