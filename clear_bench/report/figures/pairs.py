@@ -45,6 +45,8 @@ def wins(
         titles = [wrapped(board.title(m), NAME) for m in shown]
         room = 0.3 + LETTER * max(len(line) for title in titles for line in title.split("\n"))
         figure, axes = canvas(width, min(width, room + 0.34 * len(shown)))
+        # Squares are narrower than what was laid out for them, and take the names along.
+        figure.get_layout_engine().set(w_pad=0.06)  # type: ignore[union-attr, call-arg]
         p_values = corrected(scores)
         _matrix(axes[0, 0], titles, win_shares(scores), p_values)
         caption = (
