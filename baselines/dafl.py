@@ -244,7 +244,7 @@ METHOD = Method(
             "fresh": 0.9,
             "groups": [],
         },
-        "train": {"lr": 4e-3},
+        "train": {"lr": 8e-3},
     },
     numbers={"recognition": 3},
     profiles={

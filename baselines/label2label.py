@@ -255,7 +255,7 @@ METHOD = Method(
             "label_dropout": 0.3,
             "mask": 0.1,
         },
-        "train": {"lr": 8e-3},
+        "train": {"lr": 4e-3},
     },
     numbers={"recognition": 3},
     profiles={
